@@ -1,0 +1,98 @@
+"""Reading and writing single netCDF files: atomic, thread-safe, errors that say what to do."""
+
+import hashlib
+import json
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import xarray as xr
+
+T = TypeVar("T")
+
+# The netCDF library is not thread-safe, not even for opening two different files.
+LOCK = threading.RLock()
+
+
+class ProjectError(ValueError):
+    """A project folder or one of its files is not what it should be; the message names value, place and remedy."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; renamed to `path` on success, removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample") -> None:
+    """Write `dataset` to `path`, which is complete or absent at every moment.
+
+    Variables along the dimension `large` and at least one more are laid out so that one row is one read.
+    """
+    # not a mere view: float16 is widened below, and a caller's encoding of another file must not leak into this one
+    stored = dataset.drop_encoding().copy()
+    encoding = {str(name): _layout(variable, large) for name, variable in stored.variables.items()}
+    for name, variable in stored.variables.items():
+        if variable.dtype == np.float16:  # netCDF has no half precision; its 13 zero bits compress away
+            stored[name] = variable.astype(np.float32)
+    with replacing(path) as temporary, LOCK:
+        stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+
+
+def _layout(variable: xr.Variable, large: str) -> dict:
+    """Rows contiguous, so that one is one read; compressed by row where that is cheap and pays (bytes, halves)."""
+    if variable.dtype.kind == "f":
+        encoding: dict = {"_FillValue": None}  # NaN is NaN; a fill value would make readers mask
+    else:
+        encoding = {}
+    pays = variable.dtype in (np.uint8, np.float16) and variable.ndim > 1 and variable.dims[0] == large
+    if pays and variable.size:
+        encoding |= {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": (1, *variable.shape[1:])}
+    return encoding
+
+
+def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T:
+    """`use(dataset)` of an open file, which is closed afterwards; `use` must load what it keeps."""
+    try:
+        with LOCK, xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
+            return use(dataset)
+    except FileNotFoundError:
+        raise ProjectError(f"no file {path}: {remedy}") from None
+    except (OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
+        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+
+
+def load(dataset: xr.Dataset) -> xr.Dataset:
+    """All values in memory, and no trace of the file they came from."""
+    return dataset.load().drop_encoding()
+
+
+def cached(file: Path, state: str, build: Callable[[], xr.Dataset]) -> xr.Dataset:
+    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
+    try:
+        kept = read_netcdf(file, load, remedy="it is rebuilt")
+        if kept.attrs.get("state") == state:
+            return kept
+    except (ProjectError, ValueError):
+        pass
+    fresh = build().assign_attrs(state=state)
+    with suppress(OSError):  # a read-only project works, only slower
+        write_netcdf(file, fresh)
+    return fresh
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Digest of the names, sizes and times of `files`: a change of any file changes it."""
+    facts = [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in sorted(files)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
