@@ -1,0 +1,33 @@
+"""Canonization: rewrites `Graph -> Graph` that keep the function and put it into the form that rules expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+from lrp.canonize.fold_batch_norm import fold_batch_norm
+from lrp.graph import Graph
+
+Rewrite = Callable[[Graph], Graph]
+
+CANONIZERS: tuple[Rewrite, ...] = (fold_batch_norm,)
+"""The default chain, in order."""
+
+
+def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS) -> Graph:
+    """Apply `rewrites` in order; the function is unchanged, and so is the argument.
+
+    New weights are expressed in the graph over the old ones: `graph.params` keeps the model's names and values.
+
+    Example:
+        >>> import torch, lrp
+        >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.ReLU()).eval()
+        >>> graph = lrp.trace(model, torch.zeros(1, 1, 5, 5))
+        >>> x = torch.randn(2, 1, 5, 5)
+        >>> torch.allclose(lrp.canonize(graph)(graph.params, x), model(x), atol=1e-6)
+        True
+    """
+    return reduce(lambda current, step: step(current), rewrites, graph)
+
+
+__all__ = ["CANONIZERS", "Rewrite", "canonize", "fold_batch_norm"]

@@ -1,0 +1,84 @@
+"""What is known of a value before it is computed: dependence on the input, constness, sign. One forward sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from lrp.graph import Graph, is_floating
+from lrp.ops import KIND, Op, arguments, op_of, operator_name
+
+# Ops whose values are >= 0 whatever goes in, and ops that keep the sign of nonnegative inputs.
+NONNEGATIVE = set("relu relu6 sigmoid hardsigmoid softmax _softmax _safe_softmax softplus abs exp square".split())
+SIGN_KEEPING = set(
+    """add mul sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
+    adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d upsample_nearest1d upsample_nearest2d
+    upsample_nearest3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d gelu silu hardswish clamp hardtanh
+    leaky_relu elu celu selu mish tanh div matmul bmm mm""".split()
+)
+# Fills with zeros, or with values of its input: everything but these two of the movement kind.
+FILLING = {"masked_fill", "where"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Sets of nodes. A node outside all three is computed anew for each input, but carries no relevance."""
+
+    signals: frozenset[fx.Node]
+    """Floating-point values that depend on the input: these carry relevance."""
+    static: frozenset[fx.Node]
+    """Values that depend on parameters and constants alone: computed once per model."""
+    nonnegative: frozenset[fx.Node]
+    """Values that are never below zero."""
+
+    def op(self, node: fx.Node) -> Op:
+        """`node` as a pure function of its signals."""
+        return op_of(node, self.signals, self.nonnegative)
+
+
+def facts(graph: Graph) -> Facts:
+    """Sweep `graph` once, in data-flow order."""
+    signals, static, dynamic, nonnegative = {graph.input}, set(graph.parameters.values()), set(), set()
+    for node in graph.fx.nodes:
+        if node.op != "call_function":
+            continue
+        sources = set(node.all_input_nodes)
+        if sources & signals and is_floating(node.meta["val"]) and KIND.get(operator_name(node.target)) != "constant":
+            signals.add(node)
+        elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
+            dynamic.add(node)
+        else:
+            static.add(node)
+        if _is_nonnegative(node, nonnegative):
+            nonnegative.add(node)
+    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative))
+
+
+def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
+    name = operator_name(node.target)
+    if name in NONNEGATIVE:
+        return True
+    bounds: dict[str, Any] = (
+        arguments(node) if name in {"hardtanh", "clamp", "clamp_min", "constant_pad_nd", "pad"} else {}
+    )
+    lower = bounds.get("min_val", bounds.get("min"))
+    if isinstance(lower, (int, float)) and lower >= 0:
+        return True
+    filled = bounds.get("value")
+    keeps = name in SIGN_KEEPING or KIND.get(name) in {"movement", "winner"} - FILLING
+    tensors = [n for n in node.all_input_nodes if isinstance(n.meta["val"], torch.Tensor)]
+    numbers = [
+        a for a in node.args[1:2] if isinstance(a, (int, float)) and KIND.get(name) in {"sum", "gate", "division"}
+    ]
+    return (
+        keeps
+        and name not in FILLING
+        and bool(tensors)
+        and all(n in nonnegative for n in tensors)
+        and (filled is None or filled >= 0)
+        and all(number >= 0 for number in numbers)
+        and node.kwargs.get("alpha", 1) >= 0  # type: ignore[operator]
+    )
