@@ -3,6 +3,7 @@
 from lrp import composites, rules
 from lrp.canonize import canonize
 from lrp.composites import Composite, MissingRule
+from lrp.dataset import SampleError, attribute_dataset
 from lrp.explain import Explainer, explainer
 from lrp.graph import Graph, rewrite
 from lrp.ops import Op
@@ -18,7 +19,9 @@ __all__ = [
     "Op",
     "Program",
     "Rule",
+    "SampleError",
     "TraceError",
+    "attribute_dataset",
     "canonize",
     "composites",
     "explainer",
