@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lrp.canonize import canonize
-from lrp.composites import Row
-from lrp.relprop import Program, Weights, relprop
+from lrp.composite import Row
+from lrp.passes import Weights
+from lrp.relprop import Program, relprop
 from lrp.trace import trace
 
 Target = None | int | Tensor | Callable[[Tensor], Tensor]

@@ -19,6 +19,7 @@ SIGN_KEEPING = set(
     upsample_nearest3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d gelu silu hardswish clamp hardtanh
     leaky_relu elu celu selu mish tanh div matmul bmm mm""".split()
 )
+SQUASHING = set("sigmoid hardsigmoid softmax _softmax _safe_softmax tanh".split())
 # Fills with zeros, or with values of its input: everything but these two of the movement kind.
 FILLING = {"masked_fill", "where"}
 
@@ -33,15 +34,20 @@ class Facts:
     """Values that depend on parameters and constants alone: computed once per model."""
     nonnegative: frozenset[fx.Node]
     """Values that are never below zero."""
+    gates: frozenset[fx.Node]
+    """Values that come out of a squashing function, perhaps moved: the gates of products."""
 
     def op(self, node: fx.Node) -> Op:
         """`node` as a pure function of its signals."""
-        return op_of(node, self.signals, self.nonnegative)
+        return op_of(node, self.signals, self.nonnegative, self.gates)
 
 
 def facts(graph: Graph) -> Facts:
     """Sweep `graph` once, in data-flow order."""
-    signals, static, dynamic, nonnegative = {graph.input}, set(graph.parameters.values()), set(), set()
+    signals = {n for n in graph.inputs if is_floating(n.meta["val"])}
+    dynamic, static = set(graph.inputs) - signals, set(graph.parameters.values())
+    nonnegative: set[fx.Node] = set()
+    gates: set[fx.Node] = set()
     for node in graph.fx.nodes:
         if node.op != "call_function":
             continue
@@ -54,7 +60,10 @@ def facts(graph: Graph) -> Facts:
             static.add(node)
         if _is_nonnegative(node, nonnegative):
             nonnegative.add(node)
-    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative))
+        name = operator_name(node.target)
+        if name in SQUASHING or (KIND.get(name) == "movement" and node.args[0] in gates):
+            gates.add(node)
+    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), frozenset(gates))
 
 
 def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:

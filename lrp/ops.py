@@ -102,6 +102,12 @@ class Op:
     inputs: tuple[fx.Node, ...]
     kind: str | None
     nonnegative: tuple[bool, ...] = ()
+    """Which inputs are never below zero."""
+    gates: tuple[bool, ...] = ()
+    """Which inputs come out of a squashing function: the gates of a product."""
+    cut: bool = False
+    """Whether relevance arrives only where the output is above zero: a ReLU follows, and what follows it shares in
+    proportion to its input."""
     saved: Callable[[Tensor], Inputs] | None = field(default=None, repr=False)
 
     @property
@@ -111,10 +117,12 @@ class Op:
 
     @property
     def family(self) -> str | None:
-        """convolution or dense, for linear layers; else None."""
-        if self.kind != "linear":
-            return None
-        return "dense" if self.name == "linear" else "convolution"
+        """convolution or dense for linear layers, batch norm, residual for sums of several branches; else None."""
+        if self.kind == "linear":
+            return "dense" if self.name == "linear" else "convolution"
+        if self.kind == "normalization" and "batch_norm" in self.name:
+            return "batch norm"
+        return "residual" if self.kind == "sum" and len(self.inputs) > 1 else None
 
     @property
     def layer(self) -> str:
@@ -161,7 +169,7 @@ def _named_nodes(node: fx.Node) -> Iterator[tuple[str, fx.Node]]:
             yield from ((f"{name}.{i}", entry) for i, entry in enumerate(nested))
 
 
-def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node]) -> Op:
+def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates: Set[fx.Node]) -> Op:
     """`node` as a pure function of the signals among its arguments."""
     inputs = tuple(n for n in node.all_input_nodes if n in signals)
     roles = {role: n for role, n in _named_nodes(node) if n not in signals}
@@ -180,4 +188,5 @@ def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node]) -> Op
         inputs,
         kind,
         tuple(n in nonnegative for n in inputs),
+        tuple(n in gates for n in inputs),
     )

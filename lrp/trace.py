@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
 
-from lrp.graph import Graph, rewrite
+from lrp.graph import Example, Graph, rewrite
 from lrp.ops import Item
 
 
@@ -20,17 +22,23 @@ class TraceError(RuntimeError):
     """The model could not be turned into a graph; the message says why and what to do."""
 
 
-def trace(model: nn.Module, example: Tensor) -> Graph:
+Selector = str | int | Callable[[Any], Any]
+"""Which of several outputs to explain: a key, a position, or a function that picks one from the model's output."""
+
+
+def trace(model: nn.Module, example: Example, output: Selector | None = None) -> Graph:
     """Turn a module into a functional graph and its parameters, `graph(graph.params, x) == model(x)`.
 
     Args:
         model: Any module in evaluation mode that `torch.export` accepts. It is not modified: same Parameter objects,
             same `state_dict`, same hooks before and after, also after an error.
-        example: An input, `(batch, ...)`; its values do not matter, all sizes but the batch are fixed by it.
+        example: An input, `(batch, ...)`, or a tuple (positional) or dict (keyword) of them. Values do not matter; all
+            sizes but the batch are fixed by it.
+        output: Which output to explain, for a model that has several.
 
     Raises:
-        ValueError: The model is in training mode.
-        TraceError: torch.export cannot trace the model.
+        ValueError: The model is in training mode, or the example is no batch.
+        TraceError: torch.export cannot trace the model, or it has several outputs and none is selected.
 
     Example:
         >>> import torch, lrp
@@ -41,14 +49,17 @@ def trace(model: nn.Module, example: Tensor) -> Graph:
         True
     """
     check_evaluating(model)
-    if not isinstance(example, Tensor) or example.ndim == 0 or example.shape[0] == 0:
-        shape = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
-        raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
+    leaves, structure = pytree.tree_flatten(example)
+    for leaf in leaves:
+        if not isinstance(leaf, Tensor) or leaf.ndim == 0 or leaf.shape[0] == 0:
+            shape = tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__
+            raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
     # torch.export takes sizes 0 and 1 for constants, so a single example is shown twice
-    exported = _export(model, torch.cat([example, example]) if example.shape[0] == 1 else example)
-    if example.shape[0] == 1 and isinstance(_batch(exported), int):
+    single = all(leaf.shape[0] == 1 for leaf in leaves)
+    exported = _export(model, pytree.tree_map(lambda t: torch.cat([t, t]), example) if single else example)
+    if single and isinstance(_batch(exported), int):
         exported = _export(model, example)
-    return rewrite(_graph_of(exported), _single_values)
+    return rewrite(_graph_of(exported, structure, output), _single_values)
 
 
 def check_evaluating(model: nn.Module) -> None:
@@ -59,14 +70,19 @@ def check_evaluating(model: nn.Module) -> None:
         raise ValueError(f"the model is in training mode ({shown}); call model.eval() first")
 
 
-def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
+def _export(model: nn.Module, example: Example) -> ExportedProgram:
+    example = pytree.tree_map(lambda t: t.detach(), example)
+    args = example if isinstance(example, tuple) else () if isinstance(example, dict) else (example,)
+    kwargs = example if isinstance(example, dict) else {}
+    shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, kwargs or args)
     try:
         with _unrecorded(), torch.no_grad():
-            exported = torch.export.export(model, (example.detach(),), dynamic_shapes=({0: Dim.AUTO},))
+            exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
             return exported.run_decompositions({})
     except Exception as error:
+        shown = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise TraceError(
-            f"torch.export could not trace {type(model).__name__} on an input of shape {tuple(example.shape)}: "
+            f"torch.export could not trace {type(model).__name__} on an input of shape {shown}: "
             f"{str(error).strip().splitlines()[0]}\nThe model must run on the example and must not branch in Python on "
             "the values of tensors; see the error above for the line. Move such code out of forward, or wrap it."
         ) from error
@@ -81,24 +97,19 @@ def _unrecorded() -> Iterator[None]:
         yield
 
 
-def _graph_of(exported: ExportedProgram) -> Graph:
+def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec, selector: Selector | None) -> Graph:
     """Our graph from an exported program: parameters by their module names, layers by their module paths."""
     signature = exported.graph_signature
     values: dict[str, Any] = dict(exported.state_dict) | dict(exported.constants)
     names = {spec.arg.name: spec.target for spec in signature.input_specs if spec.target is not None}  # type: ignore[union-attr]
-    outputs = list(signature.user_outputs)
     mutated = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
     if mutated:
         raise TraceError(f"the model writes to {', '.join(map(str, mutated))} while predicting; return values instead")
-    if len(signature.user_inputs) != 1 or len(outputs) != 1:
-        raise TraceError(
-            f"the model must map one tensor to one tensor, it has {len(signature.user_inputs)} inputs and "
-            f"{len(outputs)} outputs; wrap it in a module that selects them"
-        )
+    selected = _select(exported, selector)
     new, env = fx.Graph(), {}
     for node in exported.graph.nodes:
         if node.op == "output":
-            new.output(env[next(n for n in node.all_input_nodes if n.name == outputs[0])])
+            new.output(env[selected])
         elif node.op == "placeholder" and not node.users and node.name in names:
             continue
         else:
@@ -107,7 +118,20 @@ def _graph_of(exported: ExportedProgram) -> Graph:
     new.lint()
     params = {names[n.name]: values[names[n.name]].detach() for n in env if n.name in names}
     batch = _batch(exported)
-    return Graph(new, params, batch=batch if isinstance(batch, int) else None)
+    return Graph(new, params, structure, batch if isinstance(batch, int) else None)
+
+
+def _select(exported: ExportedProgram, selector: Selector | None) -> fx.Node:
+    """The node of the output to explain."""
+    nodes = {n.name: n for n in exported.graph.nodes}
+    leaves = [nodes.get(str(name)) for name in exported.graph_signature.user_outputs]
+    tree: Any = pytree.tree_unflatten(leaves, exported.call_spec.out_spec)  # type: ignore[arg-type]
+    if selector is not None:
+        tree = selector(tree) if callable(selector) else tree[selector]
+    if not isinstance(tree, fx.Node):
+        keys = list(tree) if isinstance(tree, dict) else f"{len(pytree.tree_leaves(tree))} outputs"
+        raise TraceError(f"the model returns {keys}; say which one to explain: trace(model, example, output=...)")
+    return tree
 
 
 def _batch(exported: ExportedProgram) -> int | torch.SymInt:
@@ -127,5 +151,5 @@ def _single_values(builder: Any, node: fx.Node) -> fx.Node | None:
     if node.target is not operator.getitem or not isinstance(node.args[0], fx.Node):
         return None
     source, index = node.args
-    args, kwargs = torch.fx.node.map_arg((source.args, source.kwargs), builder.env.__getitem__)  # type: ignore[union-attr]
+    args, kwargs = map_arg((source.args, source.kwargs), builder.env.__getitem__)  # type: ignore[union-attr]
     return builder.call(Item(source.target, index), *args, like=node, **kwargs)  # type: ignore[union-attr, arg-type]

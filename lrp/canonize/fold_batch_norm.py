@@ -54,7 +54,9 @@ def _fold(builder: Builder, node: fx.Node) -> fx.Node:
     if norm["bias"] is not None:
         bias = call(aten.add.Tensor, bias, new(norm["bias"]))
     rest = {k: v for k, v in layer.items() if k not in ("input", "weight", "bias")}
-    return builder.call(source.target, new(layer["input"]), weight, bias, *rest.values(), like=source)
+    folded = builder.call(source.target, new(layer["input"]), weight, bias, *rest.values(), like=source)
+    folded.meta["folded"] = (*source.meta.get("folded", ()), node.meta["layer"])
+    return folded
 
 
 def _along_outputs(call: object, source: fx.Node, layer: dict, scale: fx.Node) -> fx.Node:

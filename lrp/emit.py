@@ -1,0 +1,121 @@
+"""Record the passes as one flat ATen graph on fake tensors, and cut functions out of it. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
+
+from lrp.graph import Graph
+from lrp.passes import backward, forward, prepare, tensors
+from lrp.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """Both passes in one graph: placeholders `given` (weights, inputs) and `seeds` (seed, masks)."""
+
+    module: fx.GraphModule
+    given: list[fx.Node]
+    seeds: list[fx.Node]
+    predicting: frozenset[fx.Node]
+    """Nodes of the forward pass."""
+    output: fx.Node
+    result: Any
+    """Relevance of each input; with hidden layers, that and their (activation, relevance)."""
+
+    @property
+    def graph(self) -> fx.Graph:
+        return self.module.graph
+
+    def needed_later(self) -> list[fx.Node]:
+        """Values of the forward pass that the backward pass reads."""
+        wanted: list[fx.Node] = []
+        map_arg(self.result, wanted.append)
+        return [n for n in self.graph.nodes if n in self.predicting and (n in wanted or self._is_read_later(n))]
+
+    def _is_read_later(self, node: fx.Node) -> bool:
+        return any(user not in self.predicting and user.op != "output" for user in node.users)
+
+
+def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = ()) -> Record:
+    """Run both passes once on fake tensors.
+
+    Args:
+        at: Layers whose activation and relevance the result holds.
+        masked: Layers whose relevance is multiplied by a mask, given behind the seed in this order.
+    """
+    fake = {name: node.meta["val"] for name, node in graph.parameters.items()}
+    inputs = [node.meta["val"] for node in graph.inputs]
+    taps, masks = [graph.find(layer) for layer in at], [graph.find(layer) for layer in masked]
+    with graph.output.meta["val"].fake_mode, torch.no_grad():
+        leaves, spec = pytree.tree_flatten(prepare(graph, plan, fake))
+        seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
+    border: list[fx.Node] = []
+
+    def both(given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
+        values = iter(given)
+        weights = pytree.tree_unflatten([next(values) if isinstance(v, Tensor) else v for v in leaves], spec)
+        env, bound = forward(graph, plan, weights, inputs)
+        mode = get_proxy_mode()
+        assert mode is not None
+        border.append(next(iter(reversed(mode.tracer.graph.nodes))))
+        seen: dict[fx.Node, Tensor] = {}
+
+        def tap(node: fx.Node, relevance: Tensor) -> Tensor:
+            seen[node] = relevance * seeds[1 + masks.index(node)] if node in masks else relevance
+            return seen[node]
+
+        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap)
+        hidden = [(env[n], seen[n] if n in seen else torch.zeros_like(env[n])) for n in taps]
+        return env[graph.output], (relevance, hidden) if at or masked else relevance
+
+    with torch.no_grad():
+        module = make_fx(both, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
+    return _tidy(module, border[0], len(seeds))
+
+
+def _tidy(module: fx.GraphModule, border: fx.Node, seeds: int) -> Record:
+    predicting: set[fx.Node] = set()
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            predicting.add(node)
+        if node is border:
+            break
+    # autograd's own detach nodes would cut second derivatives
+    for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
+        node.replace_all_uses_with(node.args[0])
+    module.graph.eliminate_dead_code()
+    placeholders = list(module.graph.find_nodes(op="placeholder"))
+    results: Any = pytree.tree_unflatten(*_flat_results(module))
+    return Record(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), results[0], results[1])
+
+
+def _flat_results(module: fx.GraphModule) -> tuple[list[Any], Any]:
+    values, spec = pytree.tree_flatten(module.graph.output_node().args[0])
+    codegen = module.graph._codegen
+    return values, getattr(codegen.pytree_info, "out_spec", None) or spec  # type: ignore[attr-defined]
+
+
+def function(found: Record, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:
+    """What computes `result` from `inputs`, as a function of its own; values are freed after their last use."""
+    wanted: list[fx.Node] = []
+    map_arg(result, wanted.append)
+    needed, given = set(wanted), set(inputs)
+    for node in reversed(found.graph.nodes):
+        if node in needed and node not in given:
+            needed |= set(node.all_input_nodes)
+    new = fx.Graph()
+    env = {node: new.placeholder(node.name) for node in inputs}
+    for node in found.graph.nodes:
+        if node in needed and node not in given:
+            env[node] = new.node_copy(node, env.__getitem__)
+    new.output(map_arg(result, env.__getitem__))
+    new.lint()
+    return fx.GraphModule(found.module, new)

@@ -1,0 +1,99 @@
+"""The passes themselves, as plain loops over a plan: prepare, forward, backward. Run under a recorder, or eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.utils import _pytree as pytree
+
+from lrp.graph import Graph, evaluate
+from lrp.ops import Op
+from lrp.plan import Plan, shape
+
+Weights = Mapping[str, Mapping[str, Any]]
+"""For each node its own constant arguments ("params") and what its rule made of them ("rule")."""
+
+Tap = Callable[[fx.Node, Tensor], Tensor]
+"""Sees the relevance of each node as it is complete, and returns what goes on."""
+
+
+def tensors(weights: Any) -> list[Tensor]:
+    """The tensors of a tree, in a fixed order."""
+    return [leaf for leaf in pytree.tree_leaves(weights) if isinstance(leaf, Tensor)]
+
+
+def prepare(graph: Graph, plan: Plan, params: Mapping[str, Tensor]) -> Weights:
+    """Evaluate all that depends on parameters alone, and let each rule make its modified weights."""
+    absent = sorted(set(graph.parameters) - set(params))
+    if absent:
+        raise KeyError(
+            f"params lack {', '.join(absent[:5])}{' ...' if len(absent) > 5 else ''}; start from graph.params"
+        )
+    env: dict[fx.Node, Any] = {node: params[name] for name, node in graph.parameters.items()}
+    for node in graph.fx.nodes:
+        if node.op == "call_function" and node in plan.facts.static:
+            env[node] = evaluate(node, env)
+    weights: dict[str, dict[str, Any]] = {}
+    for node, op in plan.ops.items():
+        own = {role: env[source] for role, source in op.roles.items() if source in env}
+        prepared = {"rule": plan.rules[node].prepare(op, own)} if node in plan.rules else {}
+        weights[node.name] = {"params": own, **prepared}
+    return weights
+
+
+def forward(
+    graph: Graph, plan: Plan, weights: Weights, inputs: list[Tensor]
+) -> tuple[dict[fx.Node, Any], dict[fx.Node, Op]]:
+    """Values of all nodes, and operators bound to what is known only at run time."""
+    env: dict[fx.Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    bound: dict[fx.Node, Op] = {}
+    for node, op in plan.ops.items():
+        bound[node] = op = op.bind(env)
+        run = partial(op, weights[node.name]["params"])
+        values = [env[source] for source in op.inputs]
+        if op.kind == "winner" and node in plan.rules:
+            # the winners' positions are kept from here, not searched again
+            env[node], saved, *_ = torch.func.vjp(run, *values)
+            bound[node] = replace(op, saved=saved)
+        else:
+            env[node] = run(*values)
+    return env, bound
+
+
+def backward(
+    graph: Graph,
+    plan: Plan,
+    weights: Weights,
+    env: Mapping[fx.Node, Any],
+    bound: Mapping[fx.Node, Op],
+    seed: Tensor,
+    tap: Tap | None = None,
+) -> list[Tensor | None]:
+    """Walk the nodes backwards; look the rule up; add where paths meet. Relevance of each input, None for indices."""
+    relevance: dict[fx.Node, Tensor] = {graph.output: seed}
+
+    def complete(node: fx.Node) -> Tensor:
+        return relevance.pop(node) if tap is None else tap(node, relevance.pop(node))
+
+    for node, rule in reversed(list(plan.rules.items())):
+        if node not in relevance:
+            continue
+        op, prepared = bound[node], weights[node.name]["rule"]
+        inputs = tuple(env[source] for source in op.inputs)
+        try:
+            shares = rule.propagate(op, prepared, inputs, env[node], complete(node))
+        except Exception as error:
+            place = f"{node.name} ({op.name} in layer {op.layer or '(top)'}, output {shape(op)})"
+            raise ValueError(f"the rule {rule} does not fit {place}: {error}") from error
+        for source, share in zip(op.inputs, shares, strict=True):
+            if share is not None:
+                relevance[source] = relevance[source] + share if source in relevance else share
+    return [
+        complete(node) if node in relevance else torch.zeros_like(env[node]) if node in plan.facts.signals else None
+        for node in graph.inputs
+    ]

@@ -1,0 +1,243 @@
+"""Rules for linear layers and sums, each a list of terms; and the two that change nothing: pass_through and exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrp.ops import Inputs, Op, Params
+from lrp.rules.rule import Part, Rule, Shares, Term, factory, shared
+from lrp.rules.stabilizer import Stabilize
+
+ZeroParams = str | Iterable[str] | None
+
+
+def _zeroed(params: Params, names: ZeroParams) -> Params:
+    """`params` with those of `names` taken as zero; a bias is left out altogether."""
+    chosen = {names} if isinstance(names, str) else set(names or ())
+    kept = {k: v for k, v in params.items() if k != "bias" or k not in chosen}
+    return {k: torch.zeros_like(v) if k in chosen else v for k, v in kept.items()}
+
+
+def _mapped(params: Params, function: Callable[[Tensor], Tensor], bias: bool = True) -> Params:
+    """Weight and bias under `function`; without bias where a term carries none."""
+    return {k: function(v) for k, v in params.items() if bias or k != "bias"}
+
+
+def _bare(params: Params) -> Params:
+    return {k: v for k, v in params.items() if k != "bias"}
+
+
+def _positive(x: Tensor) -> Tensor:
+    return x.clamp(min=0)
+
+
+def _negative(x: Tensor) -> Tensor:
+    return x.clamp(max=0)
+
+
+@factory
+def epsilon(epsilon: Stabilize = 1e-6, zero_params: ZeroParams = None) -> Rule:
+    """LRP-epsilon: R_i = a_i sum_j w_ij R_j / stab(z_j) (Bach et al. 2015, Eq. 58). `epsilon=0` is LRP-0.
+
+    Conserves up to bias and stabilizer: kappa_j = (z_j - b_j) / stab(z_j).
+    """
+
+    def prepare(op: Op, params: Params) -> Params:
+        del op
+        return _zeroed(params, zero_params)
+
+    def terms(op: Op, weights: Params, inputs: Inputs, output: Tensor) -> list[Term]:
+        return [Term([Part(weights, inputs)], op(weights, *inputs) if zero_params else output)]
+
+    return shared(terms, epsilon, prepare, proportional=True)
+
+
+@factory
+def norm(stabilizer: Stabilize = 1e-6) -> Rule:
+    """Share in proportion to each input's part of the output: sums, residual connections, average pooling.
+
+    R_k = x_k (dz/dx_k)^T R / stab(z): LRP-epsilon without parameters. Conserves: kappa = z / stab(z).
+    """
+    return epsilon(stabilizer)
+
+
+@factory
+def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams = None) -> Rule:
+    """Generalized LRP-gamma (Andeol et al. 2021; for a >= 0 Montavon et al. 2019, Sec. 10.2.3).
+
+    Contributions of the sign of z_j are raised by gamma: with p_ij, m_ij the positive and negative w_ij a_i and P_j,
+    N_j their sums (bias included), n_ij = w_ij a_i + gamma p_ij and D_j = z_j + gamma P_j where z_j > 0; with m_ij and
+    N_j where z_j < 0; nothing where z_j = 0. |z_j / D_j| <= 1 always.
+
+    Computed from Q_j = sum_i |w_ij| |a_i| + |b_j|, since P = (z + Q) / 2 and N = (z - Q) / 2: the terms of
+    |D_j| = (1 + gamma / 2) |z_j| + gamma / 2 Q_j are all positive, so nothing cancels. Where no relevance arrives at
+    z_j <= 0 (a ReLU follows) and a >= 0, the weights w + gamma w+ do it all at once.
+    """
+    half = gamma / 2
+
+    def prepare(op: Op, params: Params) -> tuple[Params, ...]:
+        kept = _zeroed(params, zero_params)
+        if op.cut and op.nonnegative[0]:
+            return kept, _mapped(kept, lambda w: w + gamma * _positive(w))
+        return kept, _mapped(kept, torch.abs)
+
+    def terms(op: Op, weights: tuple[Params, ...], inputs: Inputs, output: Tensor) -> list[Term]:
+        kept, other = weights
+        (a,) = inputs
+        z = op(kept, a) if zero_params else output
+        if op.cut and op.nonnegative[0]:
+            return [Term([Part(other, inputs)], op(other, a), live=z > 0)]
+        magnitude = a if op.nonnegative[0] else a.abs()
+        raised = z * (1 + half) + z.sign() * op(other, magnitude) * half
+        return [Term([Part(kept, inputs, 1 + half), Part(other, (magnitude,), z.sign() * half)], raised, live=z != 0)]
+
+    return shared(terms, stabilizer, prepare, proportional=True)
+
+
+def _of_sign(op: Op, weights: tuple[Params, ...], a: Tensor, sign: int) -> list[Part]:
+    """The contributions w_ij a_i of one sign: W+ a+ and W- a-, or W- a+ and W+ a-."""
+    same, other = weights[:2] if sign > 0 else weights[2:]
+    return [Part(same, (a,))] if op.nonnegative[0] else [Part(same, (_positive(a),)), Part(other, (_negative(a),))]
+
+
+@factory
+def alpha_beta(
+    alpha: float = 2.0, beta: float = 1.0, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams = None
+) -> Rule:
+    """LRP-alpha-beta: R_i = sum_j (alpha p_ij / stab(P_j) - beta m_ij / stab(N_j)) R_j (Bach et al. 2015, Eq. 60).
+
+    p_ij, m_ij are the positive and negative parts of w_ij a_i; P_j, N_j their sums with b+ and b-.
+    kappa_j = alpha (P_j - b_j+) / stab(P_j) - beta (N_j - b_j-) / stab(N_j): a unit with no negative contributions
+    passes on alpha times its relevance.
+
+    Raises:
+        ValueError: alpha or beta is negative, or alpha - beta is not 1.
+    """
+    if alpha < 0 or beta < 0 or abs(alpha - beta - 1) > 1e-9:
+        raise ValueError(f"alpha - beta must be 1 and both nonnegative to conserve relevance, got {alpha=}, {beta=}")
+
+    def prepare(op: Op, params: Params) -> tuple[Params, ...]:
+        kept = _zeroed(params, zero_params)
+        positive, negative = _mapped(kept, _positive), _mapped(kept, _negative)
+        del op
+        return positive, _bare(negative), negative, _bare(positive)
+
+    def terms(op: Op, weights: tuple[Params, ...], inputs: Inputs, output: Tensor) -> list[Term]:
+        del output
+        (a,) = inputs
+        signs = [(+1, alpha)] + ([(-1, -beta)] if beta else [])
+        parts = [(_of_sign(op, weights, a, sign), factor) for sign, factor in signs]
+        return [Term(part, sum(op(p.params, *p.inputs) for p in part), factor) for part, factor in parts]  # type: ignore[arg-type]
+
+    return shared(terms, stabilizer, prepare, proportional=True)
+
+
+@factory
+def z_plus(stabilizer: Stabilize = 1e-6, zero_params: ZeroParams = None) -> Rule:
+    """LRP-z+: R_i = sum_j p_ij / stab(P_j) R_j, the positive contributions only; alpha_beta(1, 0).
+
+    (Montavon et al. 2017, Eq. 16.) kappa_j = (P_j - b_j+) / stab(P_j): 0 where no contribution is positive.
+    """
+    return alpha_beta(1.0, 0.0, stabilizer, zero_params)
+
+
+@factory
+def z_box(
+    low: float | Tensor, high: float | Tensor, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams = None
+) -> Rule:
+    """LRP-zB for inputs in a box: n_ij = w_ij x_i - w_ij+ l_i - w_ij- h_i (Montavon et al. 2017, Eq. 17).
+
+    Args:
+        low, high: Bounds of the input as the model sees it, after normalization: `(0 - mean) / std` and
+            `(1 - mean) / std`; numbers or tensors that broadcast to `(batch, channel, height, width)`.
+
+    The bias cancels: D_j = sum_i n_ij >= 0 inside the box. Written as w+ (x - l) + w- (x - h), whose terms are all of
+    one sign there.
+
+    Raises:
+        ValueError: low exceeds high.
+    """
+    if torch.any(torch.as_tensor(low) > torch.as_tensor(high)):
+        raise ValueError(f"low must not exceed high, got {low=}, {high=}")
+
+    def prepare(op: Op, params: Params) -> tuple[Any, ...]:
+        del op
+        kept = _zeroed(params, zero_params)
+        bounds = [torch.as_tensor(b, dtype=kept["weight"].dtype, device=kept["weight"].device) for b in (low, high)]
+        return _mapped(kept, _positive, bias=False), _mapped(kept, _negative, bias=False), *bounds
+
+    def terms(op: Op, weights: tuple[Any, ...], inputs: Inputs, output: Tensor) -> list[Term]:
+        del output
+        positive, negative, least, most = weights
+        parts = [Part(positive, (inputs[0] - least,)), Part(negative, (inputs[0] - most,))]
+        return [Term(parts, op(positive, *parts[0].inputs) + op(negative, *parts[1].inputs))]
+
+    return shared(terms, stabilizer, prepare)
+
+
+def _input_independent(
+    modify: Callable[[Tensor], Tensor], stabilizer: Stabilize, bias: bool, names: ZeroParams
+) -> Rule:
+    """R_i = sum_j v_ij R_j / stab(sum_i v_ij) with v = modify(w), whatever the input."""
+
+    def prepare(op: Op, params: Params) -> Params:
+        del op
+        return _mapped(_zeroed(params, names), modify, bias)
+
+    def terms(op: Op, weights: Params, inputs: Inputs, output: Tensor) -> list[Term]:
+        del output
+        # the same for every sample, so one sample's worth is enough
+        ones = tuple(torch.ones_like(a[:1]) for a in inputs)
+        return [Term([Part(weights, tuple(torch.ones_like(a) for a in inputs))], op(weights, *ones))]
+
+    return shared(terms, stabilizer, prepare)
+
+
+@factory
+def flat(stabilizer: Stabilize = 1e-6) -> Rule:
+    """LRP-flat: R_i = sum_j R_j / n_j over the n_j inputs that are connected to j (Lapuschkin et al. 2019).
+
+    The padding of a convolution is no input and does not count (doi:10.1038/s41467-019-08987-4).
+    """
+    return _input_independent(torch.ones_like, stabilizer, bias=False, names=None)
+
+
+@factory
+def w_square(stabilizer: Stabilize = 1e-6, zero_params: ZeroParams = None, bias: bool = False) -> Rule:
+    """LRP-w2: R_i = sum_j w_ij^2 / sum_i w_ij^2 R_j (Montavon et al. 2017, Eq. 12).
+
+    Args:
+        bias: Count b_j^2 in the denominator, as Zennit does; it then absorbs its share. The paper has no bias.
+    """
+    return _input_independent(torch.square, stabilizer, bias, zero_params)
+
+
+@factory
+def pass_through() -> Rule:
+    """R_i = R_i of the output, element by element: activations. Conserves exactly."""
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        del weights, output
+        if inputs[0].shape != relevance.shape:
+            raise ValueError(f"pass_through needs an output of the input's shape, {op.name} changes it")
+        return (relevance, *[None] * (len(inputs) - 1))
+
+    return Rule(propagate)
+
+
+@factory
+def exact() -> Rule:
+    """R = J^T R: values that are only moved, selected, copied or cropped carry their relevance along.
+
+    For the other operators this is the gradient's rule.
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        del output
+        return op.transpose(weights, inputs, relevance)
+
+    return Rule(propagate)

@@ -1,0 +1,126 @@
+"""What a rule is, and the one mechanism that all rules for linear layers share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lrp.ops import Inputs, Op, Params
+from lrp.rules.stabilizer import Stabilize, stabilize
+
+Shares = tuple[Tensor | None, ...]
+"""Relevance of each input, None where an input receives none by definition."""
+
+
+class Part(NamedTuple):
+    """Numerators `factor_j w_ij a_i` with weights and inputs of its own choice."""
+
+    params: Params
+    inputs: Inputs
+    factor: float | Tensor = 1.0
+
+
+class Term(NamedTuple):
+    """Relevance shared by the numerators of `parts` over one denominator: `sum_j factor n_ij / stab(total_j) R_j`."""
+
+    parts: list[Part]
+    total: Tensor
+    factor: float = 1.0
+    live: Tensor | None = None
+    """Where relevance is shared; elsewhere it is dropped."""
+
+
+Terms = Callable[[Op, Any, Inputs, Tensor], list[Term]]
+"""`(op, weights, inputs, output) -> terms`."""
+
+
+def _own_params(op: Op, params: Params) -> Params:
+    del op
+    return params
+
+
+def _all_inputs(op: Op) -> tuple[bool, ...]:
+    return (True,) * len(op.inputs)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A pair of pure functions; made by the factories in `lrp.rules`, or by hand for a rule of your own.
+
+    propagate: `(op, weights, inputs, output, relevance) -> relevance of each input`.
+    prepare: `(op, params) -> weights`, once per model: the modified weights that propagate needs.
+    receives: `op -> which inputs receive relevance`; nodes behind the others need no rule.
+    terms: for rules that are made of terms: what the audit reads bias and stabilizer from.
+    proportional: an input that is zero receives no relevance.
+    name, options: what the rule is called and was made with; two rules of equal name and options are equal.
+    """
+
+    propagate: Callable[[Op, Any, Inputs, Tensor, Tensor], Shares] = field(compare=False, repr=False)
+    prepare: Callable[[Op, Params], Any] = field(default=_own_params, compare=False, repr=False)
+    receives: Callable[[Op], tuple[bool, ...]] = field(default=_all_inputs, compare=False, repr=False)
+    terms: Terms | None = field(default=None, compare=False, repr=False)
+    stabilizer: Stabilize = field(default=0.0, compare=False, repr=False)
+    proportional: bool = field(default=False, compare=False, repr=False)
+    name: str = "custom"
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={_short(v)}' for k, v in self.options)})"
+
+
+def _short(value: Any) -> str:
+    return f"tensor{tuple(value.shape)}" if isinstance(value, Tensor) else f"{value!r}"
+
+
+def factory(make: Callable[..., Rule]) -> Callable[..., Rule]:
+    """Name the rule that `make` returns after `make` and the arguments it was called with."""
+
+    @wraps(make)
+    def named(*args: Any, **kwargs: Any) -> Rule:
+        call = inspect.signature(make).bind(*args, **kwargs)
+        call.apply_defaults()
+        return replace(
+            make(*args, **kwargs), name=make.__name__, options=tuple(map(_comparable, call.arguments.items()))
+        )
+
+    return named
+
+
+def _comparable(option: tuple[str, Any]) -> tuple[str, Any]:
+    name, value = option
+    return name, tuple(value) if isinstance(value, (list, set)) else value
+
+
+def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -> Shares:
+    """R_i = sum over terms and parts of a_i sum_j w_ij factor_j R_j / stab(total_j)."""
+    totals: list[Tensor | None] = [None] * len(op.inputs)
+    for term in terms:
+        s = relevance / stabilize(term.total, stabilizer)
+        s = s if term.factor == 1 else s * term.factor
+        s = s if term.live is None else torch.where(term.live, s, 0)
+        for part in term.parts:
+            scaled = s if isinstance(part.factor, float) and part.factor == 1 else s * part.factor
+            cotangents = op.transpose(part.params, part.inputs, scaled)
+            shares = [a * c for a, c in zip(part.inputs, cotangents, strict=True)]
+            totals = [new if old is None else old + new for old, new in zip(totals, shares, strict=True)]
+    return tuple(totals)
+
+
+def shared(
+    terms: Terms,
+    stabilizer: Stabilize,
+    prepare: Callable[[Op, Params], Any] = _own_params,
+    proportional: bool = False,
+) -> Rule:
+    """The rule with these terms; `proportional` promises that an input that is zero receives no relevance."""
+
+    def propagate(op: Op, weights: Any, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        return share(op, terms(op, weights, inputs, output), stabilizer, relevance)
+
+    return Rule(propagate, prepare, terms=terms, stabilizer=stabilizer, proportional=proportional)

@@ -1,0 +1,47 @@
+"""Stabilizers: keep denominators away from zero without changing their sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Stabilize = float | Callable[[Tensor], Tensor]
+"""A number (the default `Stabilizer` with this epsilon) or any function `z -> stab(z)`."""
+
+LARGEST = 64.0
+"""Relevance up to this, divided by a stabilized zero, stays finite in every floating-point type."""
+
+
+@dataclass(frozen=True)
+class Stabilizer:
+    """`stab(z) = z + epsilon sign z`, with `sign 0 = 1`.
+
+    epsilon: 0 gives LRP-0. In float16, where 1 / 1e-6 overflows, the least epsilon is 64 / 65504.
+    clip: `sign z max(|z|, epsilon)` instead: leaves all larger values as they are.
+    norm_scale: epsilon is in units of the root mean square of z over `dim` (default: all but the batch).
+    """
+
+    epsilon: float = 1e-6
+    clip: bool = False
+    norm_scale: bool = False
+    dim: tuple[int, ...] | None = None
+
+    def __call__(self, z: Tensor) -> Tensor:
+        least = max(self.epsilon, LARGEST / torch.finfo(z.dtype).max) if self.epsilon else 0.0
+        step: float | Tensor = least
+        if self.norm_scale:
+            dim = self.dim if self.dim is not None else tuple(range(1, z.ndim))
+            step = least * z.square().mean(dim, keepdim=True).sqrt()
+        if self.clip:
+            magnitude = z.abs().maximum(torch.as_tensor(step, dtype=z.dtype, device=z.device))
+            return torch.where(z < 0, -magnitude, magnitude)
+        # zero counts as positive, else dead units divide by zero
+        return torch.where(z < 0, z - step, z + step)
+
+
+def stabilize(z: Tensor, stabilizer: Stabilize) -> Tensor:
+    """`z`, away from zero."""
+    return stabilizer(z) if callable(stabilizer) else Stabilizer(stabilizer)(z)
