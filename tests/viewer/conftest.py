@@ -1,0 +1,94 @@
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import viewer_projects
+from playwright.sync_api import Browser, sync_playwright
+from viewer_pages import ARGUMENTS, CHROMIUM, Viewer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory) -> Path:
+    return viewer_projects.write(tmp_path_factory.mktemp("projects") / "digits")
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory) -> Path:
+    path = viewer_projects.write(tmp_path_factory.mktemp("projects") / "broken", 12)
+    (path / "project.json").write_text('{"name": "half')
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """Start `bokeh serve viewer` on projects, as a user would; all servers end with the session."""
+    servers = []
+
+    def start(*paths: Path, options: tuple[str, ...] = ()) -> str:
+        log = tmp_path_factory.mktemp("server") / "log"
+        command = [
+            sys.executable,
+            "-m",
+            "bokeh",
+            "serve",
+            "viewer",
+            "--port",
+            "0",
+            *options,
+            "--args",
+            *map(str, paths),
+        ]
+        with log.open("w") as out:
+            servers.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT))
+        return _address(log, servers[-1])
+
+    yield start
+    for server in servers:
+        server.terminate()
+    for server in servers:
+        server.wait(10)
+
+
+def _address(log: Path, server: subprocess.Popen, seconds: float = 60) -> str:
+    for _ in range(int(seconds * 20)):
+        if found := re.search(r"running at: (http://\S+)", log.read_text()):
+            return found[1]
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.05)
+    raise TimeoutError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def address(serve, digits, broken) -> str:
+    return serve(digits, broken)
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the viewer in a fresh browser context; any error on the page or in its console fails the test."""
+    viewers: list[Viewer] = []
+
+    def visit(query: str = "", at: str = address, **options) -> Viewer:
+        viewers.append(
+            Viewer(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}), at + query)
+        )
+        return viewers[-1]
+
+    yield visit
+    for viewer in viewers:
+        viewer.context.close()
+    assert [problem for viewer in viewers for problem in viewer.problems] == []

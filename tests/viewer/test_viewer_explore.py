@@ -1,0 +1,130 @@
+"""A person explores a project with the mouse in a real browser."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from spray import store
+
+
+@pytest.fixture(scope="module")
+def category(digits):
+    return store.open_analysis(digits, "spectral")["3"]
+
+
+def inside(category, x: float, y: float, radius: float) -> list[int]:
+    near = np.hypot(category.tsne.values[:, 0] - x, category.tsne.values[:, 1] - y) < radius
+    return category.sample.values[near].tolist()
+
+
+def test_lasso_shows_exactly_the_samples_inside(visit, category):
+    viewer = visit()
+    x, y = category.tsne.values[0]
+    far = np.sort(np.hypot(*(category.tsne.values - (x, y)).T))
+    edge = np.flatnonzero(np.diff(far[3:]) > 0.05)[0] + 3  # a circle through a gap, so that no point lies on the line
+    radius = (far[edge] + far[edge + 1]) / 2
+    wanted = inside(category, x, y, radius)
+    assert 3 < len(wanted) < 20
+    viewer.circle(x, y, radius / np.cos(np.pi / 12))
+    viewer.expect_samples(wanted)
+    viewer.settled()
+
+
+def test_cluster_click_selects_the_whole_cluster(visit, category):
+    viewer = visit()
+    viewer.page.get_by_role("button", name="Select cluster 2, 60 samples").click()
+    members = category.sample.values[category.cluster.values[0] == 2].tolist()
+    viewer.expect_samples(members[:20])
+    expect(viewer.page.get_by_text("1 to 20 of 60")).to_be_visible()
+
+
+def test_tap_selects_one_and_escape_none(visit, category):
+    viewer = visit()
+    viewer.page.mouse.click(*viewer.at(*category.tsne.values[7]))
+    viewer.expect_samples([int(category.sample.values[7])])
+    viewer.page.keyboard.press("Escape")
+    viewer.expect_samples([])
+    expect(viewer.page.get_by_text("Select points with the lasso")).to_be_visible()
+
+
+def test_shift_adds_and_control_z_takes_back(visit, category):
+    viewer = visit()
+    first, second = category.tsne.values[0], category.tsne.values[2]
+    viewer.circle(*first, 0.15)
+    viewer.expect_samples(inside(category, *first, 0.15))
+    viewer.circle(*second, 0.15, keys=("Shift",))
+    viewer.expect_samples(inside(category, *first, 0.15) + inside(category, *second, 0.15))
+    viewer.page.keyboard.press("Control+z")
+    viewer.expect_samples(inside(category, *first, 0.15))
+
+
+def test_modes_and_colour_map_change_the_pictures(visit):
+    viewer = visit("?category=7&mode=heatmap&colour_map=hot")
+    viewer.page.get_by_role("button", name="Select cluster 0").click()
+    picture = viewer.page.locator(".samples img").first
+    expect(picture).to_have_attribute("src", re.compile(r"image/digits/5/heatmap\.png\?map=hot"))
+    expect(picture).to_have_class("pixelated")
+    for mode in ("Input", "Overlay"):
+        viewer.page.get_by_role("button", name=mode).click()
+        expect(picture).to_have_attribute("src", re.compile(f"{mode.lower()}.png"))
+        viewer.settled()
+    viewer.choose("Enlarging", "smooth")
+    expect(picture).to_have_class("smooth")
+
+
+def test_selects_reach_every_part_of_the_project(visit):
+    viewer = visit()
+    viewer.choose("Category", "seven (7)")
+    expect(viewer.page.get_by_role("button", name="Select cluster 0, 30 samples")).to_be_visible()
+    viewer.choose("Clustering", "hdbscan")
+    expect(viewer.page.get_by_role("button", name="Select noise, 12 samples")).to_be_visible()
+    viewer.choose("Embedding", "spectral")
+    viewer.choose("y axis", "6")
+    viewer.page.wait_for_function('location.search.includes("embedding=spectral&y=5")')
+    assert viewer.page.evaluate('Bokeh.documents[0].get_model_by_name("scatter").below[0].axis_label') == "spectral 1"
+
+
+def test_reload_of_the_address_restores_everything(visit):
+    viewer = visit()
+    viewer.choose("Category", "seven (7)")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.get_by_role("button", name="Heatmap").click()
+    viewer.page.wait_for_function('location.search.includes("mode=heatmap")')
+    shown = viewer.samples()
+    again = visit(viewer.page.evaluate("location.search"))
+    again.expect_samples(shown)
+    assert again.page.evaluate("location.search") == viewer.page.evaluate("location.search")
+    selected = 'Bokeh.documents[0].get_model_by_name("points").selected.indices'
+    again.page.wait_for_function(f"{selected}.length === 30")
+
+
+def test_broken_project_says_why_and_the_other_keeps_working(visit):
+    viewer = visit()
+    viewer.page.get_by_role("button", name="broken!").click()
+    expect(viewer.page.get_by_text("project.json is no JSON text")).to_be_visible()
+    expect(viewer.page.locator(".plot")).to_be_hidden()
+    viewer.page.get_by_role("button", name="digits").click()
+    expect(viewer.page.locator(".plot")).to_be_visible()
+
+
+def test_without_arguments_the_page_says_what_to_do(serve, visit):
+    viewer = visit(at=serve())
+    expect(viewer.page.get_by_text("bokeh serve viewer --args PROJECT")).to_be_visible()
+
+
+def test_links_with_unknown_names_warn_and_work(visit):
+    viewer = visit("?category=99&colour_map=%3Cscript%3E&mode=melted&selection=zzz")
+    expect(viewer.page.get_by_text("there is no category '99' here")).to_be_visible()
+    expect(viewer.page.get_by_text("'mode' was ignored: it must be one of input, overlay, heatmap")).to_be_visible()
+    expect(viewer.page.get_by_role("button", name="Select cluster 0, 60 samples")).to_be_visible()
+
+
+def test_nothing_scrolls_sideways_and_both_themes_show(visit):
+    for width in (1280, 2200):
+        viewer = visit(viewport={"width": width, "height": 720})
+        assert viewer.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert viewer.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        viewer.page.get_by_role("button", name="Theme").click()
+        expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")

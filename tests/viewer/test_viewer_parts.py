@@ -1,0 +1,179 @@
+"""The thinking parts, without a browser."""
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import viewer_projects
+from PIL import Image
+
+from spray import store
+from viewer import colours, html, images
+from viewer.clusters import clusters
+from viewer.columns import columns
+from viewer.gallery import gallery
+from viewer.images import Look
+from viewer.pictures import picture
+from viewer.project import open_category, open_projects
+from viewer.resolve import resolve
+from viewer.selection import encode
+from viewer.state import State
+
+
+@pytest.fixture(scope="module")
+def projects(digits, broken):
+    return open_projects([str(digits), str(broken), str(digits)])
+
+
+@pytest.fixture
+def scene(projects):
+    return resolve(projects, State())
+
+
+def test_projects_have_unique_keys_and_errors_of_their_own(projects):
+    assert list(projects) == ["digits", "broken", "digits-2"]
+    assert projects["digits"].error == "" and "no JSON text" in projects["broken"].error
+
+
+def test_resolve_fills_in_what_is_there(scene):
+    assert scene.state == State(
+        project="digits", analysis="spectral", category="3", clustering="kmeans-4", embedding="tsne"
+    )
+    assert scene.problem == "" and scene.warnings == ()
+
+
+def test_resolve_warns_once_for_each_unknown_name(projects):
+    scene = resolve(projects, State(project="x", analysis="y", category="z", embedding="t", clustering="c", x=9, y=9))
+    assert len(scene.warnings) == 5 and (scene.state.x, scene.state.y) == (0, 1)
+
+
+def test_categories_have_human_readable_labels(projects):
+    assert projects["digits"].category_text("7") == "seven (7)"
+    assert projects["digits"].category_text("wolf") == "wolf"
+
+
+def test_columns_are_the_embedding_in_file_order(scene):
+    found = columns(scene.category, scene.state)
+    assert np.array_equal(found["x"], scene.category.data.tsne.values[:, 0])
+    assert found["sample"].tolist() == scene.category.sample.tolist()
+    assert found["color"].dtype == np.uint32 and len(np.unique(found["color"])) == 4
+
+
+def test_gallery_pages_through_the_selection(scene):
+    chosen = scene.category.sample[5:50]
+    state = replace(scene.state, selection=encode(chosen))
+    seen = []
+    for page in range(3):
+        found = gallery(scene.project, scene.category, replace(state, page=page))
+        assert found.total == 45 and found.first == 20 * page
+        seen += [tile.sample for tile in found.tiles]
+    assert seen == chosen.tolist()
+    beyond = gallery(scene.project, scene.category, replace(state, page=99))
+    assert beyond.first == 40
+
+
+def test_clusters_count_members_and_selected(scene):
+    found = clusters(scene.category, "hdbscan", np.arange(240) < 10)
+    assert [cluster.number for cluster in found] == [0, 1, 2, 3, -1]
+    assert sum(cluster.size for cluster in found) == 240 and sum(cluster.selected for cluster in found) == 10
+    assert found[-1].name == "noise" and found[-1].colour == colours.css(colours.NOISE)
+
+
+def test_group_colours_differ_even_with_200_groups():
+    assert len({colours.group_colour(number) for number in range(200)}) > 190
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def test_pictures_are_lossless(projects):
+    project = projects["digits"]
+    stored = project.attributions.sel(sample=11)
+    assert np.array_equal(pixels(picture(project, 11, "input", Look()))[..., 0], stored.image.values[0])
+    heat = pixels(picture(project, 11, "heatmap", Look("gray")))[..., 0].astype(float)
+    relevance = stored.relevance.values[0]
+    assert np.abs(heat - (relevance / np.abs(relevance).max() + 1) / 2 * 255).max() <= 1
+    with pytest.raises(KeyError):
+        picture(project, 12, "input", Look())
+
+
+def test_heatmap_keeps_signs_and_zero():
+    """All-negative relevance stays negative, none is the middle, and what is not finite counts as none."""
+    negative = images.scaled_relevance(-np.ones((3, 2, 2)), Look())
+    assert (negative == -1).all()
+    assert (images.scaled_relevance(np.zeros((1, 2, 2)), Look()) == 0).all()
+    holes = images.scaled_relevance(np.array([[[np.nan, np.inf], [-2.0, 1.0]]]), Look())
+    assert holes.tolist() == [[0, 0], [-1, 0.5]]
+
+
+def test_percentile_limit_and_gamma():
+    relevance = np.linspace(0, 1, 101).reshape(1, 1, 101)
+    assert images.scaled_relevance(relevance, Look(percentile=50))[0, 50:].min() == 1
+    assert images.scaled_relevance(relevance, Look(limit=2.0)).max() == 0.5
+    assert np.allclose(images.scaled_relevance(relevance, Look(gamma=0.5))[0, 25], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"), [(0, 0.3, (0, 1)), (-0.9, 0.9, (-1, 1)), (0, 200, (0, 255)), (-2, 2, (-2, 2))]
+)
+def test_value_range(low, high, found):
+    assert images.value_range(np.array([low, high, np.nan], np.float32)) == pytest.approx(found)
+
+
+def test_overlay_of_another_size_and_one_channel():
+    image = images.input_pixels(np.full((1, 8, 8), 100, np.uint8), 0, 255)
+    mixed = images.overlay_pixels(image, np.array([[[0.0, 0.0], [0.0, 1.0]]], np.float32), Look("wred"))
+    assert mixed.shape == (8, 8, 3) and (mixed[0, 0] == 100).all()
+    assert mixed[7, 7, 0] > 200 and mixed[7, 7, 1] < 60
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels(tmp_path, channels):
+    project = open_projects([str(viewer_projects.write(tmp_path / "p", 8, channels=channels))])["p"]
+    for mode in ("input", "overlay", "heatmap"):
+        assert pixels(picture(project, 5, mode, Look())).shape == (12, 12, 3)
+
+
+def test_a_damaged_part_spoils_only_its_pictures(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    project = open_projects([str(path)])["p"]
+    part = path / "attributions" / "part-00001.nc"
+    part.write_bytes(part.read_bytes()[:1000])
+    assert picture(project, 5, "input", Look())
+    with pytest.raises(store.ProjectError):
+        picture(project, 5 + 3 * 4, "input", Look())
+
+
+def test_a_damaged_category_is_a_problem_and_not_a_crash(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    projects = open_projects([str(path)])
+    (path / "analyses" / "spectral" / "3.nc").write_bytes(b"\x89HDF\r\n\x1a\nhalf")
+    assert "is no complete netCDF file" in resolve(projects, State()).problem
+    assert resolve(projects, State(category="7")).problem == ""
+
+
+def test_a_category_of_another_project_is_refused(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    foreign = store.open_analysis(path, "spectral")["3"].assign_coords(sample=np.arange(9) + 1000)
+    store.write_category(path, "spectral", "9", foreign)
+    with pytest.raises(store.ProjectError, match=r"1000.*not in the project"):
+        open_category(open_projects([str(path)])["p"], "spectral", "9")
+
+
+def test_html_escapes_everything_given_as_text():
+    nasty = "\"><script>alert('x')</script>"
+    found = html.button("go", nasty, html.text(nasty), title=nasty)
+    assert "<script" not in found and found.count('"') == 8
+
+
+def test_viewer_never_imports_torch(digits):
+    code = (
+        "import sys; from bokeh.document import Document; from viewer.session import start; import viewer.routes\n"
+        f"doc = Document(); start(doc, [{str(digits)!r}]); print(len(doc.roots) > 5, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr

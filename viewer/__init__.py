@@ -1,0 +1,1 @@
+"""Explore a project in the browser: `bokeh serve viewer --args PROJECT...`."""

@@ -1,0 +1,100 @@
+"""Arrays of one sample -> pixels -> lossless PNG. Pure: what a picture shows follows from its arguments."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from spray.colormap import palette
+
+OPACITY = 0.9  # of the heatmap over the image, where relevance is largest
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+class Look(NamedTuple):
+    """How relevance becomes colour."""
+
+    colour_map: str = "bwr"
+    limit: float | None = None  # the relevance of full colour; None: the largest of the sample itself
+    percentile: float = 100.0  # of |relevance|, when there is no limit
+    gamma: float = 1.0  # below 1 lifts weak relevance
+
+
+def input_pixels(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(channel, height, width) of any type -> (height, width, 3) uint8, `low` black and `high` white."""
+    if image.dtype != np.uint8 or (low, high) != (0, 255):
+        scaled = (image.astype(np.float32) - low) / ((high - low) or 1.0) * 255.0
+        image = np.clip(np.nan_to_num(scaled), 0, 255).round().astype(np.uint8)
+    channels = _channels(image)
+    if len(channels) == 2:
+        channels = channels.mean(axis=0, keepdims=True).astype(np.uint8)
+    return np.moveaxis(np.repeat(channels, 3, axis=0) if len(channels) == 1 else channels[:3], 0, -1)
+
+
+def scaled_relevance(relevance: np.ndarray, look: Look) -> np.ndarray:
+    """Relevance summed over channels, in [-1, 1] with zero kept at zero; what is not finite counts as none."""
+    flat = np.nan_to_num(_channels(relevance).astype(np.float32), posinf=0, neginf=0).sum(axis=0, dtype=np.float64)
+    limit = look.limit if look.limit is not None else largest(flat, look.percentile)
+    signed = np.clip(flat / limit, -1, 1) if limit > 0 else np.zeros_like(flat)
+    return signed if look.gamma == 1 else np.sign(signed) * np.abs(signed) ** look.gamma
+
+
+def largest(values: np.ndarray, percentile: float = 100.0) -> float:
+    """The `percentile` of |values|; at 100, the largest."""
+    if not values.size:
+        return 0.0
+    size = np.abs(values)
+    return float(size.max() if percentile >= 100 else np.percentile(size, percentile))
+
+
+def heatmap_pixels(relevance: np.ndarray, look: Look) -> np.ndarray:
+    """(height, width, 3) uint8 colours of relevance."""
+    return palette(look.colour_map)[_steps(scaled_relevance(relevance, look))]
+
+
+def overlay_pixels(image: np.ndarray, relevance: np.ndarray, look: Look) -> np.ndarray:
+    """The heatmap over the image in grey, as opaque as its relevance is strong. `image` is pixels."""
+    signed = scaled_relevance(relevance, look)
+    height, width = image.shape[:2]
+    if signed.shape != (height, width):
+        signed = np.asarray(
+            Image.fromarray(signed.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        )
+    grey = (image @ LUMA)[..., None]
+    opacity = OPACITY * np.abs(signed)[..., None]
+    return ((1 - opacity) * grey + opacity * palette(look.colour_map)[_steps(signed)]).round().astype(np.uint8)
+
+
+def strip(colour_map: str, width: int = 256, height: int = 16) -> np.ndarray:
+    """The colour map from one end to the other."""
+    return np.repeat(palette(colour_map)[np.linspace(0, 255, width).round().astype(int)][None], height, axis=0)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A lossless file of (height, width, 3) uint8 pixels."""
+    grey = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels)).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def value_range(images: np.ndarray) -> tuple[float, float]:
+    """The range that images were stored in, told from a number of them: one dark image alone would mislead."""
+    if images.dtype == np.uint8:
+        return 0.0, 255.0
+    finite = images[np.isfinite(images)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    for least, most in ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)):
+        if least <= low and high <= most:
+            return least, most
+    return low, high
+
+
+def _channels(array: np.ndarray) -> np.ndarray:
+    """(channel, height, width) of an array with or without the channel dimension."""
+    return array[None] if array.ndim == 2 else array
+
+
+def _steps(signed: np.ndarray) -> np.ndarray:
+    return ((signed + 1) / 2 * 255).round().astype(np.uint8)

@@ -1,0 +1,159 @@
+"""Projects as the viewer sees them: opened once, read-only, shared by all sessions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spray import store
+
+EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
+NOT_EMBEDDINGS = ("neighbor", "distance", "output")
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """One project, or the reason why there is none at `path`."""
+
+    key: str
+    path: Path
+    stamp: tuple = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    attributions: xr.Dataset = field(default_factory=xr.Dataset)
+    analyses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> categories
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.facts.get("name") or self.key)
+
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        if "label_name" in self.attributions.coords:
+            return tuple(map(str, self.attributions.label_name.values))
+        return tuple(map(str, self.facts.get("label_names") or ()))
+
+    @cached_property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sorted sample ids, and the row of each."""
+        ids = self.attributions.sample.values
+        order = np.argsort(ids, kind="stable")
+        return ids[order], order
+
+    def find(self, ids: np.ndarray) -> np.ndarray:
+        """The row of each sample id, -1 for an unknown one."""
+        known, order = self.rows
+        if not len(known):
+            return np.full(len(ids), -1)
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[at] == ids, order[at], -1)
+
+    def label_text(self, label: Any) -> str:
+        """A label as people know it: its name, else its number."""
+        text = str(label)
+        if text.isdigit() and int(text) < len(self.label_names):
+            return self.label_names[int(text)]
+        return text
+
+    def category_text(self, category: str) -> str:
+        """A category with its human-readable label, `seven (7)`."""
+        name = self.label_text(category)
+        return category if name == category else f"{name} ({category})"
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """One category of one analysis: plain arrays over its samples, in the order of its file."""
+
+    name: str
+    sample: np.ndarray
+    embeddings: Mapping[str, np.ndarray]
+    clusterings: Mapping[str, np.ndarray]
+    variables: Mapping[str, np.ndarray]
+    eigenvalue: np.ndarray
+    facts: Mapping[str, Any]
+    data: xr.Dataset
+
+    def rows(self, ids: np.ndarray) -> np.ndarray:
+        """Which rows hold one of `ids`, as a mask."""
+        return np.isin(self.sample, ids)
+
+
+def open_projects(paths: Sequence[str]) -> dict[str, Project]:
+    """Key -> project, in the order given; a project that cannot be read is there, with its error."""
+    projects: dict[str, Project] = {}
+    for path in paths:
+        key = _unique(Path(path).resolve().name or "project", projects)
+        projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
+    return projects
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    number = 2
+    key = name
+    while key in taken:
+        key, number = f"{name}-{number}", number + 1
+    return key
+
+
+def _stamp(path: Path) -> tuple:
+    """What changes when a project is written to: an open project is read again then."""
+    files = [path / "project.json", path / "attributions", *sorted(path.glob("analyses/*"))]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
+
+
+@lru_cache(maxsize=64)
+def _open(key: str, path: Path, stamp: tuple) -> Project:
+    try:
+        facts = store.read_project(path)
+        attributions = store.open_attributions(path)
+        names = {name: tuple(store.open_analysis(path, name)) for name in store.analyses(path)}
+        return Project(key, path, stamp, facts, attributions, names)
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        return Project(key, path, stamp, error=str(error) or repr(error))
+
+
+@lru_cache(maxsize=16)
+def open_category(project: Project, analysis: str, name: str) -> Category:
+    """A category's arrays; ProjectError if its file is damaged or does not fit the project."""
+    data = store.open_analysis(project.path, analysis)[name]
+    if "sample" not in data.coords:
+        raise store.ProjectError(f"category {name!r} of {analysis!r} has no sample ids: analyse it again")
+    sample = data.sample.values.astype(np.int64)
+    eigenvalue = data["eigenvalue"].values if "eigenvalue" in data else np.empty(0)
+    return Category(
+        name, sample, _embeddings(data), _clusterings(data), _variables(project, sample), eigenvalue, data.attrs, data
+    )
+
+
+def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every (sample, axis) variable, the well-known two-dimensional ones first."""
+    found = {
+        str(name): variable.values.astype(np.float32)
+        for name, variable in data.data_vars.items()
+        if variable.ndim == 2 and variable.dims[0] == "sample" and name not in NOT_EMBEDDINGS
+    }
+    known = [name for name in EMBEDDINGS_FIRST if name in found]
+    return {name: found[name] for name in [*known, *(name for name in found if name not in known)]}
+
+
+def _clusterings(data: xr.Dataset) -> dict[str, np.ndarray]:
+    if "cluster" not in data:
+        return {}
+    cluster = data["cluster"].transpose("clustering", "sample")
+    names = cluster.coords["clustering"].values if "clustering" in cluster.coords else range(len(cluster))
+    return {str(name): values.astype(np.int32) for name, values in zip(names, cluster.values, strict=True)}
+
+
+def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:
+    """Every per-sample number or name of the project, joined by sample id."""
+    rows = project.find(sample)
+    if (rows < 0).any():
+        missing = ", ".join(map(str, sample[rows < 0][:5]))
+        raise store.ProjectError(f"samples {missing} of this category are not in the project: analyse it again")
+    flat = (name for name, v in project.attributions.variables.items() if v.dims == ("sample",) and name != "sample")
+    return {str(name): project.attributions[name].values[rows] for name in flat}

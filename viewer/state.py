@@ -1,0 +1,166 @@
+"""All that a person chose, as one frozen value that round-trips to JSON and to the address of the page.
+
+Sharing, exporting, importing, undoing and testing are this one value. Text from outside becomes a state only through
+`read`, which never fails: what it cannot use it leaves at the default and says so.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from spray.colormap import palette
+from viewer.selection import decode
+
+VERSION = 1
+LONGEST_NAME = 1000
+LONGEST_SELECTION = 4 << 20
+
+
+@dataclass(frozen=True)
+class State:
+    project: str = ""
+    view: str = "explore"
+    analysis: str = ""
+    category: str = ""
+    clustering: str = ""
+    embedding: str = ""
+    x: int = 0
+    y: int = 1
+    colour: str = "cluster"
+    colour_map: str = "bwr"
+    mode: str = "input"
+    sampling: str = "auto"
+    selection: str = ""
+    focus: int | None = None
+    page: int = 0
+    page_size: int = 20
+    sort: str = "file"
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "view": ("explore",),
+    "mode": ("input", "overlay", "heatmap"),
+    "sampling": ("auto", "smooth", "pixelated"),
+    "page_size": (20, 50, 100),
+    "sort": ("file",),
+}
+
+
+class Read(NamedTuple):
+    state: State
+    warnings: tuple[str, ...] = ()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        raise ValueError(f"text of at most {LONGEST_NAME} characters is needed")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str) or len(str(value)) > 20:
+        raise ValueError("a whole number is needed")
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("the number is too large")
+    return number
+
+
+def _natural(value: Any) -> int:
+    if not 0 <= (number := _whole(value)) < 2**31:
+        raise ValueError("a number from 0 is needed")
+    return number
+
+
+def _optional(value: Any) -> int | None:
+    return None if value in (None, "") else _whole(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(number := float(value)):
+        raise ValueError("a finite number is needed")
+    return number
+
+
+def _selection(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_SELECTION:
+        raise ValueError("a selection of samples is needed")
+    decode(value)
+    return value
+
+
+def _colour_map(value: Any) -> str:
+    source = _text(value)
+    palette(source)
+    return source
+
+
+READ: dict[str, Callable[[Any], Any]] = {"str": _text, "int": _natural, "int | None": _optional, "float": _number}
+FIELDS = {field.name: READ[str(getattr(field.type, "__name__", field.type))] for field in fields(State)}
+FIELDS |= {"selection": _selection, "colour_map": _colour_map}
+DEFAULT = State()
+
+
+def read(values: Mapping[str, Any]) -> Read:
+    """The state that `values` describe; every name or value of no use is a warning and not an error."""
+    good, warnings = {}, []
+    for name, value in values.items():
+        try:
+            good[name] = _value(name, value)
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            reason = "no such setting" if isinstance(error, KeyError) else str(error)
+            warnings.append(f"{name[:40]!r} was ignored: {reason}")
+    return Read(State(**good), tuple(warnings))
+
+
+def _value(name: str, value: Any) -> Any:
+    found = FIELDS[name](value)
+    if name in CHOICES and found not in CHOICES[name]:
+        raise ValueError(f"it must be one of {', '.join(map(str, CHOICES[name]))}")
+    return found
+
+
+def changed(state: State) -> dict[str, Any]:
+    """The settings that are not the default."""
+    return {f.name: value for f in fields(State) if (value := getattr(state, f.name)) != getattr(DEFAULT, f.name)}
+
+
+def to_query(state: State) -> str:
+    """The part of the address behind the question mark: nothing for what is at its default.
+
+    >>> to_query(State(category="a&b", focus=0))
+    'category=a%26b&focus=0'
+    """
+    return urlencode({name: "" if value is None else value for name, value in changed(state).items()})
+
+
+def from_query(query: str) -> Read:
+    """The state of an address; unknown names (another page's, a proxy's) are ignored."""
+    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=200)
+    return read({name: value for name, value in pairs if name in FIELDS})
+
+
+def from_arguments(arguments: Mapping[str, Iterable[bytes]]) -> Read:
+    """The state of an address as Tornado hands it over: each name with a list of bytes."""
+    values = {name: list(given) for name, given in arguments.items()}
+    return read({name: v[-1].decode("utf-8", "replace") for name, v in values.items() if v and name in FIELDS})
+
+
+def to_json(state: State) -> str:
+    return json.dumps({"format": "lrp-spray viewer state", "version": VERSION} | changed(state), indent=2)
+
+
+def from_json(text: str) -> Read:
+    """The state of an export; ValueError if the text is no export at all."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the file is no JSON text ({error})") from None
+    if not isinstance(values, dict) or values.get("format") != "lrp-spray viewer state":
+        raise ValueError("the file is no export of this viewer")
+    if not isinstance(values.get("version"), int) or values["version"] > VERSION:
+        raise ValueError(f"the file has version {values.get('version')!r}, this viewer reads up to {VERSION}")
+    return read({name: value for name, value in values.items() if name not in ("format", "version")})

@@ -1,0 +1,61 @@
+"""Project tabs above, names and remedies below."""
+
+from viewer import html
+from viewer.resolve import Scene
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+WRITTEN_BY = """\
+lrp.attribute_dataset(explain, dataset, "PROJECT")
+spray.save_analysis(analysis, "PROJECT", name="spectral")"""
+
+HELP = html.tag(
+    "div",
+    html.tag("h1", "No project is open"),
+    html.tag("p", "Give the folders of one or more projects when you start the viewer:"),
+    html.tag("pre", "bokeh serve viewer --args PROJECT [PROJECT ...]"),
+    html.tag("p", "A project is the folder that holds <code>project.json</code>, as written by "),
+    html.tag(
+        "pre", 'lrp.attribute_dataset(explain, dataset, "PROJECT")\nspray.save_analysis(analysis, "PROJECT", ...)'
+    ),
+    class_="notice",
+)
+
+
+def header(_update: Update) -> View:
+    tabs = pane("tabs")
+    problem = pane("problem")
+
+    def render(scene: Scene) -> None:
+        tabs.text = html.tag("nav", *(_tab(scene, key) for key in scene.projects), aria_label="Projects")
+        problem.text = HELP if not scene.projects else _problem(scene)
+        problem.visible = bool(problem.text)
+
+    return View((tabs, problem), ("project", "analysis", "category"), render)
+
+
+def _tab(scene: Scene, key: str) -> str:
+    project = scene.projects[key]
+    current = "page" if key == scene.state.project else None
+    mark = html.tag("span", "!", class_="mark", title="This project could not be opened") if project.error else ""
+    return html.button("project", key, html.text(project.name), mark, aria_current=current)
+
+
+def _problem(scene: Scene) -> str:
+    if not scene.problem:
+        return ""
+    title = html.tag("h1", html.text("This project could not be shown"))
+    return html.tag("div", title, html.tag("p", html.text(scene.problem)), class_="notice", role="alert")
+
+
+def status(_update: Update) -> View:
+    line = pane("status")
+
+    def render(scene: Scene) -> None:
+        facts = scene.project.facts if scene.project else {}
+        named = [("Project", scene.project.name if scene.project else "")]
+        named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
+        pairs = (html.tag("b", name) + " " + html.text(value) for name, value in named if value)
+        line.text = html.tag("div", *(html.tag("span", pair) for pair in pairs), class_="facts")
+
+    return View((line,), (), render)
