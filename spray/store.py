@@ -195,7 +195,7 @@ def _plain(value: Any) -> Any:
 def _check_layouts(layouts: Mapping[str, dict]) -> None:
     (first, expected), *others = layouts.items()
     for file, layout in others:
-        for name in expected.keys() | layout.keys():
+        for name in sorted(expected.keys() | layout.keys()):
             here, there = layout.get(name), expected.get(name)
             if here is None or there is None or here[:3] != there[:3]:
                 raise ProjectError(f"{name!r} is {there} in {first} but {here} in {file}: all parts must agree")

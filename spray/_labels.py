@@ -1,0 +1,62 @@
+"""From labelled to plain arrays and back.
+
+Every stage works in the order of the sample ids, whatever the order of storage: permuting the samples permutes the
+result, also where a kernel breaks ties by position or draws random numbers row by row.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+def sample_ids(data: xr.DataArray | xr.Dataset) -> np.ndarray:
+    """The ids of the samples; data without any are numbered."""
+    if "sample" not in data.dims:
+        raise ValueError(f"data needs a dimension 'sample', got {tuple(map(str, data.sizes))}: rename the samples' one")
+    ids = data.coords["sample"].values if "sample" in data.coords else np.arange(data.sizes["sample"])
+    if len(np.unique(ids)) != len(ids):
+        raise ValueError(f"sample ids are not unique ({len(ids)} samples, {len(np.unique(ids))} ids): make them so")
+    return ids
+
+
+def features(data: xr.DataArray) -> np.ndarray:
+    """(sample, feature) floats, all other dimensions flattened; anything but finite numbers is an error."""
+    check_finite(data)
+    values = data.transpose("sample", ...).values
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    if not flat.size:
+        raise ValueError(f"data of shape {values.shape} holds no number: give at least one sample and one feature")
+    return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
+
+
+def check_finite(data: xr.DataArray) -> None:
+    """Raise an error that names the samples with NaN or infinite values."""
+    ids, values = sample_ids(data), data.transpose("sample", ...).values
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{data.name or 'data'} must hold numbers, got dtype {values.dtype}")
+    if values.dtype.kind != "f" or np.isfinite(np.sum(values, dtype=np.float64)):  # one pass, no copy
+        return
+    bad = ids[[not np.isfinite(row).all() for row in values]]
+    if len(bad):
+        names = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
+        raise ValueError(
+            f"{len(bad)} sample(s) of {data.name or 'data'} hold NaN or inf ({names}): drop or repair them"
+        )
+
+
+def by_sample(kernel: Callable[..., Any], data: xr.DataArray, **parameters: Any) -> np.ndarray:
+    """`kernel(values, **parameters)` on (sample, feature) values in the order of ids, its rows put back in place."""
+    order = np.argsort(sample_ids(data), kind="stable")
+    values = features(data)
+    if np.array_equal(order, np.arange(len(order))):
+        return np.asarray(kernel(values, **parameters))
+    result = np.asarray(kernel(values[order], **parameters))
+    return result[np.argsort(order)]
+
+
+def labelled(values: np.ndarray, like: xr.DataArray | xr.Dataset, dims: tuple[str, ...], name: str) -> xr.DataArray:
+    """`values` with the coordinates that belong to the samples of `like`."""
+    coords = {key: value for key, value in like.coords.items() if value.dims == ("sample",)}
+    return xr.DataArray(values, coords={"sample": sample_ids(like)} | coords, dims=dims, name=name)

@@ -1,0 +1,119 @@
+"""Remember what a stage computed: on disk, for every process, never wrong.
+
+The key is the stage (name, code, code of the helpers it reaches in its package), the versions of the libraries that
+compute, and the exact content of every bound argument with defaults: a change of any of them is another entry. A stage
+that depends on something else, such as a method of an object, takes an argument `version` and raises its default.
+"""
+
+import functools
+import inspect
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import xarray as xr
+from filelock import FileLock
+
+from spray._codec import Damaged, read_entry, write_entry
+from spray._digest import digest
+from spray._functions import DISTRIBUTIONS, library_version
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def memoize(stage: Callable[P, R], store: str | os.PathLike[str]) -> Callable[P, R]:
+    """`stage`, remembered in the folder `store`.
+
+    Entries are written aside and renamed, and locked while being computed: of several processes that need the same
+    one, the first computes and the others wait. A damaged entry is logged and computed again.
+
+    >>> import tempfile
+    >>> calls = []
+    >>> def double(x, *, times=2):
+    ...     print("computing")
+    ...     return x * times
+    >>> remembered = memoize(double, tempfile.mkdtemp())
+    >>> remembered(3), remembered(3), remembered(3, times=2), remembered(3.0)
+    computing
+    computing
+    (6, 6, 6, 6.0)
+    """
+    folder = Path(store)
+    name = stage_name(stage)
+
+    @functools.wraps(stage)
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
+        call = inspect.signature(stage).bind(*args, **kwargs)
+        call.apply_defaults()
+        path = folder / name / f"{key(stage, call.arguments)}.nc"
+        found, value = _recall(path)
+        if found:
+            return value
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            found, value = _recall(path)  # somebody else may have been faster
+            return value if found else _compute(path, stage, call)
+
+    return remembered
+
+
+def stage_name(stage: Callable) -> str:
+    """The name of a stage, also of a partial one."""
+    inner = stage
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    return getattr(inner, "__name__", type(inner).__name__).replace("<lambda>", "lambda")
+
+
+def key(stage: Callable, arguments: dict[str, Any]) -> str:
+    """What tells this call from all others that give another result."""
+    libraries = [(name, library_version(name)) for name in DISTRIBUTIONS]
+    return digest(stage, libraries, arguments)
+
+
+def _compute(path: Path, stage: Callable, call: inspect.BoundArguments) -> Any:
+    start = time.perf_counter()
+    value = stage(*call.args, **call.kwargs)
+    facts = {
+        "stage": f"{getattr(stage, '__module__', '')}.{stage_name(stage)}",
+        "parameters": {name: _brief(argument) for name, argument in call.arguments.items()},
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    write_entry(path, value, facts)
+    return value
+
+
+def _recall(path: Path) -> tuple[bool, Any]:
+    try:
+        value = read_entry(path)
+    except FileNotFoundError:
+        return False, None
+    except Damaged as error:
+        log.warning("memo entry %s is damaged (%s): computing it again", path, error)
+        return False, None
+    _count_hit(path)
+    return True, value
+
+
+def _count_hit(path: Path) -> None:
+    """One byte a hit: appending is atomic, and the file's time says when the entry was last of use."""
+    try:
+        with path.with_suffix(".hits").open("ab") as hits:
+            hits.write(b".")
+    except OSError:
+        log.debug("cannot count a hit of %s: the store is read-only", path)
+
+
+def _brief(argument: Any) -> str:
+    """An argument in one line: data by their sizes."""
+    if isinstance(argument, xr.DataArray | xr.Dataset):
+        return f"{type(argument).__name__}({', '.join(f'{dim}: {size}' for dim, size in argument.sizes.items())})"
+    if hasattr(argument, "shape") and hasattr(argument, "dtype"):
+        return f"{type(argument).__name__}{tuple(argument.shape)}"
+    text = getattr(argument, "__qualname__", None) or repr(argument)
+    return text if len(text) <= 200 else f"{text[:197]}..."

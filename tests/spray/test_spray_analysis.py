@@ -1,0 +1,135 @@
+"""A recipe on every category: the planted strategy is found, written and read back."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.metrics import adjusted_rand_score
+
+import spray
+from spray import recipes, store
+
+
+def attributions(n=90, seed=0):
+    """Heatmaps of two classes; half of class 1 puts its relevance on a box in the corner."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(n) % 2
+    heat = np.zeros((n, 1, 8, 8), dtype=np.float32)
+    heat[:, 0, 3:6, 3:6] = 1
+    boxed = (label == 1) & (np.arange(n) % 4 == 1)
+    heat[boxed] = 0
+    heat[boxed, 0, :2, :2] = 1
+    heat += 0.05 * rng.normal(size=heat.shape)
+    ids = rng.permutation(5 * n)[:n]
+    coords = {"sample": ids, "label": ("sample", label), "label_name": ("class", ["three", "five"])}
+    data = {"relevance": (("sample", "channel", "height", "width"), heat), "boxed": ("sample", boxed)}
+    return xr.Dataset(data, coords)
+
+
+RECIPE = recipes.spectral(
+    neighbors=5, components=6, clusterings=[recipes.partial(spray.kmeans, clusters=[2, 3]), spray.hdbscan]
+)
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return spray.analyse(attributions(), RECIPE, progress=False)
+
+
+def test_the_planted_strategy_is_a_cluster(tree):
+    data, found = attributions(), tree["1"].to_dataset()
+    boxed = data.boxed.sel(sample=found.sample)
+    assert adjusted_rand_score(boxed, spray.kmeans(found.spectral[:, :2]).cluster[0]) == 1.0
+    assert found.attrs["suggested_k"] == 2 and found.gap[1] > 2 * tree["0"].gap[1]
+
+
+def test_the_schema_is_met(tree):
+    found = tree["1"].to_dataset()
+    dims = {name: found[name].dims for name in found.data_vars}
+    assert dims == {
+        "spectral": ("sample", "component"),
+        "eigenvalue": ("component",),
+        "tsne": ("sample", "axis"),
+        "cluster": ("clustering", "sample"),
+        "neighbor": ("sample", "rank"),
+        "distance": ("sample", "rank"),
+        "gap": ("component",),
+    }
+    assert list(found.clustering.values) == ["kmeans-2", "kmeans-3", "hdbscan-5"]
+    assert list(found.base.values) == ["embedding.spectral"] * 3
+    assert (found.attrs["category"], found.attrs["label"], found.attrs["n"]) == ("1", "five", 45)
+    assert found.tsne.attrs["base"] == "embedding.spectral"
+    assert json.loads(found.tsne.attrs["parameters"])["perplexity"] == 30.0
+    assert "knn_graph(features, neighbors=5" in found.attrs["recipe"]
+    assert set(found.neighbor.values.ravel()) <= set(found.sample.values)
+
+
+def test_saved_and_opened_it_is_the_same(tree, tmp_path):
+    store.write_project(tmp_path, name="p")
+    spray.save_analysis(tree, tmp_path, name="spectral")
+    read = spray.open_analysis(tmp_path, "spectral")
+    for category, dataset in read.items():
+        xr.testing.assert_equal(dataset, tree[category].to_dataset())
+        assert dataset.attrs["eigengap"] == tree[category].attrs["eigengap"]
+    index = store.read_analysis_index(tmp_path, "spectral")
+    assert list(index.n.values) == [45, 45] and list(index.label.values) == ["three", "five"]
+    assert index.eigengap.values.argmax() == 1
+
+
+def test_lazy_and_in_memory_attributions_agree(tree, tmp_path, monkeypatch):
+    data = attributions()
+    store.write_project(tmp_path, name="p")
+    for number in range(3):
+        store.write_part(tmp_path, number, data.isel(sample=slice(number * 30, number * 30 + 30)))
+    monkeypatch.setattr(recipes, "BLOCK", 4000)  # many blocks
+    lazy = spray.analyse(
+        spray.open_attributions(tmp_path), RECIPE, out=tmp_path, store=tmp_path / "cache", progress=False
+    )
+    xr.testing.assert_equal(lazy["1"].to_dataset(), tree["1"].to_dataset())
+    assert list(spray.open_analysis(tmp_path, "spectral")) == ["0", "1"]
+    assert any((tmp_path / "cache").rglob("*.nc"))
+
+
+def test_storage_order_does_not_matter(tree):
+    data = attributions()
+    moved = spray.analyse(data.isel(sample=np.random.default_rng(3).permutation(90)), RECIPE, progress=False)
+    expected = tree["1"].to_dataset()
+    xr.testing.assert_equal(moved["1"].to_dataset().sel(sample=expected.sample.values), expected)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_tiny_categories(n):
+    data = attributions().isel(sample=slice(1, 2 * n, 2))
+    found = spray.analyse(data, RECIPE, progress=False)["1"].to_dataset()
+    assert found.attrs["n"] == n and found.sizes["component"] == min(6, n) and found.sizes["rank"] == min(5, n - 1)
+    assert np.isfinite(found.spectral.values).all() and np.isfinite(found.tsne.values).all()
+
+
+def test_groups_by_function_by_name_or_not_at_all():
+    data = attributions(24)
+    quick = recipes.spectral(neighbors=3, components=3, clusterings=[], embeddings=[])
+    assert spray.analyse(data, quick, by=None, progress=False)["all"].attrs["n"] == 24
+    thirds = spray.analyse(data, quick, by=lambda d: d.sample.values % 3, min_size=2, progress=False)
+    assert sum(node.attrs["n"] for node in thirds.children.values()) == 24
+    assert list(spray.analyse(data, quick, categories=[1], progress=False)) == ["1"]
+    assert list(spray.analyse(data, quick, by="boxed", min_size=10, progress=False)) == ["False"]
+
+
+def test_bad_requests_are_named():
+    data = attributions(20)
+    with pytest.raises(ValueError, match="no per-sample coordinate 'colour' to group by: give one of boxed, label or"):
+        spray.analyse(data, RECIPE, by="colour", progress=False)
+    with pytest.raises(ValueError, match="no sample is of category 7; there are 0, 1"):
+        spray.analyse(data, RECIPE, categories=[7], progress=False)
+    with pytest.raises(ValueError, match="attributions has no variable 'heat', it has relevance, boxed"):
+        spray.analyse(data, recipes.spectral(variable="heat"), progress=False)
+    with pytest.raises(ValueError, match="need a dimension 'sample'"):
+        spray.analyse(data.rename(sample="row"), RECIPE, progress=False)
+
+
+def test_a_plain_function_is_a_recipe():
+    tree = spray.analyse(
+        attributions(), lambda d: d[["boxed"]].mean("sample").assign_attrs(eigengap=0.0), progress=False
+    )
+    assert float(tree["1"].boxed) == pytest.approx(23 / 45, abs=0.03)
