@@ -1,9 +1,10 @@
 """Layer-wise relevance propagation as pure functions: trace -> canonize -> relprop -> relevance."""
 
-from lrp import composites, rules
+from lrp import attribution, composites, rules
 from lrp.canonize import canonize
 from lrp.composite import Composite
-from lrp.dataset import SampleError, attribute_dataset
+from lrp.dataset import Kept, Normalization, SampleError, attribute_dataset
+from lrp.dataset_sources import open_images
 from lrp.explain import Explainer, explainer
 from lrp.graph import Graph, rewrite, until
 from lrp.ops import Op
@@ -17,7 +18,9 @@ __all__ = [
     "Explainer",
     "Graph",
     "Hidden",
+    "Kept",
     "MissingRule",
+    "Normalization",
     "Op",
     "Program",
     "Pullback",
@@ -26,9 +29,11 @@ __all__ = [
     "Stabilizer",
     "TraceError",
     "attribute_dataset",
+    "attribution",
     "canonize",
     "composites",
     "explainer",
+    "open_images",
     "relprop",
     "rewrite",
     "rules",

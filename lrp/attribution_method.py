@@ -46,12 +46,14 @@ class Method:
         return self.run(x, target)
 
     def __str__(self) -> str:
-        inner = [str(self.of)] if isinstance(self.of, Method) else []
+        inner = [_short(self.of)] if isinstance(self.of, Method | Explainer) else []
         return f"{self.name}({', '.join([*inner, *(f'{key}={_short(value)}' for key, value in self.options)])})"
 
 
 def _short(value: Any) -> str:
-    return f"tensor{tuple(value.shape)}" if isinstance(value, Tensor) else getattr(value, "__qualname__", repr(value))
+    if isinstance(value, Tensor):
+        return f"tensor{tuple(value.shape)}"
+    return "LRP" if isinstance(value, Explainer) else getattr(value, "__qualname__", str(value))
 
 
 def method(make: Callable[..., Callable[[Tensor, Target], tuple[Tensor, Tensor]]]) -> Callable[..., Method]:

@@ -7,42 +7,52 @@ drops when its owner dies: any number of processes may work on one project.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import torch
 import xarray as xr
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from lrp.dataset_manifest import agree, fingerprint
-from lrp.dataset_records import Explain, Recorder
+from lrp.attribution_method import Explain, Method
+from lrp.dataset_kept import Kept
+from lrp.dataset_manifest import agree, identity
+from lrp.dataset_normalize import Normalization
+from lrp.dataset_records import Recorder
 from lrp.dataset_samples import SampleError
 from lrp.dataset_shards import Shard, claimed, shards
 from lrp.explain import Explainer
+from lrp.graph import Graph
 from spray import store
 
-__all__ = ["Explain", "SampleError", "SampleTarget", "attribute_dataset"]
+__all__ = ["Kept", "Normalization", "SampleError", "SampleTarget", "attribute_dataset"]
 
-SampleTarget = None | Literal["prediction", "label"] | int | Callable[[Tensor], Tensor]
+SampleTarget = None | str | int | Callable[[Tensor], Tensor]
 """What to explain of each sample: None or "prediction" (its predicted class), "label", a class, or a function from the
-output `(batch, class)` to a seed of that shape."""
+output `(batch, class)` to a seed of that shape. "top3" or "every" explain the prediction, and beside it the three
+highest classes, or all: as `relevance_each (sample, rank, ...)` with the classes in `explained (sample, rank)`, or
+as `relevance_each (sample, class, ...)`."""
+
+TOP = re.compile(r"top([1-9]\d*)|every")
 
 
 def attribute_dataset(
-    explain: Explain,
-    dataset: Dataset | Iterable,
+    explain: Explain | Mapping[str, Explain],
+    dataset: Dataset | Mapping | Iterable,
     path: str | PathLike[str],
     *,
     target: SampleTarget = None,
     batch_size: int = 32,
     shard_size: int = 256,
     ids: Sequence[int] | None = None,
-    image: Callable[[Tensor], Tensor] | None = None,
-    dims: Sequence[str] | None = None,
+    normalize: Normalization | None = None,
+    keep: Kept | None = None,
+    concepts: Sequence[str] = (),
     name: str | None = None,
     model: str = "",
     method: str = "",
@@ -54,18 +64,21 @@ def attribute_dataset(
     """Explain every sample of a dataset and stream the results to the project at `path`.
 
     Args:
-        explain: From `lrp.explainer`, or any `(x, target) -> (output, relevance)`.
+        explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
+            several, by name, is computed in one pass: the first as `relevance`, the others as `relevance_NAME`.
         dataset: Items are an image, `(image, label)` or `(image, label, extra)`; `extra` maps names to numbers or
-            texts that travel along as per-sample variables. With a length: indexed; without: iterated in order.
+            texts that travel along as per-sample variables. Indexed if it has a length, else iterated in order; a
+            mapping by its keys. `lrp.open_images` opens folders and array files.
         path: Folder of the project; made if missing, resumed if this very run was begun there.
         target: See `SampleTarget`.
         batch_size: Samples explained at once; may differ when resuming, at the price of rounding errors.
         shard_size: Samples in one file; at most so many are computed twice after a kill.
-        ids: The dataset's own integer ids, by position. Default: the positions, those in the original for a `Subset`.
-        image: What to store as the image, from the batch that the model sees: an inverse of the normalization, say.
-            Default: the batch itself.
-        dims: Names of the image's dimensions but the first. Default: channel, height, width for three.
-        name, model, method: For people, kept in project.json. Default: the folder's name, nothing, nothing.
+        ids: The dataset's own integer ids, by position. Default: integer keys of a mapping, positions in the original
+            for a `Subset`, else the positions.
+        normalize: What the model wants done to images in [0, 1]; they are then stored as bytes, as they were before.
+        keep: What is stored, and how; see `Kept`.
+        concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept.
+        name, model, method: For people, kept in project.json. Default: the folder's name, nothing, the method's.
         label_names: Name of each class. Default: the dataset's `classes`.
         errors: "raise" stops at the first sample that cannot be read or explained and names it; "skip" leaves it out
             and notes it in the shard's attribute `failed`.
@@ -89,14 +102,18 @@ def attribute_dataset(
         >>> dict(spray.store.open_attributions(path).relevance.sizes)
         {'sample': 10, 'channel': 3, 'height': 2, 'width': 2}
     """
-    path = Path(path)
-    _check(target, batch_size, shard_size, errors)
+    path, keep = Path(path), keep or Kept()
+    base, top = _parsed(target)
+    _check(batch_size, shard_size, errors)
+    methods = explain if isinstance(explain, Mapping) else {"": explain}
     work = shards(dataset, shard_size, ids)
     label_names = list(getattr(dataset, "classes", ()) if label_names is None else label_names)
-    settings = {"target": _text(target), "shard_size": shard_size, "ids": work.ids, **fingerprint(explain)}
-    facts = {"name": name or path.resolve().name, "model": model, "method": method, "label_names": label_names}
-    agree(path, settings, {"dataset": type(dataset).__name__, **facts})
-    recorder = Recorder(explain, target, _device(explain), image, dims, label_names, errors == "skip")
+    settings = {"target": _text(target), "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
+    settings |= {"normalize": str(normalize), "keep": str(keep), **identity(methods)}
+    facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
+    agree(path, settings, {"dataset": type(dataset).__name__, "label_names": label_names, **facts})
+    first = next(iter(methods.values()))
+    recorder = Recorder(methods, base, top, _device(first), keep, normalize, concepts, label_names, errors == "skip")
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar:
@@ -125,10 +142,29 @@ def _write(path: Path, number: int, explained: xr.Dataset) -> None:
         raise
 
 
-def _device(explain: Explain) -> torch.device:
-    """Where the method's parameters are."""
-    params = explain.program.graph.params.values() if isinstance(explain, Explainer) else ()
+def _device(source: object) -> torch.device:
+    """Where a method's parameters are."""
+    if isinstance(source, Method):
+        return _device(source.of)
+    params: Iterable[Tensor] = ()
+    if isinstance(source, Explainer):
+        params = source.program.graph.params.values()
+    elif isinstance(source, Graph):
+        params = source.params.values()
+    elif isinstance(source, nn.Module):
+        params = source.parameters()
     return next((param.device for param in params), torch.device("cpu"))
+
+
+def _parsed(target: SampleTarget) -> tuple[SampleTarget, int | None]:
+    """The target proper, and how many classes beside it: 0 for every one, None for no more."""
+    if not isinstance(target, str) or target in ("prediction", "label"):
+        return target, None
+    if not (found := TOP.fullmatch(target)):
+        raise ValueError(
+            f'target must be "prediction", "label", "topN", "every", a class or a function, got {target!r}'
+        )
+    return "prediction", int(found[1] or 0)
 
 
 def _text(target: SampleTarget) -> str:
@@ -137,9 +173,7 @@ def _text(target: SampleTarget) -> str:
     return "prediction" if target is None else str(target)
 
 
-def _check(target: SampleTarget, batch_size: int, shard_size: int, errors: str) -> None:
-    if isinstance(target, str) and target not in ("prediction", "label"):
-        raise ValueError(f'target must be "prediction", "label", a class or a function, got {target!r}')
+def _check(batch_size: int, shard_size: int, errors: str) -> None:
     if errors not in ("raise", "skip"):
         raise ValueError(f'errors must be "raise" or "skip", got {errors!r}')
     if batch_size < 1 or shard_size < 1:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lrp.attribution_method import Method
 from lrp.dataset_shards import project_lock
 from lrp.explain import Explainer
+from lrp.graph import Graph
 from lrp.rules import Rule
 from spray import store
 
@@ -46,16 +48,33 @@ def _refuse_other(path: Path, before: Mapping[str, Any] | None, now: Mapping[str
         )
 
 
-def fingerprint(explain: Callable[..., Any]) -> dict[str, str]:
-    """What identifies a method and its model: texts for people, digests for the rest."""
-    if not isinstance(explain, Explainer):
-        return {"explain": getattr(explain, "__qualname__", type(explain).__qualname__)}
-    graph, composite = explain.program.graph, explain.program.composite
-    return {
-        "composite": describe(composite),
-        "weights": digest(graph.params),
-        "architecture": hashlib.sha256(str(graph.fx).encode()).hexdigest()[:16],
-    }
+def identity(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies methods and their models: texts for people, digests for the rest; the first one's at the top."""
+    (_, first), *others = methods.items()
+    found = {"method": _name(first), **fingerprint(first)}
+    return found | {f"method {name}": {"method": _name(other), **fingerprint(other)} for name, other in others}
+
+
+def fingerprint(source: Any) -> dict[str, str]:
+    """Digests of what a method rests on: its model's weights, its composite, tensors among its options."""
+    if isinstance(source, Method):
+        tensors = {key: value for key, value in source.options if isinstance(value, Tensor)}
+        return fingerprint(source.of) | ({"options": digest(tensors)} if tensors else {})
+    if isinstance(source, Explainer):
+        composite = source.program.composite
+        return fingerprint(source.program.graph) | {"composite": describe(composite)}
+    if isinstance(source, Graph):
+        architecture = hashlib.sha256(str(source.fx).encode()).hexdigest()[:16]
+        return {"weights": digest(source.params), "architecture": architecture}
+    if isinstance(source, nn.Module):
+        return {"weights": digest(source.state_dict()), "architecture": repr(source)}
+    return {}
+
+
+def _name(method: Any) -> str:
+    if isinstance(method, Explainer):
+        return "LRP"
+    return str(method) if isinstance(method, Method) else getattr(method, "__qualname__", type(method).__qualname__)
 
 
 def describe(composite: Sequence[tuple[Any, Rule]]) -> str:

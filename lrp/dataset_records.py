@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,24 +12,24 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from lrp.attribution_method import Explain
+from lrp.dataset_kept import Kept, array, suffixes
+from lrp.dataset_maps import Maps, attribute
+from lrp.dataset_normalize import Normalization, bounds, warn_outside
 from lrp.dataset_samples import Record, Sample, SampleError, read, same_shape
-from lrp.explain import seed_of
-
-DIMS = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
-
-Explain = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
-"""`explain(x, target) -> (output, relevance)`: an `Explainer`, or any function of that shape."""
 
 
 @dataclass(frozen=True)
 class Recorder:
     """How samples are explained, and what is kept of it."""
 
-    explain: Explain
+    methods: Mapping[str, Explain]
     target: Any
+    top: int | None
     device: torch.device
-    image: Callable[[Tensor], Tensor] | None = None
-    dims: Sequence[str] | None = None
+    kept: Kept
+    normalize: Normalization | None = None
+    concepts: Sequence[str] = ()
     label_names: Sequence[str] = ()
     skip: bool = False
     """Leave samples out that cannot be read or explained, instead of raising."""
@@ -51,38 +51,30 @@ class Recorder:
     def _explained(self, records: list[Record], failures: Failures) -> xr.Dataset:
         images = torch.stack([record.image for record in records]).to(self.device)
         with torch.no_grad():
-            output, relevance, classes = self._attribute(images, records)
-            shown = images if self.image is None else self.image(images)
-        dims = ("sample", *self._dims(images))
-        data: dict[str, Any] = {"image": (dims, _array(shown)), "relevance": (dims, _array(relevance))}
-        data["output"] = (("sample", "class"), _array(output))
-        numbers = {"target": _array(classes), "prediction": _array(output.argmax(1)), **_columns(records)}
-        coords = {name: ("sample", values) for name, values in numbers.items()}
-        explained = xr.Dataset(data, coords)
+            maps = self._attribute(images if self.normalize is None else self.normalize(images), records)
+        data = self.kept.variables(self._shown(images), maps)
+        numbers = {"target": array(maps.target), "prediction": array(maps.output.argmax(1)), **_columns(records)}
+        explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
+        for suffix, method in suffixes(self.methods).items():
+            explained[f"relevance{suffix}"].attrs["method"] = method
         return explained.isel(sample=_finite(explained, records, failures))
 
-    def _attribute(self, images: Tensor, records: list[Record]) -> tuple[Tensor, Tensor, Tensor]:
-        """Output, relevance and the class explained: -1 where the seed is of several."""
-        target = self.target
-        if isinstance(target, str):
-            labels = torch.tensor([record.label for record in records], device=images.device)
-            target = {"prediction": None, "label": labels}[target]
-        try:
-            output, relevance = self.explain(images, target)
-            if output.ndim != 2:
-                raise ValueError(f"the output has shape {tuple(output.shape)}, expected (batch, class)")
-            seed = seed_of(output, target)
-        except Exception as error:
-            error.add_note(f"while explaining {records[0].sample} to {records[-1].sample}")
-            raise
-        return output, relevance, torch.where((seed != 0).sum(1) == 1, seed.abs().argmax(1), -1)
+    def _shown(self, images: Tensor) -> Tensor:
+        if self.kept.image is not None:
+            return self.kept.image(images)
+        return images if self.normalize is None else (images * 255).round().clamp(0, 255).byte()
 
-    def _dims(self, images: Tensor) -> Sequence[str]:
-        rank = images.ndim - 1
-        dims = self.dims or DIMS.get(rank) or [f"dim_{n}" for n in range(rank)]
-        if len(dims) != rank:
-            raise ValueError(f"dims {tuple(dims)} name {len(dims)} dimensions, the images have {rank}")
-        return dims
+    def _attribute(self, x: Tensor, records: list[Record]) -> Maps:
+        target, names = self.target, f"{records[0].sample} to {records[-1].sample}"
+        if isinstance(target, str):
+            labels = torch.tensor([record.label for record in records], device=x.device)
+            target = {"prediction": None, "label": labels}[target]
+        warn_outside(x, [box for box in map(bounds, self.methods.values()) if box is not None], names)
+        try:
+            return attribute(self.methods, x, target, self.top, self.concepts)
+        except Exception as error:
+            error.add_note(f"while explaining {names}")
+            raise
 
 
 @dataclass
@@ -112,9 +104,9 @@ def _readable(batch: list[Sample], failures: Failures) -> list[Record]:
 
 
 def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) -> np.ndarray:
-    """Which samples have a finite output and relevance."""
+    """Which samples have a finite output, and finite relevance of every kind."""
     good = np.ones(len(records), bool)
-    for name in ("output", "relevance"):
+    for name in ["output", *(str(n) for n in explained.data_vars if str(n).startswith(("relevance", "concept_")))]:
         finite = np.isfinite(explained[name].values).reshape(len(records), -1).all(1)
         for row in np.flatnonzero(good & ~finite):
             sample = records[row].sample
@@ -133,9 +125,3 @@ def _columns(records: list[Record]) -> dict[str, np.ndarray]:
     columns = {name: v.astype(object) if v.dtype.kind == "U" else v for name, v in columns.items()}
     ids = np.asarray([record.sample.id for record in records], dtype=np.int64)
     return {"sample": ids, "label": np.asarray([record.label for record in records], dtype=np.int64), **columns}
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    """As stored: single precision at most."""
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.is_floating_point() else tensor).numpy()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 
@@ -54,6 +55,8 @@ def read(sample: Sample) -> Record:
 
 
 def _image(sample: Sample, image: Any) -> Tensor:
+    if isinstance(image, Image.Image):
+        return pixels(image)
     if not isinstance(image, Tensor | np.ndarray):
         found = type(image).__name__
         raise SampleError(f"{sample} has a {found} for an image, not a tensor; give the dataset a transform")
@@ -75,6 +78,12 @@ def _extra(sample: Sample, extra: Any) -> dict[str, Any]:
         if value.size != 1 or value.dtype.kind not in "iufbU":
             raise SampleError(f"{sample} has {name!r} of {value.dtype} {value.shape}, expected one number or text")
     return {name: value.item() for name, value in values.items()}
+
+
+def pixels(image: Image.Image) -> Tensor:
+    """A picture as `(channel, height, width)` in [0, 1]; whatever is not gray becomes RGB."""
+    array = np.array(image if image.mode == "L" else image.convert("RGB"))
+    return torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).float() / 255
 
 
 def same_shape(record: Record, other: Record) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -38,12 +38,16 @@ class Work:
     """What the ids are: equal texts, equal ids."""
 
 
-def shards(dataset: Dataset | Iterable, shard_size: int, ids: Sequence[int] | None = None) -> Work:
+def shards(dataset: Dataset | Mapping | Iterable, shard_size: int, ids: Sequence[int] | None = None) -> Work:
     """Cut a dataset into shards: by index if it has a length and can be indexed, else in the order of iteration.
 
     Raises:
         ValueError: The dataset is empty, or `ids` are not one distinct integer for each sample.
     """
+    if isinstance(dataset, Mapping):
+        keys = list(dataset)
+        own = keys if all(isinstance(key, int) for key in keys) else None
+        return _indexed(_Keyed(dataset, keys), shard_size, own if ids is None else ids)
     if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"):
         return _indexed(dataset, shard_size, ids)
     if not isinstance(dataset, Iterable):
@@ -84,6 +88,19 @@ def _checked(ids: Sequence[int], size: int) -> np.ndarray:
     if known.shape != (size,) or known.dtype.kind not in "iu" or len(np.unique(known)) != size:
         raise ValueError(f"ids must be {size} distinct integers, one for each sample; got {known.dtype} {known.shape}")
     return known.astype(np.int64)
+
+
+class _Keyed(Dataset):
+    """A mapping by position; the keys are where samples come from."""
+
+    def __init__(self, mapping: Mapping, keys: list):
+        self.mapping, self.samples = mapping, [(key,) for key in keys]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> Any:
+        return self.mapping[self.samples[position][0]]
 
 
 class _Guarded(Dataset):

@@ -15,6 +15,7 @@ from digits import Digits, small_explainer
 from torch.utils.data import IterableDataset, Subset, TensorDataset
 
 import lrp
+from lrp.dataset import Kept
 from lrp.dataset_shards import claimed
 from spray import store
 from spray.store import ProjectError
@@ -285,7 +286,7 @@ def test_error_while_explaining_names_the_samples(explain, tmp_path):
         ({"batch_size": 0}, "must be positive"),
         ({"ids": [1, 1, 2]}, "3 distinct integers"),
         ({"ids": [0.5, 1, 2]}, "3 distinct integers"),
-        ({"dims": ["height", "width"]}, "name 2 dimensions, the images have 3"),
+        ({"keep": Kept(dims=["height", "width"])}, "name 2 dimensions, the images have 3"),
     ],
 )
 def test_bad_options(explain, tmp_path, options, message):
@@ -328,7 +329,7 @@ def test_images_may_be_stored_as_seen(explain, tmp_path):
     def as_bytes(batch):
         return (batch * 255).round().byte()
 
-    path = lrp.attribute_dataset(explain, Digits(3), tmp_path / "p", image=as_bytes, **SMALL)
+    path = lrp.attribute_dataset(explain, Digits(3), tmp_path / "p", keep=Kept(image=as_bytes), **SMALL)
     found = store.open_attributions(path).image
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found.values, as_bytes(Digits(3).images))
@@ -341,7 +342,7 @@ def test_any_function_is_a_method(tmp_path):
 
     path = lrp.attribute_dataset(twice, Digits(3), tmp_path / "p", **SMALL)
     np.testing.assert_array_equal(store.open_attributions(path).relevance.values, 2 * Digits(3).images)
-    assert store.read_project(path)["settings"]["explain"].endswith("twice")
+    assert store.read_project(path)["settings"]["method"].endswith("twice")
 
 
 def test_model_is_untouched(tmp_path):
