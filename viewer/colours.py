@@ -5,9 +5,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from spray.colormap import palette
+
 NOISE = (0x8A, 0x90, 0x99)
 # Okabe and Ito's eight without yellow and black, which vanish on one of the two backgrounds, and four more hues
 SET = (0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x7A5195, 0x8C6D31, 0xC43C5C, 0x5E9B1F)
+SEQUENTIAL = "440154,3b528b,21918c,5ec962,fde725"  # perceived evenly, and by colour-blind eyes
+DIVERGING = "2166ac,67a9cf,80:d1d5db,ef8a62,b2182b"
 GOLDEN = 0.6180339887498949
 
 
@@ -37,3 +41,19 @@ def packed(colours: np.ndarray, alpha: np.ndarray | int = 255) -> np.ndarray:
     """(n, 3) uint8 colours as the 0xRRGGBBAA words that Bokeh sends as they are."""
     words = colours.astype(np.uint32)
     return words[:, 0] << 24 | words[:, 1] << 16 | words[:, 2] << 8 | np.uint32(alpha)
+
+
+def scale_colours(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float], str]:
+    """(n, 3) uint8 colours of numbers, the range they cover, and the colour map used; what is not finite is noise.
+
+    Numbers of both signs diverge from zero, all others run from their smallest to their largest.
+    """
+    finite = np.isfinite(values)
+    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
+    if low < 0 < high:
+        low, high, source = -max(-low, high), max(-low, high), DIVERGING
+    else:
+        source = SEQUENTIAL
+    steps = np.zeros(len(values), np.uint8)
+    steps[finite] = ((values[finite] - low) / ((high - low) or 1) * 255).round()
+    return np.where(finite[:, None], palette(source)[steps], np.array(NOISE, np.uint8)), (low, high), source

@@ -1,29 +1,40 @@
-"""What the scatter plot shows: one array a column, one row a sample, in the order of the category's file."""
+"""What the scatter plots show: one array a column, one row a sample, in the order of the category's file."""
 
 import numpy as np
 
-from viewer import colours
+from viewer.filters import passing
+from viewer.grouping import grouping
 from viewer.project import Category
 from viewer.state import State
 
+FAINT = 0x14  # opacity of what the filters leave out: there, but in the background
+
 
 def geometry(category: Category, state: State) -> dict[str, np.ndarray]:
-    """Positions and sample ids: sent once for an embedding."""
+    """Positions and sample ids: sent once for an embedding, as binary."""
+    beside = category.embeddings.get(state.beside)
+    nothing = np.zeros(len(category.sample), np.uint8)  # the smallest column there is
     points = category.embeddings[state.embedding]
-    return {"x": _axis(points, state.x), "y": _axis(points, state.y), "sample": category.sample.astype(np.float64)}
+    return {
+        "x": axis(points, state.x),
+        "y": axis(points, state.y),
+        "beside_x": nothing if beside is None else axis(beside, state.beside_x),
+        "beside_y": nothing if beside is None else axis(beside, state.beside_y),
+        "sample": category.sample.astype(np.float64),
+    }
 
 
 def colour(category: Category, state: State) -> np.ndarray:
-    """One packed colour a row."""
-    groups = category.clusterings.get(state.clustering, np.zeros(len(category.sample), np.int32))
-    return colours.packed(colours.group_colours(groups))
+    """One 0xRRGGBBAA a row."""
+    words = grouping(category, state).colours
+    return np.where(passing(category, state), words, words & np.uint32(0xFFFFFF00) | np.uint32(FAINT))
 
 
 def columns(category: Category, state: State) -> dict[str, np.ndarray]:
     return geometry(category, state) | {"color": colour(category, state)}
 
 
-def _axis(points: np.ndarray, axis: int) -> np.ndarray:
-    if axis >= points.shape[1]:  # a one-dimensional embedding has no second axis
+def axis(points: np.ndarray, number: int) -> np.ndarray:
+    if number >= points.shape[1]:  # a one-dimensional embedding has no second axis
         return np.zeros(len(points), np.float32)
-    return np.ascontiguousarray(points[:, axis])
+    return np.ascontiguousarray(points[:, number])

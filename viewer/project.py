@@ -12,6 +12,7 @@ import xarray as xr
 from spray import store
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
+LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples
 NOT_EMBEDDINGS = ("neighbor", "distance", "output")
 
 
@@ -156,4 +157,26 @@ def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:
         missing = ", ".join(map(str, sample[rows < 0][:5]))
         raise store.ProjectError(f"samples {missing} of this category are not in the project: analyse it again")
     flat = (name for name, v in project.attributions.variables.items() if v.dims == ("sample",) and name != "sample")
-    return {str(name): project.attributions[name].values[rows] for name in flat}
+    found = {str(name): project.attributions[name].values[rows] for name in flat}
+    return found | _derived(project, rows, found)
+
+
+def _derived(project: Project, rows: np.ndarray, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Whether a prediction is right, and how confident it is, where the project does not say so itself."""
+    derived: dict[str, np.ndarray] = {}
+    if "correct" not in found and {"label", "prediction"} <= found.keys():
+        derived["correct"] = np.where(found["label"] == found["prediction"], "right", "wrong")
+    output = project.attributions.get("output")
+    if "confidence" in found or output is None or output.ndim != 2:
+        return derived
+    if 0 < len(rows) * output.shape[1] <= LARGEST_OUTPUT:
+        derived["confidence"] = confidence(output.isel(sample=rows).values)
+    return derived
+
+
+def confidence(output: np.ndarray) -> np.ndarray:
+    """Largest probability of each row: of the outputs themselves if they are probabilities, else of their softmax."""
+    output = output.astype(np.float64)
+    if not ((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3)):
+        output = np.exp(output - output.max(axis=1, keepdims=True))
+    return (output.max(axis=1) / output.sum(axis=1)).astype(np.float32)

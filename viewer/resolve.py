@@ -1,10 +1,16 @@
 """A state against the projects at hand: what it names and is not there becomes the default, with a warning."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
+from viewer.grouping import variables
+from viewer.links import expand
 from viewer.project import Category, Project, open_category
+from viewer.selection import decode, encode
 from viewer.state import State
 
 
@@ -18,13 +24,20 @@ class Scene(NamedTuple):
     problem: str = ""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def table(self) -> str:
+        """Which table of rows a selection of rows belongs to."""
+        return json.dumps([self.state.project, self.state.analysis, self.state.category])
+
 
 def resolve(projects: Mapping[str, Project], state: State) -> Scene:
     """The scene of `state`, whose names all exist afterwards."""
     warnings: list[str] = []
     if not projects:
         return Scene(projects, State(), problem="no project")
-    project = projects[_known("project", state.project, tuple(projects), warnings)]
+    key = next((key for key, project in projects.items() if project.name == state.project), state.project)
+    key = state.project if state.project in projects else key
+    project = projects[_known("project", key, tuple(projects), warnings)]
     state = replace(state, project=project.key)
     if project.error:
         return Scene(projects, state, project, None, project.error, tuple(warnings))
@@ -41,17 +54,45 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene:
     if not category.embeddings:
         problem = f"category {name!r} of analysis {analysis!r} has no embedding"
         return Scene(projects, state, project, None, problem, tuple(warnings))
-    return Scene(projects, _within(category, state, warnings), project, category, "", tuple(warnings))
+    return Scene(projects, _within(project, category, state, warnings), project, category, "", tuple(warnings))
 
 
-def _within(category: Category, state: State, warnings: list[str]) -> State:
-    """Clustering, embedding and axes that the category has."""
+def _within(project: Project, category: Category, state: State, warnings: list[str]) -> State:
+    """Clustering, embeddings, axes, colours and samples that the category has."""
+    clustering = _known("clustering", state.clustering, _preferred(category), warnings)
     embedding = _known("embedding", state.embedding, list(category.embeddings), warnings)
-    clustering = _known("clustering", state.clustering, list(category.clusterings), warnings)
-    axes = category.embeddings[embedding].shape[1]
-    x, y = (axis if axis < axes else min(default, axes - 1) for axis, default in ((state.x, 0), (state.y, 1)))
+    x, y = _axes(category, embedding, state.x, state.y)
+    beside = state.beside and _known("embedding", state.beside, ["", *category.embeddings], warnings)
+    beside_x, beside_y = _axes(category, beside, state.beside_x, state.beside_y) if beside else (0, 1)
+    colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
-    return replace(state, embedding=embedding, clustering=clustering, x=x, y=y, focus=focus)
+    view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
+    view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
+    return replace(view, selection=_here(project, category, state.selection, warnings))
+
+
+def _preferred(category: Category) -> list[str]:
+    """The clusterings, first the one with as many clusters as the eigenvalues suggest."""
+    k = category.facts.get("suggested_k")
+    return sorted(category.clusterings, key=lambda name: name != f"kmeans-{k}")
+
+
+def _axes(category: Category, embedding: str, x: int, y: int) -> tuple[int, int]:
+    axes = category.embeddings[embedding].shape[1]
+    return (x if x < axes else 0), (y if y < axes else min(1, axes - 1))
+
+
+def _here(project: Project, category: Category, text: str, warnings: list[str]) -> str:
+    """The selection, less the samples that are not in this category."""
+    try:
+        ids = decode(expand(project.path, text))
+    except KeyError:
+        warnings.append("the selection that the link names is not kept with this project")
+        return ""
+    here = np.intersect1d(ids, category.sample)
+    if len(here) < len(ids):
+        warnings.append(f"{len(ids) - len(here)} of {len(ids)} selected samples are not in this category")
+    return text if len(here) == len(ids) and text[:1] != "@" else encode(here)
 
 
 def _known(what: str, name: str, names: Sequence[str], warnings: list[str]) -> str:

@@ -3,12 +3,14 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
-from viewer import html, selection, state
+from viewer import actions, html, selection, state
+from viewer.addresses import picture
 from viewer.page import Page
 from viewer.project import Project, open_projects
 from viewer.resolve import Scene, resolve
@@ -18,6 +20,8 @@ from viewer.views.pane import pane
 from viewer.views.view import View
 
 LOG = logging.getLogger(__name__)
+LONGEST_ADDRESS = 40_000  # characters; Bokeh's own limit for what a page is opened with is near 60 000
+MOST_UNDONE = 100
 
 
 def start(doc: Document, paths: list[str]) -> None:
@@ -34,18 +38,18 @@ def start(doc: Document, paths: list[str]) -> None:
 class Session:
     def __init__(self, doc: Document, projects: Mapping[str, Project]):
         self.doc, self.projects = doc, projects
-        self.page = Page(name="page")
-        self.banner = pane("banner")
+        self.page, self.banner = Page(name="page"), pane("banner")
         self.views: list[View] = [build(self.update) for build in VIEWS]
-        request = getattr(doc.session_context, "request", None)
-        arguments = request.arguments if request is not None else {}
-        wanted = state.from_arguments(arguments)
-        self.scene = Scene(projects, State())
-        self.drawn = False
+        self.scene, self.drawn = Scene(projects, State()), False
         self.past: list[State] = []
+        self.future: list[State] = []
+        self.count = 0
+        request = getattr(doc.session_context, "request", None)
+        wanted = state.from_arguments(request.arguments if request is not None else {})
         self.show(resolve(projects, wanted.state), wanted.warnings)
         self._add_roots(_base(getattr(request, "path", "")))
-        self.page.on_change("action", lambda _attr, _old, new: self.guarded(self.act, new))
+        self.page.on_change("action", lambda _attr, _old, new: self.guarded(actions.act, self, new))
+        self.page.on_change("dark", lambda _attr, _old, new: self.guarded(self.set_dark, new))
 
     def _add_roots(self, base: str) -> None:
         # The page has nothing to draw, so it cannot be a root: it is in the document because a root refers to it.
@@ -59,35 +63,60 @@ class Session:
         self.guarded(self._update, changes)
 
     def _update(self, changes: dict[str, Any]) -> None:
-        before = self.scene.state
-        wanted = state.read({**_settings(before), **changes})
-        scene = resolve(self.projects, wanted.state)
-        if scene.state != before:
-            self.past = [*self.past[-99:], before]
-            self.show(scene, wanted.warnings)
+        self.go(replace(self.scene.state, **changes))
+
+    def go(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:
+        """Show another state, which undo takes back."""
+        before, scene = self.scene.state, resolve(self.projects, wanted)
+        if scene.state != before or warnings:
+            self.past, self.future = [*self.past[-MOST_UNDONE:], before], []
+            self.show(scene, warnings)
+
+    def undo(self) -> None:
+        if self.past:
+            self.future.append(self.scene.state)
+            self.show(resolve(self.projects, self.past.pop()))
+
+    def redo(self) -> None:
+        if self.future:
+            self.past.append(self.scene.state)
+            self.show(resolve(self.projects, self.future.pop()))
 
     def show(self, scene: Scene, warnings: tuple[str, ...] = ()) -> None:
         old, self.scene = self.scene, scene
         self.doc.hold("combine")
         try:
+            self.message(*warnings, *scene.warnings)
             for view in self.views:
                 if not self.drawn or view.due(old, scene):
-                    view.render(scene)
-            self.page.update(view=_page_view(scene), query=state.to_query(scene.state), selection=_selection(scene))
-            self.message(*warnings, *scene.warnings)
+                    self.guarded(view.render, scene)
+            self.page.update(
+                marks=_marks(scene), query=_query(scene), selection=_selection(scene), preview=_preview(scene)
+            )
             self.drawn = True
         finally:
             self.doc.unhold()
 
-    def act(self, text: str) -> None:
-        """What the page's own script reports: a click on one of our buttons, a selection, a key."""
-        action = json.loads(text)
-        ACTIONS[action["name"]](self, action["value"])
+    def redraw(self) -> None:
+        """Draw all views anew: something they show has changed outside of the state."""
+        self.drawn = False
+        self.show(self.scene)
+
+    def set_dark(self, dark: bool) -> None:
+        for view in self.views:
+            view.darken(dark)
+
+    def command(self, name: str, **value: Any) -> None:
+        """Have the browser do something once."""
+        self.count += 1
+        self.page.update(command=json.dumps({"name": name, "count": self.count} | value))
 
     def guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         """An error in a callback is a message in the page, and the rest keeps working."""
         try:
             call(*arguments)
+        except actions.Refusal as refusal:
+            self.message(str(refusal))
         except Exception as error:
             LOG.exception("a callback failed")
             self.message(f"That did not work: {error!r}")
@@ -96,60 +125,29 @@ class Session:
         self.banner.text = "".join(html.tag("p", html.text(line), role="alert") for line in lines)
         self.banner.visible = bool(lines)
 
-    def undo(self) -> None:
-        if self.past:
-            *self.past, before = self.past
-            self.show(resolve(self.projects, before))
-
-
-def _settings(value: State) -> dict[str, Any]:
-    return dict(vars(value))
-
 
 def _base(path: str) -> str:
     """The application's own address, under which its pictures and scripts lie."""
     return path.removesuffix("/ws").rstrip("/")
 
 
-def _page_view(scene: Scene) -> str:
-    if not scene.projects:
-        return "help"
-    return "broken" if scene.category is None else scene.state.view
+def _marks(scene: Scene) -> str:
+    view = "help" if not scene.projects else "broken" if scene.category is None else scene.state.view
+    beside, focus = bool(scene.state.beside), scene.state.focus is not None
+    return json.dumps({"view": view, "beside": beside, "focus": focus, "fixed": scene.state.scaling == "fixed"})
 
 
-def _table(scene: Scene) -> str:
-    """Which table of rows a selection of rows belongs to."""
-    return json.dumps([scene.state.project, scene.state.analysis, scene.state.category])
+def _query(scene: Scene) -> str:
+    query = state.to_query(scene.state)
+    return query if len(query) < LONGEST_ADDRESS else state.to_query(replace(scene.state, selection=""))
 
 
 def _selection(scene: Scene) -> str:
     if scene.category is None:
         return ""
     rows = scene.category.rows(selection.decode(scene.state.selection))
-    return json.dumps({"of": _table(scene), "bits": selection.bits(rows), "n": len(rows)})
+    return json.dumps({"of": scene.table, "bits": selection.bits(rows), "n": len(rows)})
 
 
-def _select_rows(session: Session, value: Mapping[str, str]) -> None:
-    """Rows selected in the plot, unless the plot has moved on to another table meanwhile."""
-    category = session.scene.category
-    if category is None or value["of"] != _table(session.scene):
-        return
-    rows = selection.mask(value["bits"], len(category.sample))
-    session.update(selection=selection.encode(category.sample[rows]), page=0)
-
-
-def _select_cluster(session: Session, value: str) -> None:
-    category = session.scene.category
-    if category is not None:
-        rows = category.clusterings[session.scene.state.clustering] == int(value)
-        session.update(selection=selection.encode(category.sample[rows]), page=0)
-
-
-ACTIONS: dict[str, Callable[[Session, Any], None]] = {
-    "select": _select_rows,
-    "cluster": _select_cluster,
-    "project": lambda session, value: session.update(project=value),
-    "page": lambda session, value: session.update(page=int(value)),
-    "clear": lambda session, _: session.update(selection="", focus=None),
-    "undo": lambda session, _: session.undo(),
-}
+def _preview(scene: Scene) -> str:
+    return "" if scene.category is None else picture(scene, 0, "input").replace("/0/", "/SAMPLE/", 1)

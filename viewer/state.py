@@ -11,8 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+import numpy as np
+
 from spray.colormap import palette
-from viewer.selection import decode
+from viewer.selection import decode, encode
 
 VERSION = 1
 LONGEST_NAME = 1000
@@ -29,24 +31,41 @@ class State:
     embedding: str = ""
     x: int = 0
     y: int = 1
-    colour: str = "cluster"
-    colour_map: str = "bwr"
-    mode: str = "input"
-    sampling: str = "auto"
+    beside: str = ""  # a second embedding, shown beside the first
+    beside_x: int = 0
+    beside_y: int = 1
+    colour: str = "cluster"  # or any per-sample variable
+    label: str = ""  # filters: only samples that pass all of them can be selected
+    predicted: str = ""
+    correct: str = ""
+    least: float = 0.0  # confidence
+    most: float = 1.0
     selection: str = ""
     focus: int | None = None
     page: int = 0
     page_size: int = 20
     sort: str = "file"
+    colour_map: str = "bwr"
+    mode: str = "input"
+    sampling: str = "auto"
+    scaling: str = "sample"  # whose relevance has full colour
+    limit: float = 1.0  # the relevance of full colour where scaling is fixed
+    percentile: float = 100.0
+    gamma: float = 1.0
+    against: str = ""  # a finding to compare the selection with; none: the rest of the category
+    order: str = ""  # the column that categories are ranked by
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "view": ("explore",),
+    "view": ("explore", "clusters", "categories", "compare", "findings"),
     "mode": ("input", "overlay", "heatmap"),
     "sampling": ("auto", "smooth", "pixelated"),
+    "scaling": ("sample", "selection", "category", "fixed"),
     "page_size": (20, 50, 100),
-    "sort": ("file",),
+    "sort": ("file", "random", "typical", "unusual", "confident", "unsure", "relevance"),
+    "correct": ("", "right", "wrong"),
 }
+BOUNDS = {"least": (0, 1), "most": (0, 1), "limit": (1e-30, 1e30), "percentile": (50, 100), "gamma": (0.1, 10)}
 
 
 class Read(NamedTuple):
@@ -88,7 +107,8 @@ def _number(value: Any) -> float:
 def _selection(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_SELECTION:
         raise ValueError("a selection of samples is needed")
-    decode(value)
+    if not value.startswith("@"):  # the name of a selection that is kept beside the project (links.py)
+        decode(value)
     return value
 
 
@@ -118,6 +138,9 @@ def read(values: Mapping[str, Any]) -> Read:
 
 def _value(name: str, value: Any) -> Any:
     found = FIELDS[name](value)
+    low, high = BOUNDS.get(name, (0, 0))
+    if name in BOUNDS and not low <= found <= high:
+        raise ValueError(f"it must lie between {low} and {high}")
     if name in CHOICES and found not in CHOICES[name]:
         raise ValueError(f"it must be one of {', '.join(map(str, CHOICES[name]))}")
     return found
@@ -149,18 +172,56 @@ def from_arguments(arguments: Mapping[str, Iterable[bytes]]) -> Read:
     return read({name: v[-1].decode("utf-8", "replace") for name, v in values.items() if v and name in FIELDS})
 
 
+FORMAT = "lrp-spray viewer state"
+VIRELAY = {  # the names of ViRelAy's exported selections
+    "projectName": "project",
+    "selectedAnalysisMethod": "analysis",
+    "selectedAnalysisCategory": "category",
+    "selectedClustering": "clustering",
+    "selectedEmbeddingName": "embedding",
+    "selectedColorMap": "colour_map",
+    "selectedImageMode": "mode",
+    "selectedEmbeddingVectorsIndices": "samples",
+}
+RENAMED = {"attribution": "heatmap", "seismic": "virelay-seismic"}
+
+
 def to_json(state: State) -> str:
-    return json.dumps({"format": "lrp-spray viewer state", "version": VERSION} | changed(state), indent=2)
+    """All settings that are not at their default; the selection as a plain list of sample ids."""
+    values = changed(state)
+    if values.pop("selection", ""):
+        values["samples"] = decode(state.selection).tolist()
+    return json.dumps({"format": FORMAT, "version": VERSION} | values, indent=2)
 
 
 def from_json(text: str) -> Read:
-    """The state of an export; ValueError if the text is no export at all."""
+    """The state of an export, ours or ViRelAy's; ValueError if the text is no export at all."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the file is no JSON text ({error})") from None
-    if not isinstance(values, dict) or values.get("format") != "lrp-spray viewer state":
+    if isinstance(values, dict) and "selectedAnalysisMethod" in values:
+        return _from_virelay(values)
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError("the file is no export of this viewer")
     if not isinstance(values.get("version"), int) or values["version"] > VERSION:
         raise ValueError(f"the file has version {values.get('version')!r}, this viewer reads up to {VERSION}")
-    return read({name: value for name, value in values.items() if name not in ("format", "version")})
+    return _read_with_samples({name: value for name, value in values.items() if name not in ("format", "version")})
+
+
+def _from_virelay(values: dict[str, Any]) -> Read:
+    found = {ours: values[theirs] for theirs, ours in VIRELAY.items() if theirs in values}
+    for name in ("colour_map", "mode"):
+        if isinstance(value := found.get(name), str):
+            found[name] = RENAMED.get(value, value)
+    return _read_with_samples(found)
+
+
+def _read_with_samples(values: dict[str, Any]) -> Read:
+    samples = values.pop("samples", [])
+    try:
+        selection = encode(np.array([_whole(sample) for sample in samples], np.int64))
+    except (TypeError, ValueError) as error:
+        state, warnings = read(values)
+        return Read(state, (*warnings, f"'samples' was ignored: {error}"))
+    return read(values | ({"selection": selection} if selection else {}))

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import viewer_projects
 from playwright.sync_api import Browser, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest imports by path, so helpers beside the tests are not found
+
+import viewer_projects
 from viewer_pages import ARGUMENTS, CHROMIUM, Viewer
 
 ROOT = Path(__file__).resolve().parents[2]

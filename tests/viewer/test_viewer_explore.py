@@ -37,7 +37,7 @@ def test_cluster_click_selects_the_whole_cluster(visit, category):
     viewer.page.get_by_role("button", name="Select cluster 2, 60 samples").click()
     members = category.sample.values[category.cluster.values[0] == 2].tolist()
     viewer.expect_samples(members[:20])
-    expect(viewer.page.get_by_text("1 to 20 of 60")).to_be_visible()
+    expect(viewer.page.get_by_text("1–20 of 60 selected")).to_be_visible()
 
 
 def test_tap_selects_one_and_escape_none(visit, category):
@@ -63,20 +63,21 @@ def test_shift_adds_and_control_z_takes_back(visit, category):
 def test_modes_and_colour_map_change_the_pictures(visit):
     viewer = visit("?category=7&mode=heatmap&colour_map=hot")
     viewer.page.get_by_role("button", name="Select cluster 0").click()
-    picture = viewer.page.locator(".samples img").first
+    picture = viewer.page.locator(".samples .tiles img").first
     expect(picture).to_have_attribute("src", re.compile(r"image/digits/5/heatmap\.png\?map=hot"))
     expect(picture).to_have_class("pixelated")
     for mode in ("Input", "Overlay"):
         viewer.page.get_by_role("button", name=mode).click()
         expect(picture).to_have_attribute("src", re.compile(f"{mode.lower()}.png"))
         viewer.settled()
+    viewer.page.get_by_text("More", exact=True).click()
     viewer.choose("Enlarging", "smooth")
     expect(picture).to_have_class("smooth")
 
 
 def test_selects_reach_every_part_of_the_project(visit):
     viewer = visit()
-    viewer.choose("Category", "seven (7)")
+    viewer.open_category("seven (7)")
     expect(viewer.page.get_by_role("button", name="Select cluster 0, 30 samples")).to_be_visible()
     viewer.choose("Clustering", "hdbscan")
     expect(viewer.page.get_by_role("button", name="Select noise, 12 samples")).to_be_visible()
@@ -88,7 +89,7 @@ def test_selects_reach_every_part_of_the_project(visit):
 
 def test_reload_of_the_address_restores_everything(visit):
     viewer = visit()
-    viewer.choose("Category", "seven (7)")
+    viewer.open_category("seven (7)")
     viewer.page.get_by_role("button", name="Select cluster 1").click()
     viewer.page.get_by_role("button", name="Heatmap").click()
     viewer.page.wait_for_function('location.search.includes("mode=heatmap")')

@@ -12,9 +12,9 @@ from PIL import Image
 
 from spray import store
 from viewer import colours, html, images
-from viewer.clusters import clusters
 from viewer.columns import columns
 from viewer.gallery import gallery
+from viewer.grouping import clusters
 from viewer.images import Look
 from viewer.pictures import picture
 from viewer.project import open_category, open_projects

@@ -7,13 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viewer import selection
-from viewer.state import CHOICES, State, from_json, from_query, read, to_json, to_query
+from viewer.state import BOUNDS, CHOICES, State, from_json, from_query, read, to_json, to_query
 
 ids = st.lists(st.integers(-(2**40), 2**40), unique=True, max_size=30) | st.lists(
     st.integers(0, 300), unique=True, max_size=200
 )
 names = st.text(max_size=30)
-KINDS = {"str": names, "int": st.integers(0, 2**31 - 1), "int | None": st.none() | st.integers(-(2**63), 2**63 - 1)}
+KINDS = {
+    "float": st.floats(0, 1),
+    "str": names,
+    "int": st.integers(0, 2**31 - 1),
+    "int | None": st.none() | st.integers(-(2**63), 2**63 - 1),
+}
 SPECIAL = {
     "selection": st.lists(st.integers(0, 5000), max_size=50).map(lambda found: selection.encode(np.array(found))),
     "colour_map": st.sampled_from(["bwr", "jet", "000,fff"]),
@@ -23,6 +28,8 @@ SPECIAL = {
 def _kind(field):
     if field.name in SPECIAL:
         return SPECIAL[field.name]
+    if field.name in BOUNDS:
+        return st.floats(*BOUNDS[field.name])
     if field.name in CHOICES:
         return st.sampled_from(CHOICES[field.name])
     return KINDS[getattr(field.type, "__name__", str(field.type))]

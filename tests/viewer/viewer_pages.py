@@ -77,13 +77,21 @@ class Viewer:
         """Pick `value` in the select with the title `name`."""
         self.page.get_by_label(name, exact=True).select_option(label=value)
 
+    def open_category(self, name: str) -> None:
+        """Type a part of a category's name and take what is offered."""
+        field = self.page.get_by_label("Category", exact=True)
+        field.fill("")
+        field.press_sequentially(name[:4])
+        self.page.locator(".bk-menu").get_by_text(name, exact=True).click()
+
     def settled(self) -> None:
         """All pictures that are in view have arrived, and none is broken."""
         self.page.wait_for_function(
             """() => {
             const images = []
             const visit = node => {
-                if (node.nodeName === "IMG" && node.getBoundingClientRect().top < innerHeight) images.push(node)
+                const box = node.nodeName === "IMG" ? node.getBoundingClientRect() : null
+                if (box?.height && box.top < innerHeight) images.push(node)
                 for (const child of node.children ?? []) visit(child)
                 if (node.shadowRoot) visit(node.shadowRoot)
             }

@@ -1,16 +1,21 @@
-// The part of the page that Bokeh has no model for: selections as bits, clicks in our own panes, keys, theme.
+// The part of the page that Bokeh has no model for: selections as bits, clicks in our own panes, keys, files, theme.
 "use strict";
 
 const root = document.documentElement;
+const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
+const LARGEST_FILE = 8 << 20;
 let count = 0;
 let applying = false;
 let table = { of: "", n: 0 };
 
 const named = (name) => Bokeh.documents[0].get_model_by_name(name);
+const byId = (id) => document.getElementById(id);
 
 function send(name, value = null) {
   named("page").action = JSON.stringify({ name, value, count: ++count });
 }
+
+// Selections: one bit a row
 
 function pack(indices, n) {
   const bytes = new Uint8Array(Math.ceil(n / 8));
@@ -33,19 +38,27 @@ function unpack(text) {
 function applySelection() {
   const text = named("page").selection;
   table = text ? JSON.parse(text) : { of: "", n: 0 };
-  const selected = named("points").selected;
-  if (!text || pack(selected.indices, table.n) === table.bits) return;
+  const points = named("points");
+  if (!text || points.get_length() !== table.n || pack(points.selected.indices, table.n) === table.bits) return;
   applying = true;
-  selected.indices = unpack(table.bits);
+  points.selected.indices = unpack(table.bits);
   applying = false;
 }
 
 function reportSelection() {
-  if (!applying) send("select", { of: table.of, bits: pack(named("points").selected.indices, table.n) });
+  if (!applying && named("points").get_length() === table.n) {
+    send("select", { of: table.of, bits: pack(named("points").selected.indices, table.n) });
+  }
 }
 
-function applyView() {
-  root.dataset.view = named("page").view;
+// The page as a whole
+
+function applyMarks() {
+  const marks = JSON.parse(named("page").marks);
+  for (const [name, value] of Object.entries(marks)) root.dataset[name] = value;
+  for (const button of document.querySelectorAll('[data-action="view"]')) {
+    button.toggleAttribute("aria-current", button.dataset.value === marks.view);
+  }
 }
 
 function applyQuery() {
@@ -53,15 +66,146 @@ function applyQuery() {
   history.replaceState(null, "", location.pathname + (query ? "?" + query : ""));
 }
 
+const COMMANDS = {
+  download({ file, media, text }) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: media }));
+    link.download = file;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  },
+  share({ query, note }) {
+    const dialog = byId("share");
+    dialog.querySelector("textarea").value = location.origin + location.pathname + (query ? "?" + query : "");
+    dialog.querySelector(".note").textContent = note;
+    byId("copy").textContent = "Copy";
+    dialog.showModal();
+  },
+};
+
+function applyCommand() {
+  const text = named("page").command;
+  if (text) {
+    const command = JSON.parse(text);
+    COMMANDS[command.name](command);
+  }
+}
+
+async function copyLink() {
+  const area = byId("share").querySelector("textarea");
+  area.select();
+  try {
+    await navigator.clipboard.writeText(area.value);
+    byId("copy").textContent = "Copied";
+  } catch {
+    byId("copy").textContent = "Press Ctrl+C"; // no clipboard on plain http; the text is selected
+  }
+}
+
+// What the pointer is at
+
+let previewTimer = 0;
+window.pointAt = ({ index }) => {
+  clearTimeout(previewTimer);
+  const row = index?.indices?.[0];
+  if (row === undefined) {
+    byId("preview").hidden = true;
+  } else {
+    previewTimer = setTimeout(() => showPreview(row), PREVIEW_DELAY);
+  }
+};
+
+function showPreview(row) {
+  const sample = named("points").get_column("sample")[row];
+  const figure = byId("preview");
+  figure.querySelector("img").src = named("page").preview.replace("SAMPLE", sample);
+  figure.querySelector("figcaption").textContent = `sample ${sample}`;
+  figure.hidden = false;
+}
+
+// Zoom of the three pictures in focus: the wheel zooms all of them about the same place, a double click ends it
+
+function zoom(event) {
+  const pane = event.composedPath().find((node) => node.dataset && "zoom" in node.dataset);
+  if (!pane) return;
+  event.preventDefault();
+  const box = pane.getBoundingClientRect();
+  const x = (event.clientX - box.x) / box.width;
+  const y = (event.clientY - box.y) / box.height;
+  for (const image of pane.getRootNode().querySelectorAll("[data-zoom] img")) {
+    const was = Number(image.dataset.scale ?? 1);
+    const scale = event.type === "dblclick" ? 1 : Math.min(20, Math.max(1, was * Math.exp(-event.deltaY / 300)));
+    const [left, top] = (image.dataset.place ?? "0 0").split(" ").map(Number);
+    const bound = (value) => Math.min(0, Math.max(1 - scale, value));
+    const place = [bound(x - ((x - left) * scale) / was), bound(y - ((y - top) * scale) / was)];
+    image.dataset.scale = scale;
+    image.dataset.place = place.join(" ");
+    image.style.transform = `translate(${place[0] * 100}%, ${place[1] * 100}%) scale(${scale})`;
+  }
+}
+
+// Files, forms, theme
+
+async function importFile() {
+  const input = byId("file");
+  const file = input.files[0];
+  if (!file) return;
+  const text = file.size > LARGEST_FILE ? null : await file.text();
+  input.value = ""; // so that the same file can be chosen again
+  send("import", text);
+}
+
+function keepFinding(event) {
+  event.preventDefault();
+  send("keep", Object.fromEntries(new FormData(event.target)));
+  event.target.reset();
+}
+
 function setTheme(theme) {
   root.dataset.theme = theme;
-  localStorage.setItem("theme", theme);
   if (window.Bokeh?.documents.length) named("page").dark = theme === "dark";
 }
 
 function preferredTheme() {
   return localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
+
+function switchTheme() {
+  const theme = root.dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem("theme", theme);
+  setTheme(theme);
+}
+
+// Clicks and keys
+
+function click(event) {
+  const path = event.composedPath();
+  const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
+  const target = path.find((node) => node.dataset?.action);
+  if (side) root.dataset.side = side.dataset.side;
+  if (target) send(target.dataset.action, target.dataset.value);
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!path.includes(menu) || path.some((node) => node.nodeName === "BUTTON" && menu.contains(node))) menu.open = false;
+  }
+}
+
+function key(event) {
+  if (event.composedPath().some((node) => /^(INPUT|TEXTAREA|SELECT)$/.test(node.nodeName)) || byId("share").open) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+    event.preventDefault();
+    send(event.shiftKey ? "redo" : "undo");
+  } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    event.preventDefault();
+    send("step", event.key === "ArrowRight" ? 1 : -1);
+  } else if (event.key === "Escape" && root.dataset.focus === "true") {
+    event.stopImmediatePropagation(); // the first Esc closes the sample, the next one clears the selection
+    send("unfocus");
+  } else if (event.key === "Escape") {
+    send("clear");
+  }
+}
+
+// Start
 
 function watch(model, property, apply) {
   model.properties[property].change.connect(apply);
@@ -71,33 +215,32 @@ function watch(model, property, apply) {
 function start() {
   const page = named("page");
   setTheme(root.dataset.theme);
-  watch(page, "view", applyView);
+  watch(page, "marks", applyMarks);
   watch(page, "query", applyQuery);
   watch(page, "selection", applySelection);
+  watch(page, "command", applyCommand);
   named("points").selected.properties.indices.change.connect(reportSelection);
+  Bokeh.documents[0].on_event?.("connection_lost", () => (byId("lost").hidden = false));
   root.dataset.ready = "";
 }
 
 function waitForPage() {
   if (window.Bokeh?.documents[0]?.get_model_by_name("page")) start();
-  else setTimeout(waitForPage, 20);
+  else setTimeout(waitForPage, 10);
 }
 
-document.addEventListener("click", (event) => {
-  const target = event.composedPath().find((node) => node.dataset?.action);
-  if (target) send(target.dataset.action, target.dataset.value);
-});
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.composedPath().some((node) => /^(INPUT|TEXTAREA|SELECT)$/.test(node.nodeName));
-  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !typing) {
-    event.preventDefault();
-    send("undo");
-  }
-});
-
 root.dataset.theme = preferredTheme();
+document.addEventListener("click", click);
+document.addEventListener("keydown", key, true);
+document.addEventListener("wheel", zoom, { passive: false });
+document.addEventListener("dblclick", zoom);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(preferredTheme()));
 document.addEventListener("DOMContentLoaded", () => {
-  document.getElementById("theme").addEventListener("click", () => setTheme(root.dataset.theme === "dark" ? "light" : "dark"));
+  byId("theme").addEventListener("click", switchTheme);
+  byId("import").addEventListener("click", () => byId("file").click());
+  byId("file").addEventListener("change", importFile);
+  byId("keep").addEventListener("submit", keepFinding);
+  byId("copy").addEventListener("click", copyLink);
+  byId("close").addEventListener("click", () => byId("share").close());
   waitForPage();
 });

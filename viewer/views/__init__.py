@@ -1,10 +1,32 @@
 """What the page is made of: each view builds its models once and draws a scene into them."""
 
+from viewer.views.categories import categories
 from viewer.views.clusters import cluster_list
+from viewer.views.compare import compare
 from viewer.views.eigenvalues import eigenvalues
-from viewer.views.gallery import gallery_options, gallery_pane
+from viewer.views.filters import filters
+from viewer.views.findings import finding_list
+from viewer.views.focus import focus
+from viewer.views.gallery import gallery_pane
 from viewer.views.header import header, status
 from viewer.views.options import options
+from viewer.views.rendering import rendering
 from viewer.views.scatter import scatter
+from viewer.views.sheet import contact_sheet
 
-VIEWS = (header, options, scatter, cluster_list, eigenvalues, gallery_options, gallery_pane, status)
+VIEWS = (
+    header,
+    options,
+    scatter,
+    cluster_list,
+    filters,
+    eigenvalues,
+    rendering,
+    gallery_pane,
+    focus,
+    contact_sheet,
+    categories,
+    compare,
+    finding_list,
+    status,
+)

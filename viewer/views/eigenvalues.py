@@ -1,40 +1,76 @@
-"""The spectrum: smallest eigenvalues in ascending order, and the gap after each."""
+"""The spectrum: smallest eigenvalues in ascending order, the gaps between, and how many clusters they suggest."""
 
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import ColumnDataSource, HoverTool, Selection, TapTool
 from bokeh.plotting import figure
 
+from viewer.colours import css
+from viewer.project import Category
 from viewer.resolve import Scene
 from viewer.views.view import Update, View
 
+BAR, SUGGESTED, GAP = (0x8F, 0xA8, 0xCF), (0x1F, 0x5F, 0xBF), "#d0752b"
+TIPS = [("k", "@k"), ("eigenvalue", "@eigenvalue{0.0000}"), ("gap after it", "@gap{0.0000}"), ("click", "@click")]
 
-def spectrum(eigenvalue: np.ndarray) -> dict[str, Any]:
+
+def spectrum(category: Category | None) -> dict[str, Any]:
     """Number from 1, eigenvalue in ascending order, and the gap to the next (NaN after the last)."""
+    eigenvalue = np.empty(0) if category is None else category.eigenvalue
     ordered = np.sort(eigenvalue[np.isfinite(eigenvalue)])
     gap = np.append(np.diff(ordered), np.nan)[: len(ordered)]
-    return {"k": np.arange(1, len(ordered) + 1), "eigenvalue": ordered, "gap": gap}
+    best = int(np.nanargmax(gap)) if len(ordered) > 1 else -1
+    named = [clustering_of(category, k) if category else "" for k in range(1, len(ordered) + 1)]
+    return {
+        "k": np.arange(1, len(ordered) + 1),
+        "eigenvalue": ordered,
+        "gap": gap,
+        "top": ordered + np.nan_to_num(gap),
+        "color": [css(SUGGESTED if at == best else BAR) for at in range(len(ordered))],
+        "click": [f"shows {name}" if name else "no clustering with so many" for name in named],
+    }
 
 
-def eigenvalues(_update: Update) -> View:
-    source = ColumnDataSource(spectrum(np.empty(0)), name="spectrum")
+def clustering_of(category: Category, k: int) -> str:
+    """The name of a clustering into `k` clusters, k-means first; nothing if there is none."""
+    fitting = [name for name, groups in category.clusterings.items() if len(np.unique(groups[groups >= 0])) == k]
+    return min(fitting, key=lambda name: name != f"kmeans-{k}", default="")
+
+
+def eigenvalues(update: Update) -> View:
+    source = ColumnDataSource(spectrum(None), name="spectrum", selected=Selection())
     plot = figure(
         name="eigenvalues",
-        height=140,
+        height=132,
         sizing_mode="stretch_width",
-        tools=[HoverTool(tooltips=[("k", "@k"), ("eigenvalue", "@eigenvalue{0.0000}"), ("gap", "@gap{0.0000}")])],
+        tools=[HoverTool(tooltips=TIPS), TapTool(mode="replace")],
         toolbar_location=None,
         x_axis_label="k",
-        y_axis_label="eigenvalue",
     )
-    plot.vbar("k", top="eigenvalue", width=0.7, source=source, color="#6f8fc2")
-    plot.y_range.start = 0  # pyright: ignore[reportAttributeAccessIssue]
+    plain: dict[str, Any] = {"nonselection_fill_alpha": 1.0, "nonselection_line_alpha": 0.0, "line_color": None}
+    bars = plot.vbar("k", top="eigenvalue", width=0.7, source=source, fill_color="color", **plain)
+    plot.vbar("k", top="top", bottom="eigenvalue", width=0.16, source=source, fill_color=GAP, **plain)
+    plot.hover.renderers = [bars]
+    plot.update(min_border_top=4, min_border_bottom=2)
     plot.xgrid.visible = False
+    held: list[Category] = []
+
+    def choose(_attr: str, _old: list[int], new: list[int]) -> None:
+        if new and held and (name := clustering_of(held[0], new[0] + 1)):
+            update(clustering=name, view="explore")
+        source.selected.update(indices=[])
+
+    source.selected.on_change("indices", choose)
 
     def render(scene: Scene) -> None:
-        found = spectrum(scene.category.eigenvalue if scene.category else np.empty(0))
+        held[:] = [scene.category] if scene.category else []
+        found = spectrum(scene.category)
         source.update(data=found)
         plot.visible = bool(len(found["k"]))
 
-    return View((plot,), (), render)
+    def darken(dark: bool) -> None:
+        for axis in plot.axis:
+            axis.major_label_text_color = axis.axis_label_text_color = "#a9b0bb" if dark else "#565d68"
+
+    return View((plot,), (), render, darken)

@@ -1,111 +1,50 @@
-"""The selected samples as pictures, one page at a time, and how the pictures are made."""
+"""The selected samples as pictures, one page at a time."""
 
-from collections.abc import Sequence
-from zlib import crc32
-
-from bokeh.models import PaletteSelect, RadioButtonGroup, Select
-
-from spray.colormap import NAMES, palette
 from viewer import html
-from viewer.clusters import cluster_name
-from viewer.colours import css, group_colour
-from viewer.gallery import Gallery, Tile, gallery
+from viewer.gallery import Gallery, gallery
 from viewer.resolve import Scene
-from viewer.state import CHOICES
 from viewer.views.pane import pane
+from viewer.views.tile import tile
 from viewer.views.view import Update, View
 
-SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
-WATCHES = ("selection", "clustering", "colour_map", "mode", "sampling", "page", "page_size", "sort", "focus")
-
-
-def gallery_options(update: Update) -> View:
-    mode = RadioButtonGroup(name="mode", labels=["Input", "Overlay", "Heatmap"])
-    sampling = Select(name="sampling", title="Enlarging", options=list(CHOICES["sampling"]))
-    colour_map = PaletteSelect(name="colour_map", title="Colour map", items=_swatches(NAMES), value=NAMES[0])
-    mode.on_change("active", lambda _attr, _old, new: update(mode=CHOICES["mode"][new]))
-    sampling.on_change("value", lambda _attr, _old, new: update(sampling=new))
-    colour_map.on_change("value", lambda _attr, _old, new: update(colour_map=new))
-
-    def render(scene: Scene) -> None:
-        mode.active = CHOICES["mode"].index(scene.state.mode)
-        sampling.value = scene.state.sampling
-        if scene.state.colour_map not in dict(colour_map.items):  # one that the address wrote out
-            colour_map.items = _swatches((*NAMES, scene.state.colour_map))
-        colour_map.value = scene.state.colour_map
-
-    return View((mode, sampling, colour_map), ("mode", "sampling", "colour_map"), render)
-
-
-def _swatches(names: Sequence[str]) -> list[tuple[str, list[str]]]:
-    return [(name, [css(colour) for colour in palette(name)[::8].tolist()]) for name in names]
+WATCHES = ("selection", "clustering", "page", "page_size", "sort", "focus", "sampling")
+WATCHES = (*WATCHES, "mode", "colour_map", "scaling", "limit", "percentile", "gamma")
 
 
 def gallery_pane(_update: Update) -> View:
-    box = pane("gallery")
+    box, pager = pane("gallery"), pane("pager")
 
     def render(scene: Scene) -> None:
         if scene.project is None or scene.category is None:
-            box.text = ""
+            box.text = pager.text = ""
             return
         found = gallery(scene.project, scene.category, scene.state)
-        tiles = (_tile(scene, tile) for tile in found.tiles)
-        hint = html.tag("p", html.text(HINT), class_="hint")
-        box.text = html.tag("div", *tiles, class_="tiles") + _pager(found) if found.total else hint
+        tiles = html.tag("div", *(tile(scene, shown) for shown in found.tiles), class_="tiles")
+        box.text = tiles if found.total else html.tag("p", html.text(HINT), class_="hint")
+        pager.text = _pager(scene, found)
 
-    return View((box,), WATCHES, render)
+    return View((box, pager), WATCHES, render)
 
 
-def _tile(scene: Scene, tile: Tile) -> str:
-    picture = html.tag(
-        "img",
-        src=source(scene, tile.sample, scene.state.mode),
-        alt=f"sample {tile.sample}, {scene.state.mode}",
-        class_=sharpness(scene),
-        loading="lazy",
+def _pager(scene: Scene, found: Gallery) -> str:
+    assert scene.category is not None
+    if not found.total:
+        return html.tag("div", _commands(found), class_="pager")
+    last, size = found.first + len(found.tiles), scene.state.page_size
+    page = found.first // size
+    words = f"{found.first + 1}–{last} of {found.total} selected, {len(scene.category.sample)} in all"
+    turns = (
+        html.button("page", page - 1, "‹", aria_label="Previous page", disabled="" if page == 0 else None),
+        html.tag("span", html.text(words), class_="count"),
+        html.button("page", page + 1, "›", aria_label="Next page", disabled="" if last == found.total else None),
     )
-    wrong = "wrong" if tile.prediction and tile.prediction != tile.label else None
-    labels = html.tag("span", html.text(_labels(tile)), class_=wrong)
-    caption = html.tag("figcaption", _cluster(tile), labels)
-    return html.tag("figure", picture, caption, data_sample=tile.sample)
+    note = html.tag("span", html.text(found.note), class_="wrong") if found.note else ""
+    return html.tag("div", *turns, _commands(found), note, class_="pager")
 
 
-def _cluster(tile: Tile) -> str:
-    if tile.cluster is None:
-        return ""
-    dot = html.tag("span", class_="dot", style=f"background: {css(group_colour(tile.cluster))}")
-    return html.tag("span", dot, html.text(cluster_name(tile.cluster)))
-
-
-def _labels(tile: Tile) -> str:
-    if not tile.prediction or tile.prediction == tile.label:
-        return tile.label
-    return f"{tile.label}, predicted {tile.prediction}"
-
-
-def _pager(found: Gallery) -> str:
-    last = found.first + len(found.tiles)
-    return html.tag("p", html.text(f"{found.first + 1} to {last} of {found.total} selected"), class_="pager")
-
-
-def source(scene: Scene, sample: int, mode: str) -> str:
-    """The address of a picture, relative to the page's base."""
-    assert scene.project is not None
-    colour_map = None if mode == "input" else scene.state.colour_map
-    return html.address("image", scene.project.key, sample, f"{mode}.png", map=colour_map, v=version(scene))
-
-
-def version(scene: Scene) -> str:
-    """Changes when the project is written to, so that no browser shows a picture of its past."""
-    assert scene.project is not None
-    return f"{crc32(repr(scene.project.stamp).encode()):x}"
-
-
-def sharpness(scene: Scene) -> str:
-    if scene.state.sampling != "auto":
-        return scene.state.sampling
-    assert scene.project is not None
-    sizes = scene.project.attributions.sizes
-    sides = [sizes[name] for name in ("height", "width") if name in sizes]
-    return "pixelated" if sides and min(sides) <= SMALL else "smooth"
+def _commands(found: Gallery) -> str:
+    none = "" if not found.total else None
+    return html.button("invert", "", "Invert", title="Select what is not selected") + html.button(
+        "clear", "", "Clear", title="Select nothing (Esc)", disabled=none
+    )

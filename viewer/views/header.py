@@ -56,6 +56,6 @@ def status(_update: Update) -> View:
         named = [("Project", scene.project.name if scene.project else "")]
         named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
         pairs = (html.tag("b", name) + " " + html.text(value) for name, value in named if value)
-        line.text = html.tag("div", *(html.tag("span", pair) for pair in pairs), class_="facts")
+        line.text = html.tag("div", *(html.tag("span", pair) for pair in pairs), class_="line")
 
     return View((line,), (), render)

@@ -1,54 +1,100 @@
-"""Which data the plot shows: analysis, category, clustering, embedding, axes."""
+"""Which data the plots show: analysis, category, clustering, embeddings, axes, colours."""
 
-from bokeh.models import Select
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from bokeh.models import AutocompleteInput, Select
+
+from viewer.grouping import variables
 from viewer.resolve import Scene
 from viewer.views.view import Update, View
 
-WATCHES = ("analysis", "category", "clustering", "embedding", "x", "y")
+WATCHES = ("analysis", "category", "clustering", "embedding", "x", "y", "beside", "beside_x", "beside_y", "colour")
+TITLES = {
+    "analysis": "Analysis",
+    "clustering": "Clustering",
+    "embedding": "Embedding",
+    "x": "x axis",
+    "y": "y axis",
+    "beside": "Beside it",
+    "beside_x": "x axis there",
+    "beside_y": "y axis there",
+    "colour": "Colour by",
+}
 
 
 def options(update: Update) -> View:
-    selects = {
-        "analysis": Select(name="analysis", title="Analysis"),
-        "category": Select(name="category", title="Category"),
-        "clustering": Select(name="clustering", title="Clustering"),
-        "embedding": Select(name="embedding", title="Embedding"),
-        "x": Select(name="x", title="x axis", width=64),
-        "y": Select(name="y", title="y axis", width=64),
-    }
+    selects = {name: Select(name=name, title=title) for name, title in TITLES.items()}
+    category = AutocompleteInput(
+        name="category",
+        title="Category",
+        restrict=True,
+        min_characters=0,
+        max_completions=50,
+        search_strategy="includes",
+        case_sensitive=False,
+        width=190,
+    )
+    names: dict[str, str] = {}
     for name, select in selects.items():
         select.on_change("value", lambda _attr, _old, new, name=name: update(**_change(name, new)))
+    category.on_change("value", lambda _attr, _old, new: update(**_change("category", names.get(str(new), new))))
 
     def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None:
+            return
         for name, choices in _choices(scene).items():
-            if selects[name].options != choices:
-                selects[name].options = choices  # pyright: ignore[reportAttributeAccessIssue]
-            selects[name].value = str(getattr(scene.state, name))
-            selects[name].disabled = len(choices) < 2
+            _fill(selects[name], choices, str(getattr(scene.state, name)))
+        for name in ("x", "y", "beside_x", "beside_y"):
+            selects[name].visible = len(selects[name].options) > 2
+        names.clear()
+        names.update({scene.project.category_text(name): name for name in scene.project.analyses[scene.state.analysis]})
+        category.completions = list(names)
+        category.value = scene.project.category_text(scene.state.category)
 
-    return View(tuple(selects.values()), WATCHES, render)
+    return View((category, *selects.values()), WATCHES, render)
 
 
-def _change(name: str, value: str) -> dict[str, object]:
+def _fill(select: Select, choices: list[tuple[str, str]], value: str) -> None:
+    if select.options != choices:
+        select.update(options=choices)
+    select.value = value
+    select.disabled = len(choices) < 2
+
+
+def _change(name: str, value: Any) -> dict[str, object]:
     """Another category has other samples, another embedding other axes."""
     if name in ("analysis", "category"):
-        return {name: value, "selection": "", "focus": None, "page": 0}
+        return {name: value, "selection": "", "focus": None, "page": 0, "label": "", "predicted": ""}
     if name == "embedding":
         return {name: value, "x": 0, "y": 1}
-    return {name: value}
+    if name == "beside":
+        return {name: value, "beside_x": 0, "beside_y": 1}
+    return {name: int(value) if name in ("x", "y", "beside_x", "beside_y") else value}
 
 
-def _choices(scene: Scene) -> dict[str, list[tuple[str, str]]]:
+def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
     project, category, state = scene.project, scene.category, scene.state
-    if project is None or category is None:
-        return {}
-    axes = [(str(axis), str(axis + 1)) for axis in range(category.embeddings[state.embedding].shape[1])]
+    assert project is not None and category is not None
+    embeddings = _same(category.embeddings)
+    axes = _axes(category.embeddings[state.embedding].shape[1])
+    beside = _axes(category.embeddings[state.beside].shape[1]) if state.beside else []
     return {
-        "analysis": [(name, name) for name, categories in project.analyses.items() if categories],
-        "category": [(name, project.category_text(name)) for name in project.analyses[state.analysis]],
-        "clustering": [(name, name) for name in category.clusterings],
-        "embedding": [(name, name) for name in category.embeddings],
+        "analysis": _same(name for name, categories in project.analyses.items() if categories),
+        "clustering": _same(category.clusterings),
+        "embedding": embeddings,
         "x": axes,
         "y": axes,
+        "beside": [("", "nothing"), *embeddings],
+        "beside_x": beside,
+        "beside_y": beside,
+        "colour": _same(["cluster", *variables(category)]),
     }
+
+
+def _same(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in names]
+
+
+def _axes(count: int) -> list[tuple[str, str]]:
+    return [(str(axis), str(axis + 1)) for axis in range(count)]

@@ -14,6 +14,10 @@ class Update(Protocol):
     def __call__(self, **changes: object) -> None: ...
 
 
+def _same(_dark: bool) -> None:
+    """Most views take their colours from the page's own style."""
+
+
 class View(NamedTuple):
     """Models that are placed by their names in templates/index.html, and how a scene is drawn into them.
 
@@ -23,6 +27,7 @@ class View(NamedTuple):
     models: tuple[UIElement, ...]
     watches: tuple[str, ...]
     render: Callable[[Scene], None]
+    darken: Callable[[bool], None] = _same
 
     def due(self, old: Scene, new: Scene) -> bool:
         if old.project is not new.project or old.category is not new.category:

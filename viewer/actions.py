@@ -1,0 +1,185 @@
+"""What a visitor can do besides changing one setting: each action is a function of the session and a value."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from viewer import exports, findings, links, selection, state
+from viewer.filters import passing
+from viewer.findings import Finding
+from viewer.gallery import step
+from viewer.grouping import grouping
+from viewer.project import Category, Project
+from viewer.state import CHOICES
+
+if TYPE_CHECKING:
+    from viewer.session import Session
+
+LONGEST_IMPORT = 8 << 20  # characters
+
+
+class Refusal(Exception):
+    """What was asked for cannot be done; the text says why and is all that the visitor needs to know."""
+
+
+def act(session: "Session", text: str) -> None:
+    """What the page's own script reports: a click on one of our buttons, a selection, a key."""
+    action = json.loads(text)
+    ACTIONS[action["name"]](session, action["value"])
+
+
+def _here(session: "Session") -> tuple[Project, Category]:
+    scene = session.scene
+    if scene.project is None or scene.category is None:
+        raise Refusal("There is no category to do this with.")
+    return scene.project, scene.category
+
+
+def _choose(session: "Session", rows: np.ndarray) -> None:
+    """Select some rows, as far as they pass the filters."""
+    _, category = _here(session)
+    chosen = category.sample[rows & passing(category, session.scene.state)]
+    session.update(selection=selection.encode(chosen), page=0)
+
+
+def _select_rows(session: "Session", value: Mapping[str, str]) -> None:
+    """Rows selected in the plot, unless the plot has moved on to another table meanwhile."""
+    if session.scene.category is not None and value["of"] == session.scene.table:
+        _choose(session, selection.mask(value["bits"], len(session.scene.category.sample)))
+
+
+def _select_cluster(session: "Session", value: str) -> None:
+    _, category = _here(session)
+    _choose(session, category.clusterings[session.scene.state.clustering] == int(value))
+
+
+def _select_group(session: "Session", value: str) -> None:
+    _, category = _here(session)
+    _choose(session, grouping(category, session.scene.state).at == int(value))
+
+
+def _select_samples(session: "Session", value: str) -> None:
+    _, category = _here(session)
+    _choose(session, category.rows(selection.decode(value)))
+
+
+def _invert(session: "Session", _: object) -> None:
+    _, category = _here(session)
+    _choose(session, ~category.rows(selection.decode(session.scene.state.selection)))
+
+
+def _step(session: "Session", value: int) -> None:
+    project, category = _here(session)
+    session.update(focus=step(project, category, session.scene.state, int(value)))
+
+
+def _open_category(session: "Session", value: str) -> None:
+    session.update(category=value, view="clusters", selection="", focus=None, page=0)
+
+
+def _show(session: "Session", value: str) -> None:
+    if value in CHOICES["view"]:
+        session.update(view=value)
+
+
+def _keep(session: "Session", value: Mapping[str, str]) -> None:
+    project, _ = _here(session)
+    current = session.scene.state
+    ids = tuple(selection.decode(current.selection).tolist())
+    if not ids:
+        raise Refusal("Select samples first: a finding is about samples.")
+    try:
+        tags = findings.tags(value["tags"])
+        findings.keep(
+            project.path, Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
+        )
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    session.redraw()
+
+
+def _recall(session: "Session", value: str) -> None:
+    project, _ = _here(session)
+    found = findings.load(project.path).get(value)
+    if found is None:
+        raise Refusal(f"There is no finding {value!r} any more.")
+    where = {"analysis": found.analysis, "category": found.category}
+    session.update(**where, selection=selection.encode(found.ids), view="explore", page=0, focus=None)
+
+
+def _drop(session: "Session", value: str) -> None:
+    project, _ = _here(session)
+    findings.drop(project.path, value)
+    session.redraw()
+
+
+def _import(session: "Session", text: Any) -> None:
+    if not isinstance(text, str) or len(text) > LONGEST_IMPORT:  # the page does not even send what is too large
+        raise Refusal(f"The file is too large to be an export (more than {LONGEST_IMPORT >> 20} MB).")
+    try:
+        read = state.from_json(text)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    session.go(read.state, read.warnings)
+
+
+def _share(session: "Session", _: object) -> None:
+    project, _ = _here(session)
+    short, note = links.shorten(project.path, session.scene.state)
+    session.command("share", query=state.to_query(short), note=note)
+
+
+def _export(session: "Session", kind: str) -> None:
+    project, category = _here(session)
+    current = session.scene.state
+    made: dict[str, Callable[[], tuple[str, str]]] = {
+        "json": lambda: ("application/json", state.to_json(current)),
+        "csv": lambda: ("text/csv", exports.table(category, current)),
+        "svg": lambda: ("image/svg+xml", exports.drawing(category, current)),
+        "py": lambda: ("text/x-python", exports.snippet(project, category, current)),
+    }
+    if kind in made:
+        media, text = made[kind]()
+        session.command("download", file=exports.file_name(project, current, kind), media=media, text=text)
+
+
+def _page(session: "Session", value: str) -> None:
+    session.update(page=max(0, int(value)))
+
+
+ACTIONS: dict[str, Callable[["Session", Any], None]] = {
+    "select": _select_rows,
+    "cluster": _select_cluster,
+    "group": _select_group,
+    "samples": _select_samples,
+    "all": lambda session, _: _choose(session, np.ones(len(_here(session)[1].sample), bool)),
+    "invert": _invert,
+    "clear": lambda session, _: session.update(selection="", page=0),
+    "project": lambda session, value: session.go(replace(session.scene.state, **_elsewhere(project=value))),
+    "view": _show,
+    "page": _page,
+    "focus": lambda session, value: session.update(focus=int(value)),
+    "unfocus": lambda session, _: session.update(focus=None),
+    "step": _step,
+    "category": _open_category,
+    "order": lambda session, value: session.update(order=str(value)),
+    "undo": lambda session, _: session.undo(),
+    "redo": lambda session, _: session.redo(),
+    "keep": _keep,
+    "recall": _recall,
+    "drop": _drop,
+    "import": _import,
+    "share": _share,
+    "export": _export,
+}
+
+
+def _elsewhere(**changes: Any) -> dict[str, Any]:
+    """Changes that lead to other samples: nothing of the old ones is selected there."""
+    names = ("analysis", "category", "clustering", "embedding", "beside", "selection", "label", "predicted", "correct")
+    return (
+        dict.fromkeys(names, "") | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0} | changes
+    )

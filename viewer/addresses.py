@@ -1,0 +1,79 @@
+"""The addresses of pictures, relative to the page's base."""
+
+from zlib import crc32
+
+import numpy as np
+
+from viewer import html
+from viewer.pictures import spread
+from viewer.resolve import Scene
+from viewer.selection import decode, encode
+
+SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
+SCALE_FROM = 64  # samples that the common scale of many is told from
+
+
+def picture(scene: Scene, sample: int, mode: str) -> str:
+    """One sample, in the colours that the state asks for."""
+    assert scene.project is not None
+    return html.address("image", scene.project.key, sample, f"{mode}.png", **_colours(scene, mode), v=version(scene))
+
+
+def cluster(scene: Scene, number: int, mode: str) -> str:
+    """A cluster's mean, on one scale with the others."""
+    assert scene.project is not None
+    state = scene.state
+    where = (state.analysis, state.category, state.clustering, number, f"{mode}.png")
+    return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=version(scene))
+
+
+def mean(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
+    """The mean of `samples`, on one scale with that of `other`, or less that of `minus`."""
+    assert scene.project is not None
+    given = {"samples": samples, "minus": minus or None, "other": other or None}
+    return html.address("mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=version(scene))
+
+
+def some(ids: np.ndarray) -> str:
+    """The samples that stand for many in an address."""
+    return encode(spread(ids))
+
+
+def version(scene: Scene) -> str:
+    """Changes when the project is written to, so that no browser shows a picture of its past."""
+    assert scene.project is not None
+    return f"{crc32(repr(scene.project.stamp).encode()):x}"
+
+
+def sharpness(scene: Scene) -> str:
+    """The style class of a picture: how it is enlarged."""
+    if scene.state.sampling != "auto":
+        return scene.state.sampling
+    assert scene.project is not None
+    sizes = scene.project.attributions.sizes
+    sides = [sizes[name] for name in ("height", "width") if name in sizes]
+    return "pixelated" if sides and min(sides) <= SMALL else "smooth"
+
+
+def _map(scene: Scene, mode: str) -> dict[str, object]:
+    if mode == "input":
+        return {}
+    return {"map": scene.state.colour_map, "gamma": scene.state.gamma if scene.state.gamma != 1 else None}
+
+
+def _colours(scene: Scene, mode: str) -> dict[str, object]:
+    state = scene.state
+    if mode == "input":
+        return {}
+    settings = _map(scene, mode) | {"percentile": state.percentile if state.percentile != 100 else None}
+    if state.scaling == "fixed":
+        settings["limit"] = state.limit
+    if state.scaling in ("selection", "category") and (ids := _scale_ids(scene)).size:
+        settings["of"] = encode(spread(ids, SCALE_FROM))
+    return settings
+
+
+def _scale_ids(scene: Scene) -> np.ndarray:
+    assert scene.category is not None
+    selected = decode(scene.state.selection)
+    return selected if scene.state.scaling == "selection" and selected.size else scene.category.sample

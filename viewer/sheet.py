@@ -1,0 +1,60 @@
+"""A category on one page: each cluster's size, scores, labels, typical and unusual samples."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from viewer.gallery import distance
+from viewer.grouping import Group, clusters
+from viewer.project import Category, Project
+from viewer.state import State
+
+SHOWN = 3
+
+
+class Card(NamedTuple):
+    group: Group
+    share: float
+    typical: list[int]
+    unusual: list[int]
+    labels: list[tuple[str, int]]
+    wrong: float | None
+
+
+def sheet(project: Project, category: Category, state: State) -> list[Card]:
+    """One card a cluster, the noise last."""
+    found = clusters(category, state.clustering, np.zeros(len(category.sample), bool))
+    return [_card(project, category, state, group) for group in found]
+
+
+def scores(category: Category, clustering: str) -> dict[str, float]:
+    """Every number that the analysis has for a clustering as a whole."""
+    if "clustering" not in category.data.coords or clustering not in category.clusterings:
+        return {}
+    at = list(category.clusterings).index(clustering)
+    numbers = ((name, v) for name, v in category.data.variables.items() if v.dims == ("clustering",))
+    return {str(name): float(v.values[at]) for name, v in numbers if v.dtype.kind in "fiu"}
+
+
+def _card(project: Project, category: Category, state: State, group: Group) -> Card:
+    rows = np.flatnonzero(category.clusterings[state.clustering] == group.number)
+    near = rows[np.argsort(distance(category, rows), kind="stable")]
+    correct = category.variables.get("correct")
+    return Card(
+        group,
+        len(rows) / len(category.sample),
+        category.sample[near[:SHOWN]].tolist(),
+        category.sample[near[::-1][: min(SHOWN, max(0, len(near) - SHOWN))]].tolist(),
+        label_counts(project, category, rows),
+        None if correct is None else float((correct[rows] == "wrong").mean()),
+    )
+
+
+def label_counts(project: Project, category: Category, rows: np.ndarray, most: int = 5) -> list[tuple[str, int]]:
+    """The most frequent labels of some rows, and how often each is there."""
+    labels = category.variables.get("label")
+    if labels is None or not len(rows):
+        return []
+    values, counts = np.unique(labels[rows], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [(project.label_text(values[at]), int(counts[at])) for at in order]

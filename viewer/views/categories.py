@@ -1,0 +1,51 @@
+"""All categories of the analysis, the most suspicious first; a click opens one."""
+
+from typing import Any
+
+from viewer import html
+from viewer.overview import MOST, Overview, overview
+from viewer.resolve import Scene
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+INTRODUCTION = "The most suspicious first. A high score is a hint to look, not a proof."
+
+
+def categories(_update: Update) -> View:
+    box = pane("categories")
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None or scene.state.view != "categories":
+            box.text = ""
+            return
+        found = overview(scene.project, scene.state.analysis, scene.state.order)
+        head = html.tag("tr", html.tag("th", "category"), *(_heading(name, found.order) for name in found.columns))
+        rows = (_row(scene, name, values, found) for name, values in found.rows[:MOST])
+        title = html.tag("h2", html.text(f"{len(found.rows)} categories of {scene.state.analysis}"))
+        more = f" The first {MOST} of {len(found.rows)} are listed." if len(found.rows) > MOST else ""
+        note = html.tag("p", html.text(INTRODUCTION + more), class_="hint")
+        box.text = title + note + html.tag("table", head, *rows, class_="overview")
+
+    return View((box,), ("view", "analysis", "order", "category"), render)
+
+
+def _heading(name: str, order: str) -> str:
+    label = html.text(name.replace("_", " "))
+    return html.tag("th", html.button("order", name, label), aria_sort="descending" if name == order else None)
+
+
+def _row(scene: Scene, name: str, values: dict[str, Any], found: Overview) -> str:
+    assert scene.project is not None
+    text = html.text(scene.project.category_text(name))
+    if values["error"]:
+        failed = html.tag("td", html.text(f"failed: {values['error']}"), colspan=len(found.columns), class_="wrong")
+        return html.tag("tr", html.tag("td", text), failed)
+    current = "true" if name == scene.state.category else None
+    cells = (html.tag("td", html.text(_number(values[column]))) for column in found.columns)
+    return html.tag("tr", html.tag("td", html.button("category", name, text)), *cells, aria_current=current)
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return "–"
+    return str(int(value)) if float(value).is_integer() else f"{value:.3f}"

@@ -1,0 +1,67 @@
+"""The selection against a finding, or against the rest of its category: mean images, mean heatmaps, labels."""
+
+import numpy as np
+from bokeh.models import Select
+
+from viewer import findings, html
+from viewer.addresses import mean, sharpness, some
+from viewer.pictures import SPREAD
+from viewer.resolve import Scene
+from viewer.selection import decode
+from viewer.sheet import label_counts
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+HINT = "Select samples in the plot first: they are compared with the rest of the category, or with a finding."
+
+
+def compare(update: Update) -> View:
+    box = pane("compare")
+    against = Select(name="against", title="Compare the selection with")
+    against.on_change("value", lambda _attr, _old, new: update(against=new))
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None or scene.state.view != "compare":
+            box.text = ""
+            return
+        found = findings.load(scene.project.path)
+        against.update(options=[("", "the rest of the category"), *((name, name) for name in found)])
+        name = scene.state.against if scene.state.against in found else ""
+        against.value = name
+        chosen = decode(scene.state.selection)
+        rest = found[name].ids if name else np.setdiff1d(scene.category.sample, chosen)
+        rest = rest[scene.project.find(rest) >= 0]
+        box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
+
+    return View((box, against), ("view", "selection", "against", "sampling", "colour_map", "gamma"), render)
+
+
+def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:
+    a, b = some(chosen), some(rest)
+    difference = mean(scene, "heatmap", a, minus=b, other=b)
+    columns = (
+        _column(scene, "selection", chosen, mean(scene, "input", a), mean(scene, "heatmap", a, other=b)),
+        _column(scene, name or "rest", rest, mean(scene, "input", b), mean(scene, "heatmap", b, other=a)),
+        html.tag(
+            "article",
+            html.tag("h3", "Difference"),
+            html.tag("div", _picture(scene, difference, "heatmap"), class_="means"),
+        ),
+    )
+    shared = np.intersect1d(chosen, rest).size
+    words = f"Means of at most {SPREAD} samples each, evenly spread, on one scale. {shared} samples are in both."
+    return html.tag("p", html.text(words), class_="hint") + html.tag("div", *columns, class_="cards")
+
+
+def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> str:
+    assert scene.project is not None and scene.category is not None
+    title = html.tag("h3", html.text(f"{name}, {len(ids)} samples"))
+    pictures = _picture(scene, image, "input") + _picture(scene, heatmap, "heatmap")
+    counts = label_counts(scene.project, scene.category, np.flatnonzero(scene.category.rows(ids)))
+    labels = html.tag("p", html.text(", ".join(f"{label}: {count}" for label, count in counts)), class_="hint")
+    return html.tag("article", title, html.tag("div", pictures, class_="means"), labels)
+
+
+def _picture(scene: Scene, address: str, mode: str) -> str:
+    shown = html.tag("img", src=address, alt=f"mean {mode}", class_=sharpness(scene), loading="lazy")
+    return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))

@@ -1,0 +1,33 @@
+"""What people found in this project: named sets of samples with notes and tags."""
+
+from viewer import html
+from viewer.findings import Finding, load
+from viewer.resolve import Scene
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+
+def finding_list(_update: Update) -> View:
+    box = pane("findings")
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None or scene.state.view != "findings":
+            box.text = ""
+            return
+        found = load(scene.project.path)
+        none = html.tag("p", "Nothing is kept yet. Select samples, name them, and keep them here.", class_="hint")
+        box.text = html.tag("div", *map(_entry, found.values()), class_="findings") if found else none
+
+    return View((box,), ("view",), render)
+
+
+def _entry(finding: Finding) -> str:
+    where = f"{len(finding.samples)} samples of {finding.category or 'no category'}, {finding.analysis}"
+    tags = "".join(html.tag("span", html.text(tag), class_="tag") for tag in finding.tags)
+    buttons = (
+        html.button("recall", finding.name, "Show", class_="plain", aria_label=f"Show {finding.name}"),
+        html.button("drop", finding.name, "Delete", class_="plain", aria_label=f"Delete {finding.name}"),
+    )
+    head = html.tag("div", html.tag("h3", html.text(finding.name)), *buttons, class_="title")
+    note = html.tag("p", html.text(finding.text)) if finding.text else ""
+    return html.tag("article", head, note, tags, html.tag("p", html.text(where), class_="hint"))

@@ -1,0 +1,72 @@
+"""The contact sheet: every cluster of a category on one page."""
+
+import numpy as np
+
+from viewer import html
+from viewer.addresses import cluster, sharpness
+from viewer.resolve import Scene
+from viewer.sheet import Card, scores, sheet
+from viewer.views.pane import pane
+from viewer.views.tile import thumbnail
+from viewer.views.view import Update, View
+
+WATCHES = ("view", "clustering", "mode", "sampling", "colour_map", "scaling", "limit", "percentile", "gamma")
+
+
+def contact_sheet(_update: Update) -> View:
+    box = pane("sheet")
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None or scene.state.view != "clusters":
+            box.text = ""
+            return
+        cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
+        box.text = _title(scene) + html.tag("div", *cards, class_="cards")
+
+    return View((box,), WATCHES, render)
+
+
+def _title(scene: Scene) -> str:
+    assert scene.project is not None and scene.category is not None
+    name = scene.project.category_text(scene.category.name)
+    words = [f"{key} {value:.3g}" for key, value in scores(scene.category, scene.state.clustering).items()]
+    facts = ((key, scene.category.facts.get(key)) for key in ("eigengap", "suggested_k"))
+    words += [
+        f"{key.replace('_', ' ')} {value:.3g}" for key, value in facts if isinstance(value, int | float | np.number)
+    ]
+    line = html.tag("p", html.text(", ".join([f"{len(scene.category.sample)} samples", *words])), class_="hint")
+    return html.tag("h2", html.text(f"{name}, {scene.state.clustering}")) + line
+
+
+def _card(scene: Scene, card: Card) -> str:
+    number = card.group.number
+    dot = html.tag("span", class_="dot", style=f"background: {card.group.colour}")
+    size = f"{card.group.size} samples, {card.share:.0%}"
+    title = html.button("cluster", number, dot, html.tag("b", html.text(card.group.name)), title="Select this cluster")
+    means = "".join(_mean(scene, number, mode) for mode in ("input", "heatmap"))
+    head = html.tag("div", title, html.tag("span", html.text(size), class_="hint"), class_="head")
+    rows = html.tag("div", means, class_="means") + _row(scene, "typical", card.typical)
+    return html.tag("article", head, rows, _row(scene, "unusual", card.unusual), _labels(card))
+
+
+def _mean(scene: Scene, number: int, mode: str) -> str:
+    alt = f"mean {mode} of cluster {number}"
+    shown = html.tag("img", src=cluster(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))
+
+
+def _row(scene: Scene, title: str, samples: list[int]) -> str:
+    if not samples:
+        return ""
+    shown = "".join(thumbnail(scene, sample, scene.state.mode) for sample in samples)
+    return html.tag("div", html.tag("span", title, class_="hint"), shown, class_="three")
+
+
+def _labels(card: Card) -> str:
+    most = max((count for _, count in card.labels), default=1)
+    bars = (
+        html.tag("span", html.text(f"{label}: {count}"), style=f"--share: {count / most:.3f}", class_="bar")
+        for label, count in card.labels
+    )
+    wrong = "" if card.wrong is None else html.tag("p", f"{card.wrong:.0%} predicted wrong", class_="hint")
+    return html.tag("div", *bars, class_="bars") + wrong
