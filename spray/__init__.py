@@ -4,8 +4,9 @@ from spray import recipes
 from spray.affinity import knn_affinity, knn_graph
 from spray.analysis import analyse
 from spray.clustering import hdbscan, kmeans
-from spray.embedding import spectral_embedding, tsne
+from spray.embedding import spectral_embedding
 from spray.laplacian import random_walk_laplacian, symmetric_laplacian
+from spray.maps import tsne
 from spray.memo import memoize
 from spray.preprocess import channel_sum, normalize, pool, sum_pool
 from spray.ranking import eigengap

@@ -4,11 +4,16 @@ Every stage works in the order of the sample ids, whatever the order of storage:
 result, also where a kernel breaks ties by position or draws random numbers row by row.
 """
 
+import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import ThreadpoolController
+
+SMALL = 200_000  # numbers
 
 
 def sample_ids(data: xr.DataArray | xr.Dataset) -> np.ndarray:
@@ -49,11 +54,19 @@ def check_finite(data: xr.DataArray) -> None:
 def by_sample(kernel: Callable[..., Any], data: xr.DataArray, **parameters: Any) -> np.ndarray:
     """`kernel(values, **parameters)` on (sample, feature) values in the order of ids, its rows put back in place."""
     order = np.argsort(sample_ids(data), kind="stable")
-    values = features(data)
-    if np.array_equal(order, np.arange(len(order))):
-        return np.asarray(kernel(values, **parameters))
-    result = np.asarray(kernel(values[order], **parameters))
-    return result[np.argsort(order)]
+    values = features(data)[order]
+    with few_threads(values.size):
+        return np.asarray(kernel(values, **parameters))[np.argsort(order)]
+
+
+def few_threads(size: int) -> AbstractContextManager:
+    """One thread for small work: starting and awaiting several takes longer than they save."""
+    return _pools().limit(limits=1) if size < SMALL else nullcontext()
+
+
+@functools.cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def labelled(values: np.ndarray, like: xr.DataArray | xr.Dataset, dims: tuple[str, ...], name: str) -> xr.DataArray:

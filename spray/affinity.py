@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from spray import graph
 from spray._labels import features, sample_ids
+from spray._optional import optional
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
     "mean": lambda a: 0.5 * (a + a.T),
@@ -18,11 +19,19 @@ SYMMETRIC: dict[str, Callable[..., Any]] = {
 }
 
 
-def knn_graph(data: xr.DataArray, *, neighbors: int = 10, metric: str = "euclidean") -> xr.Dataset:
-    """The `neighbors` nearest samples of each sample, exactly, in blocks: n x n distances are never held.
+def knn_graph(
+    data: xr.DataArray,
+    *,
+    neighbors: int = 10,
+    metric: str = "euclidean",
+    approximate_above: int | None = 150_000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """The `neighbors` nearest samples of each sample, in blocks: n x n distances are never held.
 
     A sample is never its own neighbour; its duplicates are, at distance 0. With n <= `neighbors` every other sample
-    is a neighbour, and a single sample has none.
+    is a neighbour, and a single sample has none. Exact up to `approximate_above` samples (None: always); above, nearest
+    neighbour descent (Dong et al. 2011) finds nearly all of them, and the extra `embeddings` is needed.
 
     >>> import xarray as xr
     >>> points = xr.DataArray([[0.0], [1.0], [1.0], [5.0]], dims=["sample", "x"], coords={"sample": [7, 8, 9, 3]})
@@ -34,16 +43,37 @@ def knn_graph(data: xr.DataArray, *, neighbors: int = 10, metric: str = "euclide
     ids, values = sample_ids(data), features(data)
     order = np.argsort(ids, kind="stable")
     ordered = values if np.array_equal(order, np.arange(len(ids))) else values[order]
-    near, distances = _exact(ordered, min(neighbors, len(ids) - 1), metric)
+    count = min(neighbors, len(ids) - 1)
+    if approximate_above is not None and len(ids) > approximate_above:
+        near, distances = _approximate(ordered, count, metric, seed)
+    else:
+        near, distances = _exact(ordered, count, metric)
     return graph.neighbours(ids, order, near, distances)
 
 
 def _exact(values: np.ndarray, neighbors: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     if not neighbors:
         return np.empty((len(values), 0), int), np.empty((len(values), 0))
+    if metric == "correlation":  # the cosine of centred samples, which is a matrix product
+        values, metric = values - values.mean(1, keepdims=True), "cosine"
     search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", metric=metric).fit(values)
     distances, near = search.kneighbors()  # without a query, a sample is not its own neighbour
-    rank = np.lexsort((near, distances), axis=1)  # among equally near ones the smaller id first
+    return _ranked(near, distances)
+
+
+def _approximate(values: np.ndarray, neighbors: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """One neighbour more is asked for, as a sample counts as its own; a duplicate may come before it."""
+    pynndescent = optional("pynndescent", extra="embeddings", purpose="approximate neighbours")
+    index = pynndescent.NNDescent(values, metric=metric, n_neighbors=neighbors + 1, random_state=seed)
+    near, distances = index.neighbor_graph
+    itself = (near == np.arange(len(near))[:, None]) | (near < 0)
+    near, distances = _ranked(near, np.where(itself, np.inf, distances))
+    return near[:, :neighbors], distances[:, :neighbors]
+
+
+def _ranked(near: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest first, and of equally near ones the smaller id."""
+    rank = np.lexsort((near, distances), axis=1)
     return np.take_along_axis(near, rank, 1), np.take_along_axis(distances, rank, 1)
 
 

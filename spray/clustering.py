@@ -9,10 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import xarray as xr
+from scipy.cluster import hierarchy as sch
+from scipy.sparse.csgraph import connected_components
 from sklearn import cluster as skc
 
-from spray._labels import by_sample, labelled
+from spray._labels import by_sample, features, sample_ids
+from spray._optional import optional
+
+LINKAGES = ("ward", "complete", "average", "weighted", "single", "centroid", "median")
+MOST = 30_000  # samples whose pairs are held at once: 3.6 GB
 
 
 def kmeans(data: xr.DataArray, *, clusters: int | Iterable[int] = 2, restarts: int = 10, seed: int = 0) -> xr.Dataset:
@@ -23,15 +30,23 @@ def kmeans(data: xr.DataArray, *, clusters: int | Iterable[int] = 2, restarts: i
     >>> kmeans(points, clusters=[1, 2]).cluster.values.tolist()
     [[0, 0, 0], [0, 0, 1]]
     """
-    counts = [clusters] if isinstance(clusters, int) else list(clusters)
-    if not counts or min(counts) < 1:
-        raise ValueError(f"clusters must be one or more positive numbers, got {clusters!r}")
-    rows = {f"kmeans-{k}": (by_sample(_kmeans, data, k=k, n_init=restarts, seed=seed), {"k": k}) for k in counts}
+    rows = {
+        f"kmeans-{k}": (by_sample(_kmeans, data, k=k, n_init=restarts, seed=seed), {"k": k}) for k in numbers(clusters)
+    }
     return clusterings("kmeans", rows, data)
 
 
+def numbers(clusters: int | Iterable[int]) -> list[int]:
+    """One or more numbers of clusters as a list."""
+    counts = [clusters] if isinstance(clusters, int) else list(clusters)
+    if not counts or min(counts) < 1:
+        raise ValueError(f"clusters must be one or more positive numbers, got {clusters!r}")
+    return counts
+
+
 def _kmeans(values: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
-    k = min(k, len(np.unique(values, axis=0)))
+    if k > 1:
+        k = min(k, len(np.unique(values, axis=0)))
     options: dict[str, Any] = {"n_init": n_init, "random_state": seed}
     return skc.KMeans(k, **options).fit_predict(values)
 
@@ -52,9 +67,74 @@ def _hdbscan(values: np.ndarray, min_cluster_size: int, min_samples: int | None)
     return skc.HDBSCAN(min_cluster_size, **options).fit_predict(values)
 
 
+def dbscan(data: xr.DataArray, *, eps: float = 0.5, min_samples: int = 5, metric: str = "euclidean") -> xr.Dataset:
+    """DBSCAN (Ester et al. 1996): what at least `min_samples` samples within `eps` of each other hold together."""
+    options = {"eps": eps, "min_samples": min_samples, "metric": metric}
+    row = by_sample(lambda values: skc.DBSCAN(**options).fit_predict(values), data)
+    return clusterings("dbscan", {f"dbscan-{eps:g}": (row, options)}, data)
+
+
+def agglomerative(
+    data: xr.DataArray, *, clusters: int | Iterable[int] = 2, linkage: str = "ward", metric: str = "euclidean"
+) -> xr.Dataset:
+    """Agglomerative clustering: one tree of merges (see `dendrogram`), cut into one or many numbers of clusters.
+
+    `linkage` is any of scipy's: ward, complete, average, weighted, single, centroid, median.
+    """
+    counts = numbers(clusters)
+    tree = dendrogram(data, linkage=linkage, metric=metric)
+    merges = np.column_stack([tree[name].values for name in ("left", "right", "height", "size")])
+    order = np.argsort(np.argsort(tree.sample.values))  # leaves are numbered in the order of ids
+    rows = {
+        f"agglomerative-{k}": (_cut(merges, k, len(order))[order], {"k": k, "linkage": linkage, "metric": metric})
+        for k in counts
+    }
+    return clusterings("agglomerative", rows, data)
+
+
+def _cut(merges: np.ndarray, k: int, n: int) -> np.ndarray:
+    """What the first n - k merges join: exactly k clusters, also where several merges have one height."""
+    count = max(0, n - k)
+    parts, whole = merges[:count, :2].astype(int).ravel(), np.repeat(n + np.arange(count), 2)
+    joined = sp.coo_array((np.ones(2 * count), (parts, whole)), shape=(n + count, n + count))
+    return connected_components(joined, directed=False)[1][:n]
+
+
+def dendrogram(data: xr.DataArray, *, linkage: str = "ward", metric: str = "euclidean") -> xr.Dataset:
+    """The tree of merges: `left (merge)`, `right (merge)`, `height (merge)`, `size (merge)`, as in scipy.
+
+    Numbers below n are samples in the order of their ids, n + i is the result of merge i. All pairs are compared.
+    """
+    if linkage not in LINKAGES:
+        raise ValueError(f"linkage must be one of {', '.join(LINKAGES)}, got {linkage!r}")
+    if linkage in ("ward", "centroid", "median") and metric != "euclidean":
+        raise ValueError(f"linkage {linkage!r} is defined for metric 'euclidean' only, got {metric!r}")
+    ids, values = sample_ids(data), features(data)
+    if len(ids) > MOST:
+        raise ValueError(f"{len(ids)} samples have too many pairs for a tree of merges (at most {MOST}): use k-means")
+    ordered = values[np.argsort(ids)].astype(np.float64)
+    merges = sch.linkage(ordered, linkage, metric) if len(ids) > 1 else np.empty((0, 4))  # pyright: ignore
+    columns = zip(("left", "right", "height", "size"), merges.T, (int, int, float, int), strict=True)
+    return xr.Dataset({name: ("merge", column.astype(kind)) for name, column, kind in columns}, {"sample": ids})
+
+
+def dendrogram_figure(tree: xr.Dataset, *, clusters: int | None = None, show: int = 60) -> Any:
+    """A matplotlib figure of the tree, its last `show` merges; colours tell `clusters` apart."""
+    figures = optional("matplotlib.figure", extra="figures", purpose="a figure")
+    merges = np.column_stack([tree[name].values for name in ("left", "right", "height", "size")]).astype(float)
+    if not len(merges):
+        raise ValueError("a single sample has no tree to draw")
+    figure = figures.Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    above = merges[-(clusters - 1), 2] if clusters and 1 < clusters <= len(merges) else 0
+    sch.dendrogram(merges, ax=axes, truncate_mode="lastp", p=show, color_threshold=above)
+    axes.set_ylabel("height of merge")
+    return figure
+
+
 def clusterings(method: str, rows: Mapping[str, tuple[np.ndarray, dict[str, Any]]], data: xr.DataArray) -> xr.Dataset:
     """One dataset of several clusterings (name -> labels, parameters) of the samples of `data`."""
-    ids = labelled(np.empty(data.sizes["sample"]), data, ("sample",), "").sample.values
+    ids = sample_ids(data)
     labels = np.stack([by_size(labels, ids) for labels, _ in rows.values()])
     parameters = [json.dumps(given) for _, given in rows.values()]
     coords = {

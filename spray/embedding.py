@@ -1,4 +1,4 @@
-"""Embeddings: the spectral one of a graph, and maps to a few axes for the eye."""
+"""The spectral embedding of a graph: eigenvectors of its Laplacian."""
 
 import numpy as np
 import scipy.linalg
@@ -6,10 +6,9 @@ import scipy.sparse as sp
 import xarray as xr
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
-from sklearn.manifold import TSNE
 
 from spray import graph
-from spray._labels import by_sample, labelled, sample_ids
+from spray._labels import sample_ids
 
 DENSE = 256  # up to here the dense solver is faster than ARPACK
 
@@ -94,31 +93,3 @@ def _signs(vectors: np.ndarray) -> np.ndarray:
     size = np.abs(vectors)
     first = np.argmax(size >= size.max(0) * (1 - 1e-6), axis=0)
     return np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
-
-
-def tsne(
-    data: xr.DataArray, *, axes: int = 2, perplexity: float = 30.0, early_exaggeration: float = 12.0, seed: int = 0
-) -> xr.DataArray:
-    """t-SNE (van der Maaten and Hinton 2008) to `axes` dimensions, started from the principal components.
-
-    The perplexity is at most a third of the number of other samples; up to three samples lie on a line.
-    """
-    return labelled(
-        by_sample(_tsne, data, axes=axes, perplexity=perplexity, early_exaggeration=early_exaggeration, seed=seed),
-        data,
-        ("sample", "axis"),
-        "tsne",
-    )
-
-
-def _tsne(values: np.ndarray, axes: int, perplexity: float, early_exaggeration: float, seed: int) -> np.ndarray:
-    n, width = values.shape
-    if n < 4 or not np.ptp(values, axis=0).any():  # nothing to tell apart
-        return np.pad(np.arange(n, dtype=np.float64)[:, None], ((0, 0), (0, axes - 1)))
-    start = "pca" if min(n, width) >= axes else "random"
-    method = "barnes_hut" if axes < 4 else "exact"
-    perplexity = min(perplexity, (n - 1) / 3)
-    fit = TSNE(
-        axes, perplexity=perplexity, early_exaggeration=early_exaggeration, init=start, method=method, random_state=seed
-    )
-    return fit.fit_transform(values)

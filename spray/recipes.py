@@ -4,71 +4,26 @@ Any function `(attributions of one category) -> Dataset` serves `spray.analyse` 
 """
 
 import functools
-import inspect
-import itertools
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from spray._recipe import Recipe, Stage, Step, combine
 from spray.affinity import knn_affinity, knn_graph
 from spray.clustering import hdbscan, kmeans
-from spray.embedding import spectral_embedding, tsne
+from spray.distance import nearest
+from spray.embedding import spectral_embedding
 from spray.laplacian import symmetric_laplacian
+from spray.maps import pca, tsne
 from spray.memo import stage_name
+from spray.null import null_tau
 from spray.preprocess import normalize, pool
-from spray.ranking import eigengap
+from spray.prototypes import gaussian_prototypes, prototypes
+from spray.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
+from spray.resample import histogram as histograms
 
-Stage = Callable[..., Any]
-Memo = Callable[[Stage], Stage]
-BLOCK = 1 << 28  # bytes of attributions in memory at once
-
-
-class Step(NamedTuple):
-    """`name` is what `stage` makes of the values named in `inputs` ("attributions.relevance": a variable of one)."""
-
-    name: str
-    stage: Stage
-    inputs: tuple[str, ...]
-    per_sample: bool = False  # looks at each sample alone, so it may run on blocks of samples
-    remember: bool = True  # worth an entry of the memo
-
-    def __str__(self) -> str:
-        given = ", ".join([*self.inputs, *(f"{k}={_short(v)}" for k, v in parameters(self.stage).items())])
-        return f"{self.name} = {stage_name(self.stage)}({given})"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Steps in order, and the names of those whose values make the result."""
-
-    name: str
-    steps: tuple[Step, ...]
-    result: tuple[str, ...]
-
-    def __call__(
-        self,
-        attributions: xr.Dataset,
-        *,
-        memo: Memo = lambda stage: stage,
-        report: Callable[[str], None] = lambda _: None,
-    ) -> xr.Dataset:
-        values: dict[str, Any] = {"attributions": attributions}
-        first = list(itertools.takewhile(lambda step: step.per_sample, self.steps))
-        if first:
-            report(first[-1].name)
-            values[first[-1].name] = _in_blocks(first, attributions)
-        for step in self.steps[len(first) :]:
-            report(step.name)
-            stage = memo(step.stage) if step.remember else step.stage
-            values[step.name] = _recorded(stage(*(_look_up(values, name) for name in step.inputs)), step)
-        return assemble([values[name] for name in self.result])
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.name}:", *(f"  {step}" for step in self.steps), f"  -> {', '.join(self.result)}"])
+KMEANS = functools.partial(kmeans, clusters=range(2, 9))
 
 
 def spectral(
@@ -76,17 +31,12 @@ def spectral(
     variable: str = "relevance",
     window: Mapping[str, int] | int | None = 2,
     normalization: str = "sum",
-    neighbors: int = 10,
-    metric: str = "euclidean",
-    components: int = 32,
-    clusterings: Iterable[Stage] | None = None,
-    embeddings: Iterable[Stage] | None = None,
+    name: str = "spectral",
+    **options: Any,
 ) -> Recipe:
     """SpRAy (Lapuschkin et al. 2019, doi:10.1038/s41467-019-08987-4): cluster attributions in the spectral embedding
-    of their nearest-neighbour graph.
-
-    `clusterings` and `embeddings` are stages of the spectral embedding; k-means with 2 to 8 clusters, HDBSCAN and t-SNE
-    unless given. `window=None` leaves the resolution as it is.
+    of their nearest-neighbour graph. `window=None` leaves the resolution as it is; `options` are those of
+    `from_features`.
 
     >>> print(spectral(neighbors=5, embeddings=[]))
     spectral:
@@ -99,24 +49,140 @@ def spectral(
       eigengap = eigengap(embedding.eigenvalue)
       kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
       hdbscan = hdbscan(embedding.spectral)
-      -> embedding, neighbors, eigengap, kmeans, hdbscan
+      clusterings = combine(kmeans, hdbscan)
+      scores = cluster_scores(embedding.spectral, clusterings)
+      clever_hans = clever_hans(scores, eigengap)
+      prototypes = prototypes(embedding.spectral, clusterings)
+      -> embedding, neighbors, eigengap, clusterings, scores, clever_hans, prototypes
     """
-    clusterings = [partial(kmeans, clusters=range(2, 9)), hdbscan] if clusterings is None else clusterings
-    embeddings = [tsne] if embeddings is None else embeddings
     source = f"attributions.{variable}"
     pooled = [Step("pooled", partial(pool, window=window), (source,), per_sample=True)] if window else []
-    branches = _named([*embeddings, *clusterings], "embedding.spectral")
+    before = "pooled" if window else source
+    scaled = Step("features", partial(normalize, by=normalization), (before,), per_sample=True)
+    return from_features(name, (*pooled, scaled), **options)
+
+
+def spectral_hdbscan(*, min_cluster_size: Iterable[int] = (5, 10, 20), components: int = 8, **options: Any) -> Recipe:
+    """`spectral` with HDBSCAN alone, for several smallest sizes of a cluster: their number is found, noise is left out.
+
+    A low-dimensional embedding suits densities better; that is why `components` is smaller here.
+    """
+    stages = [partial(hdbscan, min_cluster_size=size) for size in min_cluster_size]
+    return spectral(name="spectral_hdbscan", clusterings=stages, components=components, **options)
+
+
+def histogram(*, variable: str = "relevance", bins: int = 256, **options: Any) -> Recipe:
+    """Spectral clustering of each channel's histogram of relevance: what counts is how much, not where."""
     steps = (
-        *pooled,
-        Step("features", partial(normalize, by=normalization), ("pooled" if window else source,), per_sample=True),
-        Step("neighbors", partial(knn_graph, neighbors=neighbors, metric=metric), ("features",)),
-        Step("affinity", knn_affinity, ("neighbors",), remember=False),
-        Step("laplacian", symmetric_laplacian, ("affinity",), remember=False),
+        Step("histogram", partial(histograms, bins=bins), (f"attributions.{variable}",), per_sample=True),
+        Step("features", partial(normalize, by="sum"), ("histogram",), per_sample=True),
+    )
+    return from_features("histogram", steps, **options)
+
+
+def concept(*, variable: str = "hidden", channel: str = "channel", **options: Any) -> Recipe:
+    """Latent SpRAy: spectral clustering of the relevance of each channel of a hidden layer (Achtibat et al. 2023)."""
+    return from_features("concept", _concepts(variable, channel, "features"), **options)
+
+
+def pcx(
+    *,
+    variable: str = "hidden",
+    channel: str = "channel",
+    prototypes: int = 8,
+    covariance: str = "full",
+    embeddings: Iterable[Stage] = (pca,),
+) -> Recipe:
+    """Prototypical concept-based explanations (Dreyer et al. 2024, arXiv 2311.16681): a Gaussian mixture of each
+    category's concept relevances.
+
+    >>> print(pcx(prototypes=4))
+    pcx:
+      summed = concept_relevance(attributions.hidden, channel='channel')
+      concepts = normalize(summed, by='sum')
+      prototypes = gaussian_prototypes(concepts, prototypes=4, covariance='full')
+      pca = pca(concepts)
+      -> prototypes, pca
+    """
+    mixture = partial(gaussian_prototypes, prototypes=prototypes, covariance=covariance)
+    maps = _named(embeddings, "concepts")
+    steps = (*_concepts(variable, channel, "concepts"), Step("prototypes", mixture, ("concepts",)), *maps)
+    return Recipe("pcx", steps, ("prototypes", *(step.name for step in maps)))
+
+
+def from_features(
+    name: str,
+    features: Iterable[Step],
+    *,
+    neighbors: int = 10,
+    metric: str = "euclidean",
+    distance: Stage | None = None,
+    affinity: Stage = knn_affinity,
+    laplacian: Stage = symmetric_laplacian,
+    components: int = 32,
+    clusterings: Iterable[Stage] = (KMEANS, hdbscan),
+    embeddings: Iterable[Stage] = (tsne,),
+    thorough: bool = False,
+) -> Recipe:
+    """Neighbours, affinity, Laplacian, spectral embedding, clusterings and scores of what the last of `features` makes.
+
+    `clusterings` and `embeddings` are stages of the spectral embedding. `distance` is a stage that makes all pairs'
+    distances where `metric` cannot, such as `ssim_distance`. `thorough` adds what tau is worth: that of a null model
+    and that in attribution space.
+    """
+    last = (features := tuple(features))[-1].name
+    maps, clusters = _named(embeddings, "embedding.spectral"), _named(clusterings, "embedding.spectral")
+    near = [Step("neighbors", partial(knn_graph, neighbors=neighbors, metric=metric), (last,))]
+    if distance is not None:
+        near = [
+            Step("distance", distance, (last,), remember=False),
+            Step("neighbors", partial(nearest, neighbors=neighbors), ("distance",)),
+        ]
+    scores = _scores(clusters)
+    if thorough and clusters:
+        stages = tuple(step.stage for step in clusters)
+        null = partial(null_tau, clusterings=stages, neighbors=neighbors, metric=metric, components=components)
+        scores += [Step("null", null, (last,)), Step("attribution_tau", attribution_tau, (last, "clusterings"))]
+    steps = (
+        *features,
+        *near,
+        Step("affinity", affinity, ("neighbors",), remember=False),
+        Step("laplacian", laplacian, ("affinity",), remember=False),
         Step("embedding", partial(spectral_embedding, components=components), ("laplacian",)),
         Step("eigengap", eigengap, ("embedding.eigenvalue",), remember=False),
-        *branches,
+        *maps,
+        *clusters,
+        *scores,
     )
-    return Recipe("spectral", steps, ("embedding", "neighbors", "eigengap", *(step.name for step in branches)))
+    kept = [step.name for step in (*maps, *scores)]
+    return Recipe(name, steps, ("embedding", "neighbors", "eigengap", *kept))
+
+
+def _scores(clusters: list[Step]) -> list[Step]:
+    if not clusters:
+        return []
+    return [
+        Step("clusterings", combine, tuple(step.name for step in clusters), remember=False),
+        Step("scores", cluster_scores, ("embedding.spectral", "clusterings")),
+        Step("clever_hans", clever_hans, ("scores", "eigengap"), remember=False),
+        Step("prototypes", prototypes, ("embedding.spectral", "clusterings")),
+    ]
+
+
+def _concepts(variable: str, channel: str, name: str) -> tuple[Step, Step]:
+    summed = partial(concept_relevance, channel=channel)
+    return (
+        Step("summed", summed, (f"attributions.{variable}",), per_sample=True),
+        Step(name, partial(normalize, by="sum"), ("summed",), per_sample=True),
+    )
+
+
+def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.DataArray:
+    """`(sample, concept)`: the relevance of each channel of a hidden layer, summed over places."""
+    if channel not in data.dims:
+        raise ValueError(f"no dimension {channel!r} of concepts, {data.name} has {data.dims}")
+    places = [dim for dim in data.dims if dim not in ("sample", channel)]
+    return data.sum(places, keep_attrs=True).rename({channel: "concept"})
 
 
 def partial(stage: Stage, **given: Any) -> Stage:
@@ -124,79 +190,19 @@ def partial(stage: Stage, **given: Any) -> Stage:
     return functools.partial(stage, **given)
 
 
-def parameters(stage: Stage) -> dict[str, Any]:
-    """The parameters given to a stage."""
-    return dict(stage.keywords) if isinstance(stage, functools.partial) else {}
-
-
 def _named(stages: Iterable[Stage], source: str) -> list[Step]:
     """One step a stage, numbered where one stage occurs with several parameters."""
     steps: list[Step] = []
     for stage in stages:
-        taken = sum(step.name.partition("_")[0] == stage_name(stage) for step in steps)
+        taken = sum(stage_name(step.stage) == stage_name(stage) for step in steps)
         steps.append(Step(stage_name(stage) + (f"_{taken + 1}" if taken else ""), stage, (source,)))
     return steps
 
 
-def _in_blocks(steps: list[Step], attributions: xr.Dataset) -> Any:
-    """The last value of `steps` that look at each sample alone; what is on disk is never in memory at once."""
-    n = attributions.sizes["sample"]
-    names = {name.partition(".")[2] for step in steps for name in step.inputs if name.startswith("attributions.")}
-    bytes_each = max([1, *(attributions[name].nbytes // max(n, 1) for name in names if name in attributions)])
-    blocks = []
-    for start in range(0, max(n, 1), max(1, BLOCK // bytes_each)):
-        block = attributions.isel(sample=slice(start, start + max(1, BLOCK // bytes_each)))
-        values: dict[str, Any] = {"attributions": block}
-        for step in steps:
-            inputs = [_look_up(values, name) for name in step.inputs]
-            values[step.name] = _recorded(step.stage(*inputs), step)
-        blocks.append(values[steps[-1].name])
-    return blocks[0] if len(blocks) == 1 else xr.concat(blocks, "sample", join="exact", combine_attrs="override")
-
-
-def _look_up(values: Mapping[str, Any], name: str) -> Any:
-    source, _, variable = name.partition(".")
-    if variable and variable not in values[source]:
-        raise ValueError(f"{source} has no variable {variable!r}, it has {', '.join(map(str, values[source]))}")
-    # loaded once here: data on disk would be read again at every use
-    return values[source][variable].load() if variable else values[source]
-
-
-def _recorded(value: Any, step: Step) -> Any:
-    """The value of a step; its variables say how they came about, and a map is named like its step."""
-    facts = {"stage": stage_name(step.stage), "base": ", ".join(step.inputs), "parameters": _bound(step.stage)}
-    if isinstance(value, xr.DataArray):
-        return value.rename(step.name).assign_attrs(facts)
-    if isinstance(value, xr.Dataset):
-        return value.assign({name: array.assign_attrs(facts) for name, array in value.data_vars.items()})
-    return value
-
-
-def _bound(stage: Stage) -> str:
-    """All parameters of a stage with their defaults, as JSON."""
-    found = {p.name: p.default for p in inspect.signature(stage).parameters.values() if p.default is not p.empty}
-    return json.dumps(found, default=_short)
-
-
-def _short(value: Any) -> str:
-    return getattr(value, "__qualname__", None) or repr(value)
-
-
-def assemble(values: Iterable[Any]) -> xr.Dataset:
-    """One dataset of embeddings, clusterings one above the other, and the scalars as attributes."""
-    parts = [value.to_dataset() if isinstance(value, xr.DataArray) else value for value in values]
-    scalars = {k: v.item() for part in parts for k, v in part.data_vars.items() if not v.dims}
-    parts = [part.drop_vars([k for k, v in part.data_vars.items() if not v.dims]) for part in parts]
-    clustered = [part for part in parts if "clustering" in part.dims]
-    merged = xr.merge([part for part in parts if "clustering" not in part.dims], join="exact", combine_attrs="override")
-    if clustered:
-        merged = merged.merge(_stacked(clustered), join="exact", combine_attrs="override")
-    return merged.drop_attrs(deep=False).assign_attrs(scalars)
-
-
-def _stacked(clustered: list[xr.Dataset]) -> xr.Dataset:
-    """All clusterings along `clustering`; what each is based on becomes a coordinate."""
-    bases = [np.full(part.sizes["clustering"], part.cluster.attrs.get("base", ""), dtype=object) for part in clustered]
-    with_base = [part.assign_coords(base=("clustering", base)) for part, base in zip(clustered, bases, strict=True)]
-    stacked = xr.concat(with_base, "clustering", data_vars="all", coords="all", join="exact", combine_attrs="drop")
-    return stacked.assign(cluster=stacked.cluster.drop_attrs())
+RECIPES = {
+    "spectral": spectral,
+    "spectral_hdbscan": spectral_hdbscan,
+    "histogram": histogram,
+    "concept": concept,
+    "pcx": pcx,
+}

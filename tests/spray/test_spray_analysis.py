@@ -55,6 +55,9 @@ def test_the_schema_is_met(tree):
         "neighbor": ("sample", "rank"),
         "distance": ("sample", "rank"),
         "gap": ("component",),
+        **dict.fromkeys(["clusters", "noise", "tau", "silhouette"], ("clustering",)),
+        **dict.fromkeys(["share", "compactness", "cluster_silhouette", "peculiar"], ("clustering", "number")),
+        **dict.fromkeys(["medoid", "outlier"], ("clustering", "number", "place")),
     }
     assert list(found.clustering.values) == ["kmeans-2", "kmeans-3", "hdbscan-5"]
     assert list(found.base.values) == ["embedding.spectral"] * 3
@@ -82,7 +85,7 @@ def test_lazy_and_in_memory_attributions_agree(tree, tmp_path, monkeypatch):
     store.write_project(tmp_path, name="p")
     for number in range(3):
         store.write_part(tmp_path, number, data.isel(sample=slice(number * 30, number * 30 + 30)))
-    monkeypatch.setattr(recipes, "BLOCK", 4000)  # many blocks
+    monkeypatch.setattr("spray._recipe.BLOCK", 4000)  # many blocks
     lazy = spray.analyse(
         spray.open_attributions(tmp_path), RECIPE, out=tmp_path, store=tmp_path / "cache", progress=False
     )
