@@ -1,6 +1,8 @@
 """Layer-wise relevance propagation as pure functions: trace -> canonize -> relprop -> relevance."""
 
 from lrp import attribution, composites, rules
+from lrp.assign import MissingRule
+from lrp.audit import audit, plan, weight_relevance
 from lrp.canonize import canonize
 from lrp.composite import Composite
 from lrp.dataset import Kept, Normalization, SampleError, attribute_dataset
@@ -8,7 +10,6 @@ from lrp.dataset_sources import open_images
 from lrp.explain import Explainer, explainer
 from lrp.graph import Graph, rewrite, until
 from lrp.ops import Op
-from lrp.plan import MissingRule
 from lrp.relprop import Hidden, Program, Pullback, relprop
 from lrp.rules import Rule, Stabilizer
 from lrp.trace import TraceError, trace
@@ -30,13 +31,16 @@ __all__ = [
     "TraceError",
     "attribute_dataset",
     "attribution",
+    "audit",
     "canonize",
     "composites",
     "explainer",
     "open_images",
+    "plan",
     "relprop",
     "rewrite",
     "rules",
     "trace",
     "until",
+    "weight_relevance",
 ]

@@ -12,9 +12,9 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
+from lrp.assign import Plan
 from lrp.graph import Graph
 from lrp.passes import backward, forward, prepare, tensors
-from lrp.plan import Plan
 
 
 @dataclass(frozen=True, eq=False)

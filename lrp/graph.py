@@ -186,5 +186,5 @@ def rewrite(graph: Graph, replacement: Replace) -> Graph:
 
 
 def is_floating(value: Any) -> bool:
-    """Whether a node's value is a floating-point tensor, and so can carry relevance."""
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
+    """Whether a node's value is a floating-point or complex tensor, and so can carry relevance."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
+from lrp.assign import Plan, assign
 from lrp.composite import Composite, Row
 from lrp.emit import Record, function, record
 from lrp.graph import Example, Graph, check_input
 from lrp.passes import Weights, prepare, tensors
-from lrp.plan import Plan, assign
 
 
 class Hidden(NamedTuple):

@@ -57,7 +57,7 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
     # torch.export takes sizes 0 and 1 for constants, so a single example is shown twice
     single = all(leaf.shape[0] == 1 for leaf in leaves)
     exported = _export(model, pytree.tree_map(lambda t: torch.cat([t, t]), example) if single else example)
-    if single and isinstance(_batch(exported), int):
+    if single and _batch(exported) is not None:
         exported = _export(model, example)
     return rewrite(_graph_of(exported, structure, output), _single_values)
 
@@ -117,8 +117,7 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec, selector: S
             env[node].meta = _meta(node, names)
     new.lint()
     params = {names[n.name]: values[names[n.name]].detach() for n in env if n.name in names}
-    batch = _batch(exported)
-    return Graph(new, params, structure, batch if isinstance(batch, int) else None)
+    return Graph(new, params, structure, _batch(exported))
 
 
 def _select(exported: ExportedProgram, selector: Selector | None) -> fx.Node:
@@ -134,10 +133,11 @@ def _select(exported: ExportedProgram, selector: Selector | None) -> fx.Node:
     return tree
 
 
-def _batch(exported: ExportedProgram) -> int | torch.SymInt:
-    """The batch size of the trace: a symbol, or a number where the model's code ties it down."""
+def _batch(exported: ExportedProgram) -> int | None:
+    """The batch size that the model's code ties the trace to; None if any will do."""
     (name, *_) = exported.graph_signature.user_inputs
-    return next(n.meta["val"].shape[0] for n in exported.graph.nodes if n.name == name)
+    batch = next(n.meta["val"].shape[0] for n in exported.graph.nodes if n.name == name)
+    return batch.node.maybe_as_int() if isinstance(batch, torch.SymInt) else batch
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:

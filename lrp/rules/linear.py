@@ -79,9 +79,13 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
     """
     half = gamma / 2
 
+    def is_one_sided(op: Op) -> bool:
+        # without its bias, z may be negative where the ReLU let relevance through
+        return op.cut and op.nonnegative[0] and not zero_params
+
     def prepare(op: Op, params: Params) -> tuple[Params, ...]:
         kept = _zeroed(params, zero_params)
-        if op.cut and op.nonnegative[0]:
+        if is_one_sided(op):
             return kept, _mapped(kept, lambda w: w + gamma * _positive(w))
         return kept, _mapped(kept, torch.abs)
 
@@ -89,7 +93,7 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
         kept, other = weights
         (a,) = inputs
         z = op(kept, a) if zero_params else output
-        if op.cut and op.nonnegative[0]:
+        if is_one_sided(op):
             return [Term([Part(other, inputs)], op(other, a), live=z > 0)]
         magnitude = a if op.nonnegative[0] else a.abs()
         raised = z * (1 + half) + z.sign() * op(other, magnitude) * half

@@ -1,0 +1,127 @@
+"""Decide a composite for a graph: which rule where, and what follows from all rules together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import fx
+
+from lrp import rules
+from lrp.composite import Composite, Row, select
+from lrp.facts import Facts, facts
+from lrp.graph import Graph
+from lrp.ops import KIND, Op
+from lrp.rules import Rule
+
+DEFAULT = Composite(
+    [
+        ("movement", rules.exact()),
+        ("winner", rules.exact()),
+        ("sum", rules.norm()),
+        ("activation", rules.pass_through()),
+        ("batch norm", rules.pass_through()),
+        ("normalization", rules.frozen_statistics()),
+        ("gate", rules.signal_takes_all()),
+        ("division", rules.signal_takes_all()),
+        ("bilinear", rules.half_and_half()),
+        ("softmax", rules.softmax_taylor()),
+    ]
+)
+"""What relevance does where a composite has no row. Linear layers are not here: their rule is the user's choice."""
+
+
+class MissingRule(LookupError):
+    """Operators that no row matches; the message lists every one of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A composite decided for a graph."""
+
+    facts: Facts
+    ops: Mapping[fx.Node, Op]
+    """Every operator that is computed anew for each input, in data-flow order."""
+    rules: Mapping[fx.Node, Rule]
+    """The rule of each node that relevance can reach, in data-flow order."""
+
+
+def assign(graph: Graph, composite: Iterable[Row]) -> Plan:
+    """Decide the rule of each node that relevance can reach.
+
+    Raises:
+        MissingRule: Some nodes have no rule; all of them are listed.
+    """
+    known = facts(graph)
+    if graph.output not in known.signals:
+        raise ValueError(f"the output ({graph.output.name}) does not depend on the input through floating-point values")
+    ops = {n: known.op(n) for n in graph.fx.nodes if n.op == "call_function" and n not in known.static}
+    signals = [op for node, op in ops.items() if node in known.signals]
+    table = Composite(composite) + DEFAULT
+    chosen: dict[fx.Node, Rule] = {}
+    for match, rule in table:
+        for op in select(match, signals):
+            chosen.setdefault(op.node, rule)
+    reached = _reached(graph, known, ops, chosen)
+    missing = [ops[node] for node in reached if node not in chosen]
+    if missing:
+        raise MissingRule(_describe(missing))
+    plan = Plan(known, ops, {node: chosen[node] for node in reached})
+    return replace(plan, ops=ops | {node: replace(ops[node], cut=True) for node in _cut(graph, plan)})
+
+
+def _reached(graph: Graph, known: Facts, ops: Mapping[fx.Node, Op], chosen: Mapping[fx.Node, Rule]) -> list[fx.Node]:
+    """Signal nodes that relevance passes on its way from the output, in data-flow order."""
+    live = {graph.output}
+    for node in reversed(graph.fx.nodes):
+        if node in live and node in ops:
+            sources, rule = ops[node].inputs, chosen.get(node)
+            receives = rule.receives(ops[node]) if rule is not None else (True,) * len(sources)
+            live |= {source for source, taken in zip(sources, receives, strict=True) if taken}
+    return [node for node in ops if node in live and node in known.signals]
+
+
+def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
+    """Nodes where no relevance arrives unless their value is above zero: only ReLUs that cut it read them."""
+    silent: set[fx.Node] = set()  # no relevance where the value is zero
+    for node in reversed(list(plan.rules)):
+        readers = [reader for reader in node.users if reader in plan.rules]
+        if node is not graph.output and all(_is_silent(plan, reader, silent) for reader in readers):
+            silent.add(node)
+    return [
+        node
+        for node in plan.rules
+        if node is not graph.output
+        and all(plan.ops[r].name == "relu" and r in silent for r in node.users if r in plan.rules)
+    ]
+
+
+def _is_silent(plan: Plan, reader: fx.Node, silent: set[fx.Node]) -> bool:
+    """Whether what `reader` gives back to its input is zero wherever the input is."""
+    rule, op = plan.rules[reader], plan.ops[reader]
+    if rule.proportional:
+        return True
+    unchanged = op.kind in ("movement", "winner") and rule.name == "exact"
+    relu = op.name == "relu" and rule.name == "pass_through"
+    return (unchanged or relu) and reader in silent
+
+
+def _describe(missing: list[Op]) -> str:
+    lines = [
+        f"  {op.node.name}: {op.name} in layer {op.layer or '(top)'}, output {shape(op)}, {_reason(op)}"
+        for op in missing
+    ]
+    return f"no rule for {len(missing)} of the operators that relevance passes:\n" + "\n".join(lines)
+
+
+def shape(op: Op) -> str:
+    """The output's shape for people: (batch, 64, 56, 56)."""
+    return f"(batch, {', '.join(map(str, op.shape[1:]))})" if len(op.shape) > 1 else "(batch,)"
+
+
+def _reason(op: Op) -> str:
+    if op.kind is None and op.name not in KIND:
+        return f'unknown operator; if you know how its relevance passes, add a row ("{op.name}", rule) to the composite'
+    kind: Any = op.kind or KIND[op.name]
+    return f'kind {kind}; add a row ("{kind}", rule) or ("{op.name}", rule) to the composite, or canonize it away'
