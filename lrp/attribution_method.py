@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lrp.explain import Explainer, Target
+from lrp.heatmap_save import Explanation
 from lrp.trace import check_evaluating
 
 Predict = Callable[[Tensor], Tensor]
@@ -42,8 +43,8 @@ class Method:
     name: str
     options: tuple[tuple[str, Any], ...]
 
-    def __call__(self, x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
-        return self.run(x, target)
+    def __call__(self, x: Tensor, target: Target = None) -> Explanation:
+        return Explanation(*self.run(x, target))
 
     def __str__(self) -> str:
         inner = [_short(self.of)] if isinstance(self.of, Method | Explainer) else []

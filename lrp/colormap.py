@@ -1,0 +1,5 @@
+"""Colour maps by name or as text: see `spray.colormap`, of which this is the public name for users of `lrp`."""
+
+from spray.colormap import NAMES, nodes, palette
+
+__all__ = ["NAMES", "nodes", "palette"]
