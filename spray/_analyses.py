@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from spray._netcdf import ProjectError, cached, load, read_netcdf, state_of, write_netcdf
+from spray._netcdf import ProjectError, cached, load, read_attrs, read_netcdf, state_of, write_netcdf
 
 Place = str | PathLike[str]
 REMEDY = "delete the file and analyse this category again"
@@ -25,6 +25,16 @@ def write_category(path: Place, analysis: str, category: str, dataset: xr.Datase
     file = _folder(path, analysis) / f"{_quoted(str(category))}.nc"
     write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs))
     return file
+
+
+def drop_category(path: Place, analysis: str, category: str) -> None:
+    """Remove the file of one category, if there is one."""
+    (_folder(path, analysis) / f"{_quoted(category)}.nc").unlink(missing_ok=True)
+
+
+def category_attrs(path: Place, analysis: str, category: str) -> dict[str, Any]:
+    """The attributes of one category, without reading its arrays."""
+    return read_attrs(_folder(path, analysis) / f"{_quoted(category)}.nc", remedy=REMEDY)
 
 
 def save_analysis(analysis: xr.DataTree | Mapping[str, xr.Dataset], path: Place, *, name: str) -> None:
@@ -97,7 +107,7 @@ def _recorded_errors(file: Path) -> dict[str, str]:
 
 
 def _build_index(files: list[Path], errors: Mapping[str, str]) -> xr.Dataset:
-    rows = {_category(file): read_netcdf(file, _facts, remedy=REMEDY) for file in files}
+    rows = {_category(file): _facts(read_attrs(file, remedy=REMEDY)) for file in files}
     rows |= {category: {"error": error} for category, error in errors.items()}
     categories = sorted(rows, key=_natural)
     names = dict.fromkeys(name for row in rows.values() for name in row)
@@ -105,9 +115,9 @@ def _build_index(files: list[Path], errors: Mapping[str, str]) -> xr.Dataset:
     return xr.Dataset(columns, {"category": np.asarray(categories, dtype=object)})
 
 
-def _facts(category: xr.Dataset) -> dict[str, Any]:
+def _facts(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The scalar attributes, and that it did not fail."""
-    facts = {str(k): v.item() if isinstance(v, np.generic) else v for k, v in category.attrs.items()}
+    facts = {str(k): v.item() if isinstance(v, np.generic) else v for k, v in attrs.items()}
     return {k: v for k, v in facts.items() if isinstance(v, str | int | float) and k != "category"} | {"error": ""}
 
 
@@ -153,7 +163,7 @@ def _category(file: Path) -> str:
     stem = file.name.removesuffix(".nc")
     if stem == "%":
         return ""
-    return unquote(stem) if "~" not in stem else str(read_netcdf(file, lambda d: d.attrs["category"], remedy=REMEDY))
+    return unquote(stem) if "~" not in stem else str(read_attrs(file, remedy=REMEDY)["category"])
 
 
 def _natural(category: str) -> list:

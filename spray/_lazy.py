@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,12 +16,22 @@ REMEDY = "delete the file and compute this part again"
 
 
 class PartsArray(BackendArray):
-    """Variable `name` of the samples at (`part`, `row`); only the files of the samples asked for are opened."""
+    """Variable `name` of the samples at (`part`, `row`); only the files of the samples asked for are opened.
+
+    `state` tells these files from others and from themselves after a change.
+    """
 
     def __init__(
-        self, name: str, files: Mapping[int, Path], part: np.ndarray, row: np.ndarray, shape: tuple, dtype: np.dtype
+        self,
+        name: str,
+        files: Mapping[int, Path],
+        state: str,
+        part: np.ndarray,
+        row: np.ndarray,
+        shape: tuple,
+        dtype: np.dtype,
     ):
-        self.name, self.files, self.part, self.row = name, files, part, row
+        self.name, self.files, self.state, self.part, self.row = name, files, state, part, row
         self.shape, self.dtype = (len(part), *shape), dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer):
@@ -53,6 +64,42 @@ def _lengths(key: tuple, shape: tuple[int, ...]) -> tuple[int, ...]:
     lengths = (len(range(n)[k]) if isinstance(k, slice) else np.size(k) for k, n in zip(key, shape, strict=True))
     kept = (isinstance(k, slice) or np.ndim(k) > 0 for k in key)  # an integer removes its dimension
     return tuple(itertools.compress(lengths, kept))
+
+
+def identity(dataset: xr.Dataset) -> list[tuple]:
+    """What a dataset holds, for comparison: data of parts by the state of their files, all other by content."""
+    found = []
+    for name, variable in dataset.variables.items():
+        lazy = _over_parts(variable)
+        if lazy is None:
+            found.append((name, variable))
+        else:
+            parts, (samples, *rest) = lazy.array, lazy.key.tuple
+            found.append((name, parts.name, parts.state, parts.part[samples], parts.row[samples], rest))
+    return found
+
+
+def compacted(dataset: xr.Dataset) -> xr.Dataset:
+    """`dataset` whose lazy variables know of their own samples only, so that sending it elsewhere is cheap."""
+    return dataset.assign({n: _compacted(v) for n, v in dataset.variables.items() if _over_parts(v) is not None})
+
+
+def _over_parts(variable: xr.Variable) -> Any:
+    """The lazy array of a variable whose samples are in parts, else None."""
+    data: Any = variable._data
+    lazy = isinstance(data, indexing.LazilyIndexedArray) and isinstance(data.array, PartsArray)
+    return data if lazy and isinstance(data.key.tuple[0], slice | np.ndarray) else None
+
+
+def _compacted(variable: xr.Variable) -> xr.Variable:
+    lazy = _over_parts(variable)
+    parts, (samples, *rest) = lazy.array, lazy.key.tuple
+    part, row = parts.part[samples], parts.row[samples]
+    files = {int(number): parts.files[int(number)] for number in np.unique(part)}
+    array = PartsArray(parts.name, files, parts.state, part, row, parts.shape[1:], parts.dtype)
+    return xr.Variable(
+        variable.dims, indexing.LazilyIndexedArray(array, type(lazy.key)((slice(None), *rest))), variable.attrs
+    )
 
 
 def lazy_variable(array: PartsArray, dims: tuple, attrs: dict) -> xr.Variable:

@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import netCDF4
 import numpy as np
 import xarray as xr
 
@@ -70,6 +71,15 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
     except FileNotFoundError:
         raise ProjectError(f"no file {path}: {remedy}") from None
     except (OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
+        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+
+
+def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
+    """The attributes of a file alone, which is ten times as fast as opening it as a dataset."""
+    try:
+        with LOCK, netCDF4.Dataset(path) as file:
+            return {name: file.getncattr(name) for name in file.ncattrs()}
+    except (OSError, RuntimeError) as error:
         raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
 
 

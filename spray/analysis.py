@@ -10,10 +10,10 @@ import xarray as xr
 from tqdm import tqdm
 
 from spray import store as project
-from spray.memo import memoize
+from spray._analyses import Analysis
+from spray._tasks import Grouping, Task, in_turn, over_client, over_processes
 
 log = logging.getLogger(__name__)
-Grouping = str | Callable[[xr.Dataset], Any] | None
 
 
 def analyse(
@@ -26,13 +26,21 @@ def analyse(
     store: project.Place | None = None,
     out: project.Place | None = None,
     name: str = "spectral",
+    processes: int = 1,
+    client: Any = None,
     progress: bool = True,
-) -> xr.DataTree:
-    """`recipe` on the samples of each category, one node of the tree a category.
+) -> xr.DataTree | Analysis:
+    """`recipe` on the samples of each category: one node of the tree a category, or with `out` one file a category.
 
     `by` is a per-sample coordinate (label, prediction, target, ...), a function of the attributions that gives one
     value a sample, or None for all samples at once. Categories of fewer than `min_size` samples are left out.
-    `store` is a folder that remembers the stages. With `out`, a project, each category is written when it is done.
+    `store` is a folder that remembers the stages.
+
+    With `out`, a project, each category is written when it is done, and the analysis `name` is returned as a mapping
+    that reads a category when asked for; run again, what is there and still right is not done again. A category that
+    fails is recorded with its error, in the index or in the tree's attribute `errors`, and the others are done.
+
+    Categories are shared among `processes`, or among the workers of `client`, a `dask.distributed.Client`.
 
     >>> import numpy as np, xarray as xr
     >>> from spray import recipes
@@ -43,16 +51,29 @@ def analyse(
     (['0', '1'], (20, 8))
     """
     data = _as_dataset(attributions)
-    groups = {k: rows for k, rows in _groups(data, by, categories).items() if len(rows) >= min_size}
-    results = {}
-    bar = tqdm(groups.items(), desc="analyse", unit="category", disable=None if progress else True)
-    for category, rows in bar:
-        results[category] = _one(data.isel(sample=rows), recipe, category, by, store, bar)
-        if out is not None:
-            project.write_category(out, name, category, results[category])
+    groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
+    tasks = [Task(category, data.isel(sample=rows), recipe, by, store, out, name) for category, rows in groups.items()]
+    results, errors = {}, {}
+    run = over_client(client) if client is not None else over_processes(processes) if processes > 1 else in_turn
+    with tqdm(total=len(tasks), desc="analyse", unit="category", disable=None if progress else True) as bar:
+        try:
+            for category, result, error in run(tasks, bar.set_postfix_str):
+                bar.update()
+                if error:
+                    log.warning("category %s failed: %s", category, error)
+                    errors[category] = error
+                else:
+                    results[category] = result
+        finally:  # also when interrupted: what is done is listed
+            if out is not None and (results or errors):
+                project.write_analysis_index(out, name, errors)
+    if errors and not results:
+        raise ValueError(f"every category failed, {next(iter(errors))} of: {next(iter(errors.values()))}")
     if out is not None:
-        project.write_analysis_index(out, name)
-    return to_tree(results)
+        return project.open_analysis(out, name)
+    tree = to_tree({category: results[category] for category in groups if category in results})
+    tree.attrs.update({"errors": json.dumps(errors)} if errors else {})
+    return tree
 
 
 def to_tree(results: Mapping[str, xr.Dataset]) -> xr.DataTree:
@@ -70,7 +91,7 @@ def _as_dataset(attributions: xr.Dataset | xr.DataArray) -> xr.Dataset:
     return attributions
 
 
-def _groups(data: xr.Dataset, by: Grouping, categories: Iterable[Any] | None) -> dict[str, np.ndarray]:
+def groups_of(data: xr.Dataset, by: Grouping, categories: Iterable[Any] | None) -> dict[str, np.ndarray]:
     """Category -> rows, in the order of the values."""
     if by is None:
         return {"all": np.arange(data.sizes["sample"])}
@@ -95,36 +116,3 @@ def _coordinate(data: xr.Dataset, by: str) -> np.ndarray:
             f"no per-sample coordinate {by!r} to group by: give one of {', '.join(known) or 'none'} or by=None"
         )
     return data[by].values
-
-
-def _one(
-    data: xr.Dataset,
-    recipe: Callable[..., xr.Dataset],
-    category: str,
-    by: Grouping,
-    store: project.Place | None,
-    bar: Any,
-) -> xr.Dataset:
-    options: dict[str, Any] = {}
-    if hasattr(recipe, "steps"):
-        options["report"] = lambda step: bar.set_postfix_str(f"{category}: {step}")
-        if store is not None:
-            options["memo"] = lambda stage: memoize(stage, store)
-    result = recipe(data, **options)
-    facts = {
-        "category": category,
-        "label": label_name(data, by, category),
-        "by": by if isinstance(by, str) else getattr(by, "__qualname__", "all"),
-        "n": data.sizes["sample"],
-        "recipe": str(recipe),
-        "versions": json.dumps(project.versions()),
-    }
-    return result.assign_attrs(facts)
-
-
-def label_name(data: xr.Dataset, by: Grouping, category: str) -> str:
-    """The name of a category that is a class number, else the category itself."""
-    if by in ("label", "prediction", "target") and "label_name" in data.coords and category.isdecimal():
-        names = data.coords["label_name"].values
-        return str(names[int(category)]) if int(category) < len(names) else category
-    return category

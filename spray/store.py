@@ -23,6 +23,8 @@ import xarray as xr
 from spray import _netcdf
 from spray._analyses import (
     analyses,
+    category_attrs,
+    drop_category,
     open_analysis,
     read_analysis_index,
     save_analysis,
@@ -35,6 +37,8 @@ from spray._netcdf import ProjectError, cached, read_netcdf, replacing, state_of
 __all__ = [
     "ProjectError",
     "analyses",
+    "category_attrs",
+    "drop_category",
     "open_analysis",
     "open_attributions",
     "parts",
@@ -216,9 +220,9 @@ def open_attributions(path: Place) -> xr.Dataset:
     """
     project, index, files = read_project(path), read_index(path), parts(path)
     layout = json.loads(index.attrs["layout"])
-    lazy = {}
+    state, part, row, lazy = index.attrs["state"], index.part.values, index.row.values, {}
     for name, (dims, shape, dtype, attrs) in layout.items():
-        array = PartsArray(name, files, index.part.values, index.row.values, tuple(shape), np.dtype(dtype))
+        array = PartsArray(name, files, state, part, row, tuple(shape), np.dtype(dtype))
         lazy[name] = lazy_variable(array, tuple(dims), attrs)
     attributions = index.drop_vars(["part", "row"]).assign(lazy)
     attributions.attrs = _project_attrs(project)

@@ -1,6 +1,9 @@
 """A recipe on every category: the planted strategy is found, written and read back."""
 
+import functools
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -89,8 +92,8 @@ def test_lazy_and_in_memory_attributions_agree(tree, tmp_path, monkeypatch):
     lazy = spray.analyse(
         spray.open_attributions(tmp_path), RECIPE, out=tmp_path, store=tmp_path / "cache", progress=False
     )
-    xr.testing.assert_equal(lazy["1"].to_dataset(), tree["1"].to_dataset())
-    assert list(spray.open_analysis(tmp_path, "spectral")) == ["0", "1"]
+    xr.testing.assert_equal(lazy["1"], tree["1"].to_dataset())
+    assert list(lazy) == ["0", "1"]
     assert any((tmp_path / "cache").rglob("*.nc"))
 
 
@@ -136,3 +139,108 @@ def test_a_plain_function_is_a_recipe():
         attributions(), lambda d: d[["boxed"]].mean("sample").assign_attrs(eigengap=0.0), progress=False
     )
     assert float(tree["1"].boxed) == pytest.approx(23 / 45, abs=0.03)
+
+
+def stored(path, n=90):
+    """A project on disk with the attributions in three parts."""
+    store.write_project(path, name="p")
+    for number in range(3):
+        store.write_part(path, number, attributions(n).isel(sample=slice(number * n // 3, (number + 1) * n // 3)))
+    return spray.open_attributions(path)
+
+
+QUICK = recipes.spectral(neighbors=4, components=4, clusterings=[spray.kmeans], embeddings=[])
+
+
+def killed_once(data, *, marker):
+    """QUICK, but the first worker that gets here is killed."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return QUICK(data)
+
+
+@pytest.mark.parametrize("how", ["processes", "client"])
+def test_processes_and_clusters_give_what_one_process_gives(tmp_path, how):
+    data = stored(tmp_path)
+    expected = spray.analyse(data, QUICK, progress=False)
+    if how == "processes":
+        found = spray.analyse(data, QUICK, out=tmp_path, processes=2, progress=False)
+    else:
+        distributed = pytest.importorskip("dask.distributed")
+        local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+        with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+            killing = functools.partial(killed_once, marker=tmp_path / "killed")
+            found = spray.analyse(data, killing, out=tmp_path, client=client, progress=False)
+        assert (tmp_path / "killed").exists(), "a worker died in the middle of a category"
+    for category in ("0", "1"):
+        xr.testing.assert_allclose(found[category], expected[category].to_dataset())
+    assert list(store.read_analysis_index(tmp_path, "spectral").n.values) == [45, 45]
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(tmp_path):
+    data = stored(tmp_path)
+    folder = tmp_path / "analyses" / "spectral"
+
+    def times():
+        return {file.name: file.stat().st_mtime_ns for file in folder.glob("[01].nc")}
+
+    spray.analyse(data, QUICK, out=tmp_path, progress=False)
+    first = times()
+    (folder / "1.nc").unlink()
+    spray.analyse(spray.open_attributions(tmp_path), QUICK, out=tmp_path, progress=False)
+    assert times()["0.nc"] == first["0.nc"] and times()["1.nc"] > first["1.nc"]
+    second = times()
+    (folder / "0.nc").write_bytes((folder / "0.nc").read_bytes()[:400])
+    spray.analyse(data, QUICK, out=tmp_path, progress=False)
+    assert times()["0.nc"] > second["0.nc"] and times()["1.nc"] == second["1.nc"]
+    third = times()
+    spray.analyse(data.assign(relevance=2 * data.relevance), QUICK, out=tmp_path, progress=False)
+    fourth = times()
+    assert all(fourth[name] > third[name] for name in third)
+    other = recipes.spectral(neighbors=3, components=4, clusterings=[spray.kmeans], embeddings=[])
+    spray.analyse(data, other, out=tmp_path, progress=False)
+    assert all(times()[name] > fourth[name] for name in fourth)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_failing_category_is_recorded_and_the_others_finish(tmp_path, processes):
+    data = stored(tmp_path).load()
+    bad = data.sample.values[data.label.values == 0][:2]
+    data.relevance.loc[{"sample": bad}] = np.nan
+    found = spray.analyse(data, QUICK, out=tmp_path, processes=processes, progress=False)
+    assert list(found) == ["1"]
+    error = store.read_analysis_index(tmp_path, "spectral").error
+    assert str(error.sel(category="1").item()) == ""
+    assert "ValueError: 2 sample(s) of relevance hold NaN or inf" in str(error.sel(category="0").item())
+    tree = spray.analyse(data, QUICK, progress=False)
+    assert list(tree) == ["1"] and "NaN" in json.loads(tree.attrs["errors"])["0"]
+    spray.analyse(attributions(), QUICK, out=tmp_path, progress=False)
+    assert list(store.read_analysis_index(tmp_path, "spectral").error.values) == ["", ""]
+
+
+def test_an_interrupted_run_is_listed_and_resumed(tmp_path):
+    data = stored(tmp_path)
+
+    def interrupted(category):
+        if int(category.label[0]) == 1:
+            raise KeyboardInterrupt
+        return QUICK(category)
+
+    with pytest.raises(KeyboardInterrupt):
+        spray.analyse(data, interrupted, out=tmp_path, progress=False)
+    assert list(store.read_analysis_index(tmp_path, "spectral").category.values) == ["0"]
+    assert list(spray.analyse(data, QUICK, out=tmp_path, progress=False)) == ["0", "1"]
+
+
+def test_tasks_know_of_their_own_samples_only(tmp_path):
+    import pickle
+
+    from spray._lazy import compacted
+
+    data = stored(tmp_path)
+    some = data.isel(sample=[4, 50, 7], height=slice(2, 5))
+    small = pickle.loads(pickle.dumps(compacted(some)))
+    np.testing.assert_array_equal(small.relevance.values, some.relevance.values)
+    assert small.relevance.variable._data.array.part.size == 3
+    assert len(small.relevance.variable._data.array.files) == 2
