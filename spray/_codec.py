@@ -189,6 +189,12 @@ def read_entry(path: Path) -> Any:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The facts in `path`, without reading any array."""
-    with LOCK, netCDF4.Dataset(path) as file:
-        return json.loads(np.asarray(file.variables[HEADER][:]).tobytes())["facts"]
+    """The facts in `path`, without reading any array; `Damaged` if there are none."""
+    try:
+        with LOCK, netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            return json.loads(np.asarray(file.variables[HEADER][:]).tobytes())["facts"]
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise Damaged(f"{type(error).__name__}: {error}") from error

@@ -11,13 +11,14 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import xarray as xr
 from filelock import FileLock
 
-from spray._codec import Damaged, read_entry, write_entry
+from spray._codec import Damaged, read_entry, read_facts, write_entry
 from spray._digest import digest
 from spray._functions import DISTRIBUTIONS, library_version
 
@@ -117,3 +118,74 @@ def _brief(argument: Any) -> str:
         return f"{type(argument).__name__}{tuple(argument.shape)}"
     text = getattr(argument, "__qualname__", None) or repr(argument)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+class Entry(NamedTuple):
+    """One remembered call."""
+
+    stage: str
+    parameters: dict[str, str]
+    size: int  # bytes
+    hits: int
+    used: datetime  # last written or hit
+    seconds: float  # that computing it took
+    path: Path
+
+
+def info(store: str | os.PathLike[str]) -> list[Entry]:
+    """What a store remembers, the last used first. Damaged entries are left out.
+
+    >>> import tempfile
+    >>> store = tempfile.mkdtemp()
+    >>> for _ in range(3): _ = memoize(len, store)("text")
+    >>> [(entry.stage, entry.parameters, entry.hits) for entry in info(store)]
+    [('builtins.len', {'obj': "'text'"}, 2)]
+    """
+    found = [entry for path in Path(store).glob("*/*.nc") if (entry := _entry(path))]
+    return sorted(found, key=lambda entry: entry.used, reverse=True)
+
+
+def _entry(path: Path) -> Entry | None:
+    try:
+        facts, size, (hits, used) = read_facts(path), path.stat().st_size, _uses(path)
+    except (Damaged, OSError):
+        return None
+    when = datetime.fromtimestamp(used, UTC)
+    return Entry(facts["stage"], facts["parameters"], size, hits, when, facts["seconds"], path)
+
+
+def _uses(path: Path) -> tuple[int, float]:
+    """Number of hits, and the time of the last one or of writing."""
+    try:
+        hits = path.with_suffix(".hits").stat()
+    except OSError:
+        return 0, path.stat().st_mtime
+    return hits.st_size, max(hits.st_mtime, path.stat().st_mtime)
+
+
+def prune(
+    store: str | os.PathLike[str], *, older_than: timedelta | None = None, max_size: int | None = None
+) -> list[Path]:
+    """Remove entries not used for `older_than`, then the least recently used ones until `max_size` bytes remain.
+
+    What killed writers left behind an hour ago or earlier goes as well. Returns what was removed. An entry that another
+    process is about to read is computed again there: pruning is safe at any time.
+    """
+    now = time.time()
+    entries = sorted((_uses(path)[1], path.stat().st_size, path) for path in Path(store).glob("*/*.nc"))
+    removed = [path for used, _, path in entries if older_than is not None and now - used > older_than.total_seconds()]
+    if max_size is not None:
+        kept = [(size, path) for _, size, path in entries if path not in removed]
+        excess = sum(size for size, _ in kept) - max_size
+        for size, path in kept:
+            if excess <= 0:
+                break
+            removed.append(path)
+            excess -= size
+    for path in removed:
+        for part in (path, path.with_suffix(".hits"), path.with_suffix(".lock")):
+            part.unlink(missing_ok=True)
+    left = [path for path in Path(store).glob("*/.*.tmp") if now - path.stat().st_mtime > 3600]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return removed + left

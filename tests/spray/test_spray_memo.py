@@ -2,12 +2,15 @@
 
 import functools
 import logging
+import os
 import time
 import types
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -15,8 +18,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
+from spray_data import kill_writers
 
-from spray import memoize
+from spray import memo, memoize, store
 from spray._codec import read_entry, write_entry
 from spray._digest import digest
 
@@ -273,3 +277,74 @@ def test_a_hit_is_quick(remembered):
         remembered(data)
         times.append(time.perf_counter() - start)
     assert sorted(times)[4] < 0.02
+
+
+def test_fifty_killed_writers_leave_no_wrong_entry(tmp_path):
+    write = """
+def stage(x, *, n): return np.full(n, float(x))
+remembered = spray.memoize(stage, path)
+def write(n): remembered(n, n=50_000)
+"""
+    kill_writers(write, 50, tmp_path)
+    values = [read_entry(path) for path in entries(tmp_path)]  # a damaged one raises
+    assert len(values) > 1 and all((value == value[0]).all() and len(value) == 50_000 for value in values)
+    assert len({value[0] for value in values}) == len(values)
+
+
+def slow_and_counted(x, *, log):
+    with Path(log).open("a") as calls:
+        calls.write(".")
+    time.sleep(0.5)
+    return np.arange(x)
+
+
+def test_processes_that_need_the_same_compute_once(tmp_path):
+    log = str(tmp_path / "calls")
+    stage = memoize(slow_and_counted, tmp_path / "memo")
+    results = joblib.Parallel(3, "loky")(joblib.delayed(stage)(5, log=log) for _ in range(6))
+    assert all(np.array_equal(result, np.arange(5)) for result in results)
+    assert Path(log).read_text() == "."
+
+
+def test_info_tells_what_is_there(tmp_path):
+    stage = memoize(scaled, tmp_path)
+    for _ in range(4):
+        stage(xr.DataArray(np.ones((3, 2)), dims=["sample", "x"]), factor=3.0)
+    stage(1.0)
+    entries(tmp_path)[0].with_name("damaged.nc").write_bytes(b"no")
+    found = memo.info(tmp_path)
+    assert [(entry.stage.rpartition(".")[2], entry.hits) for entry in found] == [("scaled", 0), ("scaled", 3)]
+    assert found[1].parameters == {"data": "DataArray(sample: 3, x: 2)", "factor": "3.0", "options": "()"}
+    assert found[1].size == found[1].path.stat().st_size
+
+
+def test_prune_removes_the_least_recently_used(tmp_path):
+    stage = memoize(scaled, tmp_path)
+    data = [np.full(1000, float(i)) for i in range(4)]
+    for age, array in enumerate(data):
+        stage(array)
+        newest = max(entries(tmp_path), key=lambda path: path.stat().st_mtime_ns)
+        os.utime(newest, (time.time() - 100 * (4 - age),) * 2)
+    stage(data[0])  # a hit: it is the last used now
+    size = entries(tmp_path)[0].stat().st_size
+    assert memo.prune(tmp_path) == []
+    assert len(memo.prune(tmp_path, max_size=2 * size)) == 2
+    CALLS.clear()
+    stage(data[0]), stage(data[3])
+    assert not CALLS
+    left = tmp_path / "scaled" / ".x.nc.1-2.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    assert len(memo.prune(tmp_path, older_than=timedelta(days=1))) == 1 and not left.exists()
+    assert len(memo.prune(tmp_path, older_than=timedelta(0))) == 2 and not entries(tmp_path)
+
+
+def test_data_on_disk_hash_as_in_memory(tmp_path):
+    values = np.random.default_rng(0).normal(size=(50, 4, 4)).astype("f4")
+    store.write_project(tmp_path, name="p")
+    whole = xr.Dataset({"relevance": (("sample", "y", "x"), values)}, {"sample": np.arange(50)})
+    for number in range(5):
+        store.write_part(tmp_path, number, whole.isel(sample=slice(10 * number, 10 * number + 10)))
+    lazy = store.open_attributions(tmp_path).relevance
+    assert digest(lazy) == digest(whole.relevance)
+    assert not lazy.variable._in_memory, "reading in blocks holds nothing"

@@ -1,10 +1,6 @@
 """The project format: what is written is what is read, lazily, and every error says what to do."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spray_data import kill_writers
 
 from spray import store
 from spray.store import ProjectError
@@ -219,28 +216,29 @@ def test_threads_may_read_at_once(project):
     assert not wrong
 
 
-WRITER = """
-import sys, numpy as np, xarray as xr
-from spray import store
-data = xr.Dataset({"relevance": (("sample", "pixel"), np.ones((64, 4096), "f4"))}, {"sample": np.arange(64)})
-print("ready", flush=True)
-while True:
-    store.write_part(sys.argv[1], 0, data)
-"""
-
-
-def test_a_killed_writer_leaves_no_half_part(tmp_path):
+def test_killed_writers_leave_no_half_part(tmp_path):
     store.write_project(tmp_path, name="p")
-    for wait in np.linspace(0, 0.05, 8):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        threading.Event().wait(float(wait))
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
-        if store.parts(tmp_path):
-            assert float(store.open_attributions(tmp_path).relevance.sum()) == 64 * 4096
+    write = """
+data = xr.Dataset({"relevance": (("sample", "pixel"), np.ones((64, 4096), "f4"))}, {"sample": np.arange(64)})
+def write(n):
+    store.write_part(path, n % 3, data.assign_coords(sample=data.sample + 64 * (n % 3)))
+"""
+    kill_writers(write, 20, tmp_path)
+    assert float(store.open_attributions(tmp_path).relevance.sum()) == len(store.parts(tmp_path)) * 64 * 4096
+
+
+def test_killed_writers_leave_no_half_category(tmp_path):
+    write = """
+def write(n):
+    data = xr.Dataset({"spectral": (("sample", "component"), np.full((2000, 32), n))}, {"sample": np.arange(2000)})
+    store.write_category(path, "a", str(n % 5), data.assign_attrs(n=n))
+    store.write_analysis_index(path, "a")
+"""
+    kill_writers(write, 20, tmp_path)
+    for name, dataset in store.open_analysis(tmp_path, "a").items():
+        assert (dataset.spectral == dataset.attrs["n"]).all() and dataset.attrs["n"] % 5 == int(name)
+    index = store.read_analysis_index(tmp_path, "a")
+    assert list(index.category.values) == list(store.open_analysis(tmp_path, "a"))
 
 
 HOSTILE = [
