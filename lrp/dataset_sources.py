@@ -22,7 +22,9 @@ IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "tar
 Fit = Callable[[Image.Image], Image.Image]
 
 
-def open_images(source: str | PathLike[str], *, size: int | tuple[int, int] | None = None) -> Dataset:
+def open_images(
+    source: str | PathLike[str], *, size: int | tuple[int, int] | None = None, gray: bool = False
+) -> Dataset:
     """A dataset of `(image, label, extra)`, images in [0, 1], for `lrp.attribute_dataset`.
 
     Args:
@@ -31,6 +33,7 @@ def open_images(source: str | PathLike[str], *, size: int | tuple[int, int] | No
             y or target(s), all other arrays along samples travel along; or `torchvision:NAME:FOLDER`, a collection
             of `torchvision.datasets` that is in that folder already.
         size: Side of the square, or (height, width), that pictures of any size are scaled and cropped to.
+        gray: Read pictures as one gray channel, not three colours.
 
     Raises:
         FileNotFoundError, ValueError: There is nothing, or nothing that is known; the message says what is.
@@ -44,14 +47,14 @@ def open_images(source: str | PathLike[str], *, size: int | tuple[int, int] | No
         (torch.Size([1, 8, 8]), 3)
     """
     if str(source).startswith("torchvision:"):
-        return _collection(str(source), size)
+        return _collection(str(source), size, gray)
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"no file or folder {path}")
     if path.suffix in READERS:
         return Arrays(*_split(READERS[path.suffix](path), path))
     if path.is_dir():
-        return Pictures(path, size)
+        return Pictures(path, size, gray)
     raise ValueError(f"{path} is no folder and none of {', '.join(READERS)}")
 
 
@@ -73,8 +76,8 @@ def fit(size: int | tuple[int, int] | None) -> Fit:
 class Pictures(Dataset):
     """Pictures of a folder in alphabetical order; its subfolders are the classes, without any the label is -1."""
 
-    def __init__(self, folder: Path, size: int | tuple[int, int] | None = None):
-        self.folder, self.fit = folder, fit(size)
+    def __init__(self, folder: Path, size: int | tuple[int, int] | None = None, gray: bool = False):
+        self.folder, self.fit, self.mode = folder, fit(size), "L" if gray else "RGB"
         self.classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(_pictures(entry)))
         found = sorted(_pictures(folder))
         if not found:
@@ -90,7 +93,7 @@ class Pictures(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, str]]:
         name, label = self.samples[index]
         with Image.open(self.folder / name) as picture:
-            image = pixels(self.fit(picture.convert("RGB")))
+            image = pixels(self.fit(picture.convert(self.mode)))
         return image, label, {"file": name}
 
 
@@ -185,7 +188,7 @@ def _split(arrays: Mapping[str, Any], path: Path) -> tuple[Any, Any, dict[str, A
     return arrays[image], None if label is None else arrays[label], rest
 
 
-def _collection(source: str, size: int | tuple[int, int] | None) -> Dataset:
+def _collection(source: str, size: int | tuple[int, int] | None, gray: bool) -> Dataset:
     """`torchvision:NAME:FOLDER`."""
     from lrp._torchvision import torchvision
 
@@ -194,4 +197,4 @@ def _collection(source: str, size: int | tuple[int, int] | None) -> Dataset:
     if make is None:
         raise ValueError(f"torchvision.datasets has no {name}")
     shape = fit(size)
-    return make(folder, transform=lambda picture: pixels(shape(picture)))
+    return make(folder, transform=lambda picture: pixels(shape(picture.convert("L" if gray else "RGB"))))
