@@ -120,7 +120,16 @@ def shape(op: Op) -> str:
     return f"(batch, {', '.join(map(str, op.shape[1:]))})" if len(op.shape) > 1 else "(batch,)"
 
 
+REMEDIES = {
+    "_native_batch_norm_legit": "batch norm without running statistics mixes the samples of a batch; "
+    "use track_running_stats=True, or instance or group norm",
+}
+"""What to say of operators that no rule can mend."""
+
+
 def _reason(op: Op) -> str:
+    if op.name in REMEDIES:
+        return REMEDIES[op.name]
     if op.kind is None and op.name not in KIND:
         return f'unknown operator; if you know how its relevance passes, add a row ("{op.name}", rule) to the composite'
     kind: Any = op.kind or KIND[op.name]

@@ -35,7 +35,7 @@ KINDS: dict[str, str] = {
         maximum minimum topk""",
     "activation": """relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid
         tanh softplus softsign prelu rrelu hardshrink softshrink tanhshrink threshold logsigmoid log_sigmoid clamp
-        clamp_min clamp_max rrelu_with_noise""",
+        clamp_min clamp_max rrelu_with_noise shifted_relu""",
     "gate": "mul multiply",
     "division": "div divide true_divide",
     "bilinear": "matmul bmm mm baddbmm einsum scaled_dot_product_attention dot mv",
@@ -66,9 +66,33 @@ class Item:
         return f"{operator_name(self.op)}[{self.index}]"
 
 
+@dataclass(frozen=True)
+class BiasMap:
+    """A convolution whose bias has a value for each position: `op(input, weight, None, ...) + bias`."""
+
+    op: torch._ops.OpOverload
+
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor:
+        z = self.op(x, weight, None, *options)
+        return z if bias is None else z + bias
+
+    @property
+    def __name__(self) -> str:
+        return f"{operator_name(self.op)}+map"
+
+
+def shifted_relu(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """`(relu(scale x + shift) - shift) / scale`: x where the ReLU is open, else the x at which it opens.
+
+    Then `relu(scale x + shift) = scale * shifted_relu(x) + shift`, linear in what follows. 0 where the scale is.
+    """
+    opening = torch.where(scale == 0, 0, -shift / torch.where(scale == 0, 1, scale))
+    return torch.where((scale * x + shift > 0) & (scale != 0), x, opening)
+
+
 def overload(target: Any) -> torch._ops.OpOverload | None:
     """The ATen overload behind a node's target, or None for a Python function."""
-    target = target.op if isinstance(target, Item) else target
+    target = target.op if isinstance(target, (Item, BiasMap)) else target
     return target if isinstance(target, torch._ops.OpOverload) else None
 
 

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 
+from lrp.canonize.drop_identities import drop_identities
 from lrp.canonize.fold_batch_norm import fold_batch_norm
+from lrp.canonize.fold_constants import fold_factors, fold_shifts
+from lrp.canonize.fold_right import fold_batch_norm_right
+from lrp.canonize.merge_linear import merge_linear
+from lrp.canonize.split_attention import split_attention
 from lrp.graph import Graph
 
 Rewrite = Callable[[Graph], Graph]
 
-CANONIZERS: tuple[Rewrite, ...] = (fold_batch_norm,)
-"""The default chain, in order."""
+CANONIZERS: tuple[Rewrite, ...] = (
+    drop_identities,
+    split_attention,
+    fold_batch_norm,
+    fold_factors,
+    fold_shifts,
+    fold_batch_norm_right,
+)
+"""The default chain, in order. `merge_linear` is there for those who want it."""
 
 
 def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS) -> Graph:
     """Apply `rewrites` in order; the function is unchanged, and so is the argument.
 
     New weights are expressed in the graph over the old ones: `graph.params` keeps the model's names and values.
+    A rewrite of your own is any function `Graph -> Graph`, see `lrp.rewrite`: pass `[*CANONIZERS, mine]`.
 
     Example:
         >>> import torch, lrp
@@ -30,4 +43,15 @@ def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS) -> Graph:
     return reduce(lambda current, step: step(current), rewrites, graph)
 
 
-__all__ = ["CANONIZERS", "Rewrite", "canonize", "fold_batch_norm"]
+__all__ = [
+    "CANONIZERS",
+    "Rewrite",
+    "canonize",
+    "drop_identities",
+    "fold_batch_norm",
+    "fold_batch_norm_right",
+    "fold_factors",
+    "fold_shifts",
+    "merge_linear",
+    "split_attention",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
+from lrp.canonize.weights import along_outputs
 from lrp.graph import Builder, Graph, rewrite
 from lrp.ops import KIND, arguments, operator_name
 
@@ -35,37 +36,29 @@ def is_foldable(source: fx.Node) -> bool:
     return name != "linear" or source.meta["val"].ndim == 2
 
 
-def _fold(builder: Builder, node: fx.Node) -> fx.Node:
-    new = builder.env.__getitem__
-    norm, layer = arguments(node), arguments(node.args[0])  # type: ignore[arg-type]
-    source = norm["input"]
+def scale_and_shift(builder: Builder, norm: fx.Node) -> tuple[fx.Node, fx.Node]:
+    """Batch norm in evaluation is `scale x + shift`: both `(channel,)`, as new nodes."""
+    given, new = arguments(norm), builder.env.__getitem__
 
     def call(target: torch._ops.OpOverload, *args: object) -> fx.Node:
-        return builder.call(target, *args, like=source)
+        return builder.call(target, *args, like=norm)
 
-    scale = call(aten.rsqrt.default, call(aten.add.Scalar, new(norm["running_var"]), norm["eps"]))
-    if norm["weight"] is not None:
-        scale = call(aten.mul.Tensor, scale, new(norm["weight"]))
-    weight = call(aten.mul.Tensor, new(layer["weight"]), _along_outputs(call, source, layer, scale))
-    shift = call(aten.mul.Tensor, new(norm["running_mean"]), scale)
-    bias = call(aten.neg.default, shift)
+    scale = call(aten.rsqrt.default, call(aten.add.Scalar, new(given["running_var"]), given["eps"]))
+    if given["weight"] is not None:
+        scale = call(aten.mul.Tensor, scale, new(given["weight"]))
+    shift = call(aten.neg.default, call(aten.mul.Tensor, new(given["running_mean"]), scale))
+    return scale, shift if given["bias"] is None else call(aten.add.Tensor, shift, new(given["bias"]))
+
+
+def _fold(builder: Builder, node: fx.Node) -> fx.Node:
+    source = arguments(node)["input"]
+    layer, new = arguments(source), builder.env.__getitem__
+    scale, bias = scale_and_shift(builder, node)
+    weight = builder.call(aten.mul.Tensor, new(layer["weight"]), along_outputs(builder, source, scale), like=source)
     if layer["bias"] is not None:
-        bias = call(aten.sub.Tensor, call(aten.mul.Tensor, new(layer["bias"]), scale), shift)
-    if norm["bias"] is not None:
-        bias = call(aten.add.Tensor, bias, new(norm["bias"]))
-    rest = {k: v for k, v in layer.items() if k not in ("input", "weight", "bias")}
-    folded = builder.call(source.target, new(layer["input"]), weight, bias, *rest.values(), like=source)
+        scaled = builder.call(aten.mul.Tensor, new(layer["bias"]), scale, like=source)
+        bias = builder.call(aten.add.Tensor, scaled, bias, like=source)
+    rest = [v for k, v in layer.items() if k not in ("input", "weight", "bias")]
+    folded = builder.call(source.target, new(layer["input"]), weight, bias, *rest, like=source)
     folded.meta["folded"] = (*source.meta.get("folded", ()), node.meta["layer"])
     return folded
-
-
-def _along_outputs(call: object, source: fx.Node, layer: dict, scale: fx.Node) -> fx.Node:
-    """`scale` shaped to multiply the output channels of the layer's weight."""
-    shape = layer["weight"].meta["val"].shape
-    if "conv_transpose" not in operator_name(source.target):
-        return call(aten.view.default, scale, [-1, *[1] * (len(shape) - 1)])  # type: ignore[operator]
-    # a transposed weight is (in, out / groups, ...): input channel i belongs to group i // (in / groups)
-    groups, spatial = layer["groups"], [1] * (len(shape) - 2)
-    grouped = call(aten.view.default, scale, [groups, 1, shape[1], *spatial])  # type: ignore[operator]
-    spread = call(aten.expand.default, grouped, [groups, shape[0] // groups, shape[1], *spatial])  # type: ignore[operator]
-    return call(aten.reshape.default, spread, [shape[0], shape[1], *spatial])  # type: ignore[operator]

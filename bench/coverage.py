@@ -1,0 +1,100 @@
+"""Every classification model of torchvision, traced, planned, explained and audited: one line each and a total.
+
+`python -m bench.coverage [--models GLOB ...] [--composites NAME ...] [--double] [--device cuda] [--out FILE.json]`. Random weights.
+The audit residual is what the identity `sum R_input + sum absorbed = sum seed` is off by, relative to the sum of the
+absolute terms; the worst of all composites.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import gc
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import lrp
+from lrp._torchvision import torchvision
+
+COMPOSITES = [name for name in lrp.composites.COMPOSITES if name.startswith("epsilon")] + ["excitation_backprop"]
+SIZES = {"inception_v3": 299, "vit_h_14": 224}
+
+
+def composite(name: str) -> lrp.Composite:
+    rows = lrp.composites.COMPOSITES[name]
+    return rows(low=-4.0, high=4.0) if name == "epsilon_gamma_box" else rows()
+
+
+def measure(name: str, names: list[str], dtype: torch.dtype, device: str) -> dict[str, Any]:
+    """Seconds to trace and to explain (mean over composites), nodes, and the worst audit residual."""
+    torch.manual_seed(0)
+    model = torchvision().models.get_model(name, weights=None).eval().to(device, dtype)
+    x = torch.randn(1, 3, SIZES.get(name, 224), SIZES.get(name, 224), dtype=dtype).to(device)
+    start = time.perf_counter()
+    graph = lrp.canonize(lrp.trace(model, x))
+    traced = time.perf_counter() - start
+    worst, explaining, nodes, finite = 0.0, 0.0, 0, True
+    for rows in names:
+        start = time.perf_counter()
+        program = lrp.relprop(graph, composite(rows))
+        weights = program.prepare(graph.params)
+        output, pullback = program(weights, x)
+        finite &= bool(torch.isfinite(pullback(output)).all())
+        explaining += (time.perf_counter() - start) / len(names)
+        account = lrp.audit(program, weights, x, output.detach())
+        worst = max(worst, float((abs(account.residual) / account.scale).max()))
+        nodes = len(program.plan.rules)
+        del program, weights, output, pullback, account
+        gc.collect()
+    return {
+        "model": name,
+        "trace_s": traced,
+        "explain_s": explaining,
+        "nodes": nodes,
+        "residual": worst,
+        "finite": finite,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=["*"], help="globs of model names (default: all)")
+    parser.add_argument("--composites", nargs="+", default=COMPOSITES, choices=COMPOSITES, metavar="NAME")
+    parser.add_argument("--double", action="store_true", help="float64 instead of float32")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, help="also write the rows as JSON, kept line by line")
+    given = parser.parse_args()
+    limit, dtype = (1e-10, torch.float64) if given.double else (1e-5, torch.float32)
+    every = torchvision().models.list_models(module=torchvision().models)
+    chosen = [m for m in every if any(fnmatch.fnmatchcase(m, glob) for glob in given.models)]
+    rows, failed = [], []
+    print(f"{'model':24} {'trace s':>8} {'explain s':>9} {'nodes':>6} {'residual':>9}")
+    for name in chosen:
+        try:
+            row = measure(name, given.composites, dtype, given.device)
+        except Exception as error:
+            row = {"model": name, "error": f"{type(error).__name__}: {error}"}
+        good = "error" not in row and row["finite"] and row["residual"] < limit
+        rows.append(row)
+        failed += [] if good else [name]
+        if "error" in row:
+            print(f"{name:24} {row['error'].splitlines()[0][:160]}", flush=True)
+        else:
+            flag = "" if good else "  <-- not good"
+            print(
+                f"{name:24} {row['trace_s']:8.2f} {row['explain_s']:9.2f} {row['nodes']:6} {row['residual']:9.1e}{flag}",
+                flush=True,
+            )
+        if given.out:
+            given.out.write_text(json.dumps(rows, indent=1))
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} models explained by {len(given.composites)} composites, "
+          f"finite and audited below {limit:g} in {dtype}")  # fmt: skip
+    raise SystemExit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

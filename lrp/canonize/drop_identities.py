@@ -1,0 +1,30 @@
+"""Dropout and stochastic depth in evaluation, copies and the like compute nothing: out they go."""
+
+from __future__ import annotations
+
+from torch import fx
+
+from lrp.graph import Builder, Graph, rewrite
+from lrp.ops import arguments, operator_name
+
+IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "contiguous", "_to_copy"}
+DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout", "native_dropout"}
+
+
+def drop_identities(graph: Graph) -> Graph:
+    """Read the argument of an operator that returns it unchanged instead of its result."""
+
+    def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
+        return builder.env[node.args[0]] if _is_identity(node) else None  # type: ignore[index]
+
+    return rewrite(graph, replacement)
+
+
+def _is_identity(node: fx.Node) -> bool:
+    name = operator_name(node.target) if node.op == "call_function" else ""
+    if name in DROPOUTS:
+        return not arguments(node)["train"]
+    if name not in IDENTITIES:
+        return False
+    one, other = node.args[0].meta["val"], node.meta["val"]  # type: ignore[union-attr]
+    return one.dtype == other.dtype and one.device == other.device

@@ -1,0 +1,135 @@
+"""batch norm -> (ReLU ->) linear layer: where no layer stands before it, batch norm goes into the layers behind it.
+
+With `scale x + shift` on the way to a layer `W, b`: W' = W diag(scale), b' = b + W shift. A zero-padded convolution
+pads after the shift, so its new bias has a value for each position. Through a ReLU: relu(scale x + shift) = scale thr(x) +
+shift with `thr = lrp.ops.shifted_relu` (DenseNet; Motzkus et al. 2022, arXiv:2202.06621, Pahde et al. 2023,
+arXiv:2211.17174). Average pooling and flattening on the way keep both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import fx
+from torch.fx.node import map_arg
+
+from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
+from lrp.canonize.weights import along_inputs
+from lrp.facts import facts
+from lrp.graph import Builder, Graph, rewrite
+from lrp.ops import BiasMap, arguments, operator_name, shifted_relu
+
+aten = torch.ops.aten
+CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
+POOLS = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d"}
+
+
+class Path(NamedTuple):
+    """batch norm, perhaps ReLU, then pooling and flattening, up to a linear layer."""
+
+    norm: fx.Node
+    relu: bool
+    moves: list[fx.Node]
+
+
+def fold_batch_norm_right(graph: Graph) -> Graph:
+    """Fold each remaining batch norm into every linear layer that reads it; others that read it keep it."""
+    static = facts(graph).static
+
+    def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
+        if node.op != "call_function" or operator_name(node.target) not in CONVOLUTIONS | {"linear"}:
+            return None
+        given = arguments(node)
+        if not isinstance(node.target, torch._ops.OpOverload) or given["weight"] not in static:
+            return None
+        path = _path(given["input"])
+        return _fold(builder, node, path) if path is not None and _fits(node) else None
+
+    return rewrite(graph, replacement)
+
+
+def _path(node: fx.Node) -> Path | None:
+    moves: list[fx.Node] = []
+    while _keeps_affine_maps(node):
+        moves.insert(0, node)
+        node = node.args[0]  # type: ignore[assignment]
+    relu = operator_name(node.target) == "relu"
+    norm: Any = node.args[0] if relu else node
+    if norm.op == "call_function" and operator_name(norm.target) in BATCH_NORMS:
+        return Path(norm, relu, moves)
+    return None
+
+
+def _keeps_affine_maps(node: fx.Node) -> bool:
+    """Whether `op(scale x + shift) = scale op(x) + shift`, per channel."""
+    name = operator_name(node.target) if node.op == "call_function" else ""
+    if name in ("view", "flatten", "reshape"):
+        before, after = node.args[0].meta["val"].shape, node.meta["val"].shape  # type: ignore[union-attr]
+        return len(after) == 2 and len(before) > 2 and after[1] == before[1:].numel()
+    if name in POOLS:
+        return not any(arguments(node).get("padding") or [])
+    return False
+
+
+def _fits(layer: fx.Node) -> bool:
+    """Dense layers must read channels, or flattened ones, on their last axis, as batch norm counts them on axis 1."""
+    if operator_name(layer.target) != "linear":
+        return isinstance(arguments(layer)["padding"], list)
+    return arguments(layer)["input"].meta["val"].ndim == 2
+
+
+def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
+    def call(target: Any, *args: object) -> fx.Node:
+        return builder.call(target, *args, like=layer)
+
+    given, new = arguments(layer), builder.env.__getitem__
+    scale, shift = scale_and_shift(builder, path.norm)
+    current = new(arguments(path.norm)["input"])
+    if path.relu:
+        # where the scale is 0 the channel is the constant relu(shift)
+        closed = call(aten.eq.Scalar, scale, 0)
+        spatial = [1] * (current.meta["val"].ndim - 2)
+        shaped = [call(aten.view.default, v, [-1, *spatial]) for v in (scale, shift)]
+        current = builder.call(shifted_relu, current, *shaped, like=path.norm)
+        shift = call(aten.where.self, closed, call(aten.relu.default, shift), shift)
+    for move in path.moves:
+        rest = map_arg(move.args[1:], new)
+        current = builder.call(move.target, current, *rest, like=move)  # type: ignore[arg-type, misc]
+    repeat = current.meta["val"].shape[1] // scale.meta["val"].shape[0]
+    if repeat > 1:
+        scale, shift = (call(aten.repeat_interleave.self_int, v, repeat) for v in (scale, shift))
+    weight = call(aten.mul.Tensor, new(given["weight"]), along_inputs(builder, layer, scale))
+    target, bias = _bias(builder, layer, shift, current)
+    rest = [v for k, v in given.items() if k not in ("input", "weight", "bias")]
+    folded = builder.call(target, current, weight, bias, *rest, like=layer)
+    folded.meta["folded"] = layer.meta.get("folded", ())
+    return folded
+
+
+def _bias(builder: Builder, layer: fx.Node, shift: fx.Node, source: fx.Node) -> tuple[Any, fx.Node]:
+    """The layer's answer to the shift alone: a vector, or a map where zero padding makes positions differ."""
+
+    def call(target: Any, *args: object) -> fx.Node:
+        return builder.call(target, *args, like=layer)
+
+    given = arguments(layer)
+    weight, bias = builder.env[given["weight"]], given["bias"] and builder.env[given["bias"]]
+    if operator_name(layer.target) == "linear":
+        answer = call(layer.target, call(aten.view.default, shift, [1, -1]), weight, bias)
+        return layer.target, call(aten.view.default, answer, [-1])
+    options = [given[k] for k in ("stride", "padding", "dilation", "groups")]
+    spatial = [int(n) for n in source.meta["val"].shape[2:]]
+    if not any(given["padding"]):
+        kernel = weight.meta["val"].shape[2:]
+        dilation = _each(given["dilation"], len(kernel))
+        spatial = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    column = call(aten.view.default, shift, [1, -1, *[1] * len(spatial)])
+    answer = call(layer.target, call(aten.expand.default, column, [1, -1, *spatial]), weight, bias, *options)
+    if any(given["padding"]):
+        return BiasMap(layer.target), answer  # type: ignore[arg-type]
+    return layer.target, call(aten.view.default, answer, [-1])
+
+
+def _each(value: list[int], count: int) -> list[int]:
+    return value * count if len(value) == 1 else value

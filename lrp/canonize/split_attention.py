@@ -1,0 +1,45 @@
+"""scaled_dot_product_attention(q, k, v) as the two products and the softmax that it is, so that each has its rule."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from lrp.graph import Builder, Graph, rewrite
+from lrp.ops import arguments, operator_name
+
+aten = torch.ops.aten
+
+
+def split_attention(graph: Graph) -> Graph:
+    """`softmax(q k^T / sqrt(d) + mask) v` in parts; the factor goes to q."""
+
+    def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
+        if operator_name(node.target) != "scaled_dot_product_attention" or arguments(node)["enable_gqa"]:
+            return None
+        return _split(builder, node)
+
+    return rewrite(graph, replacement)
+
+
+def _split(builder: Builder, node: fx.Node) -> fx.Node:
+    def call(target: torch._ops.OpOverload, *args: object) -> fx.Node:
+        return builder.call(target, *args, like=node)
+
+    given = arguments(node)
+    query, key, value = (builder.env[given[name]] for name in ("query", "key", "value"))
+    width, length = query.meta["val"].shape[-1], (query.meta["val"].shape[-2], key.meta["val"].shape[-2])
+    scale = given["scale"] if given["scale"] is not None else width**-0.5
+    logits = call(aten.matmul.default, call(aten.mul.Tensor, query, scale), call(aten.transpose.int, key, -2, -1))
+    if given["is_causal"]:
+        device = query.meta["val"].device
+        seen = builder.call(aten.ones.default, list(length), dtype=torch.bool, device=device, like=node)
+        hidden = call(aten.logical_not.default, call(aten.tril.default, seen))
+        logits = call(aten.masked_fill.Scalar, logits, hidden, float("-inf"))
+    if given["attn_mask"] is not None:
+        mask = builder.env[given["attn_mask"]]
+        if mask.meta["val"].dtype == torch.bool:
+            logits = call(aten.masked_fill.Scalar, logits, call(aten.logical_not.default, mask), float("-inf"))
+        else:
+            logits = call(aten.add.Tensor, logits, mask)
+    return call(aten.matmul.default, call(aten.softmax.int, logits, -1), value)
