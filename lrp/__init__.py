@@ -1,6 +1,6 @@
 """Layer-wise relevance propagation as pure functions: trace -> canonize -> relprop -> relevance."""
 
-from lrp import attribution, composites, rules
+from lrp import attribution, colormap, composites, evaluate, heatmap, rules
 from lrp.assign import MissingRule
 from lrp.audit import audit, plan, weight_relevance
 from lrp.canonize import canonize
@@ -33,8 +33,11 @@ __all__ = [
     "attribution",
     "audit",
     "canonize",
+    "colormap",
     "composites",
+    "evaluate",
     "explainer",
+    "heatmap",
     "open_images",
     "plan",
     "relprop",
