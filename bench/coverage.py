@@ -11,6 +11,7 @@ import argparse
 import fnmatch
 import gc
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def measure(name: str, names: list[str], dtype: torch.dtype, device: str) -> dic
         finite &= bool(torch.isfinite(pullback(output)).all())
         explaining += (time.perf_counter() - start) / len(names)
         account = lrp.audit(program, weights, x, output.detach())
-        worst = max(worst, float((abs(account.residual) / account.scale).max()))
+        residual = float((abs(account.residual) / account.scale).max(skipna=False))
+        worst = max(worst, residual) if math.isfinite(residual) else math.inf
         nodes = len(program.plan.rules)
         del program, weights, output, pullback, account
         gc.collect()
@@ -85,10 +87,8 @@ def main() -> None:
             print(f"{name:24} {row['error'].splitlines()[0][:160]}", flush=True)
         else:
             flag = "" if good else "  <-- not good"
-            print(
-                f"{name:24} {row['trace_s']:8.2f} {row['explain_s']:9.2f} {row['nodes']:6} {row['residual']:9.1e}{flag}",
-                flush=True,
-            )
+            times = f"{row['trace_s']:8.2f} {row['explain_s']:9.2f}"
+            print(f"{name:24} {times} {row['nodes']:6} {row['residual']:9.1e}{flag}", flush=True)
         if given.out:
             given.out.write_text(json.dumps(rows, indent=1))
     print(f"{len(chosen) - len(failed)} of {len(chosen)} models explained by {len(given.composites)} composites, "

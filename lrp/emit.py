@@ -57,7 +57,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
     with graph.output.meta["val"].fake_mode, torch.no_grad():
         leaves, spec = pytree.tree_flatten(prepare(graph, plan, fake))
         seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
-    border: list[fx.Node] = []
+    predicting: set[fx.Node] = set()
 
     def both(given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
         values = iter(given)
@@ -65,7 +65,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
         env, bound = forward(graph, plan, weights, inputs)
         mode = get_proxy_mode()
         assert mode is not None
-        border.append(next(iter(reversed(mode.tracer.graph.nodes))))
+        predicting.update(n for n in mode.tracer.graph.nodes if n.op == "call_function")
         seen: dict[fx.Node, Tensor] = {}
 
         def tap(node: fx.Node, relevance: Tensor) -> Tensor:
@@ -78,16 +78,10 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
 
     with torch.no_grad():
         module = make_fx(both, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
-    return _tidy(module, border[0], len(seeds))
+    return _tidy(module, predicting, len(seeds))
 
 
-def _tidy(module: fx.GraphModule, border: fx.Node, seeds: int) -> Record:
-    predicting: set[fx.Node] = set()
-    for node in module.graph.nodes:
-        if node.op == "call_function":
-            predicting.add(node)
-        if node is border:
-            break
+def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Record:
     # autograd's own detach nodes would cut second derivatives
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])

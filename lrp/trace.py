@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import warnings
 from collections.abc import Callable, Iterator
@@ -74,8 +75,9 @@ def _export(model: nn.Module, example: Example) -> ExportedProgram:
     example = pytree.tree_map(lambda t: t.detach(), example)
     args = example if isinstance(example, tuple) else () if isinstance(example, dict) else (example,)
     kwargs = example if isinstance(example, dict) else {}
-    shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, kwargs or args)
     try:
+        bound = inspect.signature(model.forward).bind(*args, **kwargs)
+        shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
         with _unrecorded(), torch.no_grad():
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
             return exported.run_decompositions({})

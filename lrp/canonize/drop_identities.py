@@ -7,7 +7,7 @@ from torch import fx
 from lrp.graph import Builder, Graph, rewrite
 from lrp.ops import arguments, operator_name
 
-IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "contiguous", "_to_copy"}
+IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "_to_copy"}
 DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout", "native_dropout"}
 
 
@@ -24,7 +24,8 @@ def _is_identity(node: fx.Node) -> bool:
     name = operator_name(node.target) if node.op == "call_function" else ""
     if name in DROPOUTS:
         return not arguments(node)["train"]
-    if name not in IDENTITIES:
+    # a copy into another memory layout makes a view behind it possible
+    if name not in IDENTITIES or node.kwargs.get("memory_format") is not None:
         return False
     one, other = node.args[0].meta["val"], node.meta["val"]  # type: ignore[union-attr]
     return one.dtype == other.dtype and one.device == other.device
