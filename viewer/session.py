@@ -40,7 +40,7 @@ class Session:
         self.doc, self.projects = doc, projects
         self.page, self.banner = Page(name="page"), pane("banner")
         self.views: list[View] = [build(self.update) for build in VIEWS]
-        self.scene, self.drawn = Scene(projects, State()), False
+        self.scene, self.drawn, self.drawing = Scene(projects, State()), False, False
         self.past: list[State] = []
         self.future: list[State] = []
         self.count = 0
@@ -60,7 +60,8 @@ class Session:
 
     def update(self, **changes: Any) -> None:
         """Change the state; every view that watches one of the changed settings is drawn anew."""
-        self.guarded(self._update, changes)
+        if not self.drawing:  # a widget that is being filled reports its new value as if someone had chosen it
+            self.guarded(self._update, changes)
 
     def _update(self, changes: dict[str, Any]) -> None:
         self.go(replace(self.scene.state, **changes))
@@ -84,6 +85,7 @@ class Session:
 
     def show(self, scene: Scene, warnings: tuple[str, ...] = ()) -> None:
         old, self.scene = self.scene, scene
+        self.drawing = True
         self.doc.hold("combine")
         try:
             self.message(*warnings, *scene.warnings)
@@ -95,7 +97,8 @@ class Session:
             )
             self.drawn = True
         finally:
-            self.doc.unhold()
+            self.doc.unhold()  # only now do widgets report what was filled in
+            self.drawing = False
 
     def redraw(self) -> None:
         """Draw all views anew: something they show has changed outside of the state."""

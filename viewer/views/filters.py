@@ -1,5 +1,8 @@
 """Filters by label, prediction, correctness, confidence; what they leave out stays as a faint background."""
 
+from dataclasses import replace
+from typing import Any
+
 from bokeh.models import RangeSlider, Select
 
 from viewer import html
@@ -22,12 +25,12 @@ def filters(update: Update) -> View:
     note = pane("filtered")
     shown: list[Scene] = []
 
-    def change(**changes: object) -> None:
-        update(**changes, page=0)
-        if shown and (category := shown[0].category) is not None:  # nothing stays selected that is filtered out
-            state = shown[0].state
+    def change(**changes: Any) -> None:
+        category = shown[0].category
+        if category is not None:  # nothing stays selected that is filtered out
+            state = replace(shown[0].state, **changes)
             keep = category.rows(decode(state.selection)) & passing(category, state)
-            update(selection=encode(category.sample[keep]))
+            update(**changes, page=0, selection=encode(category.sample[keep]))
 
     for name, select in selects.items():
         select.on_change("value", lambda _attr, _old, new, name=name: change(**{name: new}))

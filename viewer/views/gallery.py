@@ -33,10 +33,10 @@ def _pager(scene: Scene, found: Gallery) -> str:
         return html.tag("div", _commands(found), class_="pager")
     last, size = found.first + len(found.tiles), scene.state.page_size
     page = found.first // size
-    words = f"{found.first + 1}–{last} of {found.total} selected, {len(scene.category.sample)} in all"
+    words = f"{found.first + 1}–{last} of {found.total} selected"
     turns = (
         html.button("page", page - 1, "‹", aria_label="Previous page", disabled="" if page == 0 else None),
-        html.tag("span", html.text(words), class_="count"),
+        html.tag("span", html.text(words), class_="count", title=f"{len(scene.category.sample)} samples in all"),
         html.button("page", page + 1, "›", aria_label="Next page", disabled="" if last == found.total else None),
     )
     note = html.tag("span", html.text(found.note), class_="wrong") if found.note else ""

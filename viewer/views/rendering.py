@@ -33,7 +33,7 @@ def rendering(update: Update) -> View:
     selects = {
         name: Select(name=name, title=title, options=_words(name), width=WIDTHS[name]) for name, title in TITLES.items()
     }
-    colour_map = PaletteSelect(name="colour_map", title="Colour map", items=_swatches(NAMES), value=NAMES[0])
+    colour_map = PaletteSelect(name="colour_map", title="Colour map", items=_swatches(NAMES), value=NAMES[0], ncols=3)
     numbers = {
         "percentile": Spinner(name="percentile", title="Percentile of |relevance|", low=50, high=100, step=0.5),
         "gamma": Spinner(name="gamma", title="Gamma (< 1 lifts weak)", low=0.1, high=10, step=0.1),

@@ -1,0 +1,175 @@
+"""How fast the viewer answers in a real browser: `python -m bench.viewer [n ...]`.
+
+For each number of samples (64x64 images) a project is written, `bokeh serve viewer` is started on it, and headless
+Chromium measures: first paint, first idle, a selection until the gallery's 20 pictures are drawn, the picture under
+the pointer, and the server's memory for each further session.
+"""
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from spray import store
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--disable-background-networking", "--no-first-run"]
+SIDE, PART, CLUSTERS, REPEATS, SESSIONS = 64, 10_000, 10, 3, 4
+DIMS = ("sample", "channel", "height", "width")
+TARGETS = {
+    "first idle": 1.8,
+    "1 000 selected to gallery": 0.7,
+    "70 % selected to gallery": 2.0,
+    "hover to picture": 0.15,
+    "memory a session, MB": 30,
+}
+
+READY = "() => document.documentElement.dataset.ready !== undefined && Bokeh.documents[0].is_idle"
+SELECT = """([count, n]) => new Promise(done => {
+    const points = Bokeh.documents[0].get_model_by_name("points")
+    const step = n / count
+    const indices = Array.from({length: count}, (_, i) => Math.floor(i * step))
+    const from = performance.now()
+    const wanted = `of ${count} selected`
+    const find = (node, out = []) => {
+        if (node.nodeName === "IMG") out.push(node)
+        for (const child of node.children ?? []) find(child, out)
+        if (node.shadowRoot) find(node.shadowRoot, out)
+        return out
+    }
+    const says = (node) => [...node.children].some(child => child.shadowRoot
+        ? says(child.shadowRoot) : child.textContent.includes(wanted) || says(child))
+    const look = () => {
+        const pane = document.querySelector(".samples")
+        const images = find(pane.querySelector(".pane"))
+        for (const image of images) image.loading = "eager"
+        if (says(pane) && images.length === 20 && images.every(image => image.complete && image.naturalWidth)) {
+            requestAnimationFrame(() => done((performance.now() - from) / 1000))
+        } else setTimeout(look, 5)
+    }
+    points.selected.indices = indices
+    look()
+})"""
+HOVER = """row => new Promise(done => {
+    const figure = document.getElementById("preview"), image = figure.querySelector("img")
+    figure.hidden = true
+    const from = performance.now()
+    image.onload = () => done((performance.now() - from) / 1000)
+    window.pointAt({index: {indices: [row]}})
+})"""
+
+
+def write_project(path: Path, n: int) -> None:
+    """`n` samples of noise with a bright bar, one category of all."""
+    random = np.random.default_rng(0)
+    group = random.integers(0, CLUSTERS, n)
+    store.write_project(path, name=f"{n} samples", model="none", dataset="noise", label_names=map(str, range(CLUSTERS)))
+    for number, start in enumerate(range(0, n, PART)):
+        rows = np.arange(start, min(start + PART, n))
+        image = random.integers(0, 256, (len(rows), 1, SIDE, SIDE), dtype=np.uint8)
+        relevance = image.astype(np.float32) / 255 - 0.5
+        facts = {"label": ("sample", group[rows]), "prediction": ("sample", group[rows])}
+        part = xr.Dataset({"image": (DIMS, image), "relevance": (DIMS, relevance)}, {"sample": rows} | facts)
+        store.write_part(path, number, part)
+    turn = group * 2 * np.pi / CLUSTERS
+    center = np.stack([np.cos(turn), np.sin(turn)], axis=1) * 4
+    category = xr.Dataset(
+        {
+            "tsne": (("sample", "axis"), (center + random.normal(0, 1, (n, 2))).astype(np.float32)),
+            "spectral": (("sample", "component"), random.normal(0, 1, (n, 8)).astype(np.float32)),
+            "eigenvalue": ("component", np.linspace(0, 1, 8)),
+            "cluster": (("clustering", "sample"), group[None].astype(np.int32)),
+        },
+        {"sample": np.arange(n), "clustering": [f"kmeans-{CLUSTERS}"]},
+        {"n": n},
+    )
+    store.write_category(path, "spectral", "all", category)
+    store.write_analysis_index(path, "spectral")
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[tuple[str, int]]:
+    """The address and the process id of a server on the project."""
+    command = [sys.executable, "-m", "bokeh", "serve", "viewer", "--port", "0", "--args", str(path)]
+    with (path / "log").open("w+") as log:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            while not (found := re.search(r"running at: (http://\S+)", (path / "log").read_text())):
+                if server.poll() is not None:
+                    raise RuntimeError((path / "log").read_text())
+                time.sleep(0.05)
+            yield found[1], server.pid
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def memory(pid: int) -> float:
+    """MB that the process has and shares with no other."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(size) for size in re.findall(r"Private_\w+:\s+(\d+) kB", text)) / 1024
+
+
+def measure(browser: Browser, address: str, pid: int, n: int) -> dict[str, float]:
+    paints, idles, pages = [], [], []
+    for _ in range(REPEATS):
+        page, paint, idle = visit(browser, address)
+        paints.append(paint)
+        idles.append(idle)
+        pages.append(page)
+    few, many = min(1000, n * 7 // 10), n * 7 // 10
+    found = {"first paint": statistics.median(paints), "first idle": statistics.median(idles)}
+    found["1 000 selected to gallery"] = statistics.median(page.evaluate(SELECT, [few, n]) for page in pages)
+    found["70 % selected to gallery"] = statistics.median(page.evaluate(SELECT, [many, n]) for page in pages)
+    found["hover to picture"] = statistics.median(pages[0].evaluate(HOVER, row) for row in range(n // 2, n // 2 + 9))
+    before = memory(pid)
+    for _ in range(SESSIONS):
+        visit(browser, address)
+    found["memory a session, MB"] = (memory(pid) - before) / SESSIONS
+    return found
+
+
+def visit(browser: Browser, address: str) -> tuple[Page, float, float]:
+    """A new visitor's page, and the seconds until something was painted and until all was drawn and idle."""
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(READY, polling=10)
+    idle = page.evaluate("() => new Promise(done => requestAnimationFrame(() => done(performance.now() / 1000)))")
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime / 1000")
+    return page, paint, idle
+
+
+def report(n: int, found: dict[str, float]) -> None:
+    print(f"\nn = {n}")
+    for name, value in found.items():
+        target = TARGETS.get(name) if n >= 100_000 else None
+        asked = "" if target is None else f"   asked <= {target:g}: {'met' if value <= target else 'MISSED'}"
+        print(f"  {name:<28} {value:8.3f}{asked}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("n", type=int, nargs="*", default=[1300, 10_000, 100_000])
+    with sync_playwright() as playwright:
+        for n in parser.parse_args().n:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            with tempfile.TemporaryDirectory() as folder:
+                write_project(Path(folder), n)
+                with serving(Path(folder)) as (address, pid):
+                    report(n, measure(browser, address, pid, n))
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()

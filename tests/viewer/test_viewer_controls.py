@@ -1,0 +1,368 @@
+"""Every control changes what it should and nothing else, and undo takes it back: the address holds the whole state."""
+
+import json
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from viewer_pages import Viewer
+
+from spray import store
+from viewer.selection import decode
+
+START = "?analysis=spectral&category=3&clustering=kmeans-4&embedding=tsne&project=digits"
+
+
+@pytest.fixture(scope="module")
+def page(browser, address):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+    viewer = Viewer(context, address + START)
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    yield viewer
+    assert viewer.problems == []
+    context.close()
+
+
+def state(viewer) -> dict[str, str]:
+    return dict(parse_qsl(viewer.page.evaluate("location.search.slice(1)"), keep_blank_values=True))
+
+
+def button(name):
+    return lambda viewer: viewer.page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def choose(label, value):
+    return lambda viewer: viewer.choose(label, value)
+
+
+def number(label, value):
+    def fill(viewer):
+        _open(viewer, "More")
+        viewer.page.get_by_label(label).fill(value)
+        viewer.page.keyboard.press("Tab")
+
+    return fill
+
+
+def _open(viewer, summary):
+    menu = viewer.page.locator("details", has=viewer.page.get_by_text(summary, exact=True)).first
+    if menu.get_attribute("open") is None:
+        menu.locator("summary").click()
+
+
+def within(summary, do):
+    def both(viewer):
+        _open(viewer, summary)
+        do(viewer)
+
+    return both
+
+
+def filtered(do):
+    def both(viewer):
+        viewer.page.get_by_role("button", name="Filters", exact=True).click()
+        do(viewer)
+
+    return both
+
+
+def colour_map(name):
+    def pick(viewer):
+        viewer.page.locator(".samples .bk-value-input").click()
+        viewer.page.get_by_text(name, exact=True).click()
+
+    return pick
+
+
+def focus_first(viewer):
+    viewer.page.locator(".tiles figure button").first.click()
+
+
+GONE = ("analysis", "category", "clustering", "embedding", "selection")
+CONTROLS = {
+    "category": (lambda viewer: viewer.open_category("seven (7)"), {"category": "7", "selection": None}),
+    "clustering": (choose("Clustering", "hdbscan"), {"clustering": "hdbscan"}),
+    "embedding": (choose("Embedding", "spectral"), {"embedding": "spectral"}),
+    "beside": (choose("Beside it", "spectral"), {"beside": "spectral"}),
+    "colour by": (choose("Colour by", "confidence"), {"colour": "confidence"}),
+    "overlay": (button("Overlay"), {"mode": "overlay"}),
+    "heatmap": (button("Heatmap"), {"mode": "heatmap"}),
+    "colour map": (colour_map("coldnhot"), {"colour_map": "coldnhot"}),
+    "scaling": (choose("Full colour is", "the category's max"), {"scaling": "category"}),
+    "order": (choose("Order", "typical first"), {"sort": "typical"}),
+    "page size": (choose("A page", "50"), {"page_size": "50"}),
+    "enlarging": (within("More", choose("Enlarging", "smooth")), {"sampling": "smooth"}),
+    "percentile": (number("Percentile of |relevance|", "99"), {"percentile": "99.0"}),
+    "gamma": (number("Gamma (< 1 lifts weak)", "0.5"), {"gamma": "0.5"}),
+    "next page": (button("Next page"), {"page": "1"}),
+    "focus": (focus_first, {"focus": "8"}),
+    "clusters": (button("Clusters"), {"view": "clusters"}),
+    "categories": (button("Categories"), {"view": "categories"}),
+    "compare": (button("Compare"), {"view": "compare"}),
+    "findings": (button("Findings"), {"view": "findings"}),
+    "clear": (button("Clear"), {"selection": None}),
+    "filter label": (filtered(choose("True label", "nine")), {"label": "9", "selection": ...}),
+    "filter prediction": (filtered(choose("Predicted label", "two")), {"predicted": "2", "selection": ...}),
+    "filter wrong": (filtered(choose("Prediction is", "wrong")), {"correct": "wrong", "selection": ...}),
+    "other project": (
+        button("broken!"),
+        {
+            "project": "broken",
+            "analysis": None,
+            "category": None,
+            "clustering": None,
+            "embedding": None,
+            "selection": None,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_control(page, name):
+    act, expected = CONTROLS[name]
+    before, search = state(page), page.page.evaluate("location.search")
+    act(page)
+    page.page.wait_for_function("before => location.search !== before", arg=search)
+    page.page.wait_for_function("Bokeh.documents[0].is_idle")
+    page.page.wait_for_timeout(150)
+    after = state(page)
+    changed = {key: after.get(key) for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert changed.keys() == expected.keys()
+    assert all(expected[key] is ... or changed[key] == expected[key] for key in expected)
+    page.page.locator("header strong").click()
+    page.page.keyboard.press("Control+z")
+    page.page.wait_for_function("before => location.search === before", arg=search)
+    assert state(page) == before
+
+
+def test_invert_selects_the_others(page, digits):
+    category = store.open_analysis(digits, "spectral")["3"]
+    before = state(page)
+    button("Invert")(page)
+    page.page.wait_for_function("text => !location.search.includes(text)", arg=before["selection"])
+    others = category.sample.values[category.cluster.values[0] != 1]
+    assert decode(state(page)["selection"]).tolist() == others.tolist()
+    button("Undo")(page)
+    page.page.wait_for_function("text => location.search.includes(text)", arg=before["selection"].split(".")[0])
+
+
+def test_colours_of_a_variable_have_a_legend_that_selects(visit, digits):
+    viewer = visit("?colour=prediction")
+    index = store.read_index(digits)
+    category = store.open_analysis(digits, "spectral")["3"]
+    nines = index.prediction.sel(sample=category.sample).values == 9
+    viewer.page.get_by_role("button", name=f"Select nine, {nines.sum()} samples").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    assert decode(state(viewer)["selection"]).tolist() == category.sample.values[nines].tolist()
+
+
+def test_points_that_a_filter_leaves_out_cannot_be_selected(visit, digits):
+    viewer = visit("?correct=wrong")
+    category = store.open_analysis(digits, "spectral")["3"]
+    index = store.read_index(digits).sel(sample=category.sample)
+    wrong = (index.label != index.prediction).values
+    viewer.circle(-4, -4, 2.0)
+    corner = category.cluster.values[0] == 0
+    viewer.expect_samples(category.sample.values[wrong & corner].tolist())
+
+
+def test_arrows_walk_through_the_selection_and_escape_closes(visit):
+    viewer = visit("?category=7")
+    viewer.page.get_by_role("button", name="Select cluster 0").click()
+    viewer.page.locator(".tiles figure button").first.click()
+    expect(viewer.page.get_by_role("heading", name="Sample 5", exact=True)).to_be_visible()
+    viewer.page.keyboard.press("ArrowRight")
+    expect(viewer.page.get_by_role("heading", name="Sample 17", exact=True)).to_be_visible()
+    for _ in range(2):
+        viewer.page.keyboard.press("ArrowLeft")
+    expect(viewer.page.get_by_role("heading", name="Sample 353", exact=True)).to_be_visible()
+    viewer.settled()
+    viewer.page.keyboard.press("Escape")
+    expect(viewer.page.locator(".focus")).to_be_hidden()
+    assert viewer.samples()
+
+
+def test_focus_shows_scores_and_neighbours(visit):
+    viewer = visit("?category=3&focus=5")
+    focus = viewer.page.locator(".focus")
+    expect(focus.locator("img")).to_have_count(6)
+    expect(focus.get_by_text("Largest outputs")).to_be_visible()
+    focus.get_by_role("button", name="Select them").click()
+    viewer.expect_samples([5, 8, 11, 14])
+
+
+def test_clicking_an_eigenvalue_chooses_that_many_clusters(visit):
+    viewer = visit("?clustering=hdbscan&category=3")
+    place = """k => {
+        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("eigenvalues"))
+        const box = plot.canvas_view.el.getBoundingClientRect()
+        return [box.x + plot.frame.x_scale.compute(k), box.y + plot.frame.y_scale.compute(0.015)]
+    }"""
+    viewer.page.mouse.click(*viewer.page.evaluate(place, 4))
+    viewer.page.wait_for_function("location.search.includes('kmeans-4')")
+
+
+def test_brush_in_one_embedding_selects_in_both(visit, digits):
+    viewer = visit("?beside=spectral&category=3")
+    expect(viewer.page.locator(".second")).to_be_visible()
+    viewer.lasso((2.9, 2.9), (5.1, 2.9), (5.1, 5.1), (2.9, 5.1))
+    category = store.open_analysis(digits, "spectral")["3"]
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    corner = category.sample.values[category.cluster.values[0] == 2]
+    assert decode(state(viewer)["selection"]).tolist() == corner.tolist()
+    drawn = """() => ["scatter", "beside_plot"].map(name => {
+        const plot = Bokeh.documents[0].get_model_by_name(name)
+        return plot.renderers.some(r => r.data_source.name === "points" && r.data_source.selected.indices.length === 60)
+    })"""
+    assert viewer.page.evaluate(drawn) == [True, True]
+
+
+def test_hover_shows_the_picture(visit, digits):
+    viewer = visit()
+    category = store.open_analysis(digits, "spectral")["3"]
+    x, y = viewer.at(*category.tsne.values[0])
+    viewer.page.mouse.move(x - 30, y - 30)
+    viewer.page.mouse.move(x, y, steps=5)
+    expect(viewer.page.locator("#preview")).to_be_visible()
+    expect(viewer.page.locator("#preview figcaption")).to_have_text("sample 5")
+    viewer.page.wait_for_function("document.querySelector('#preview img').naturalWidth === 12")
+
+
+def test_contact_sheet_shows_every_cluster(visit):
+    viewer = visit("?view=clusters&clustering=hdbscan")
+    expect(viewer.page.locator(".page.clusters article")).to_have_count(5)
+    viewer.settled()
+    viewer.page.locator(".page.clusters article").first.get_by_title("Select this cluster").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+
+
+def test_categories_are_ranked_and_open_on_click(visit):
+    viewer = visit("?view=categories")
+    table = viewer.page.locator(".page.categories table")
+    expect(table.locator("tr")).to_have_count(3)
+    expect(table.locator("th[aria-sort]")).to_have_text("eigengap")
+    table.get_by_role("button", name="accuracy").click()
+    expect(table.locator("th[aria-sort]")).to_have_text("accuracy")
+    table.get_by_role("button", name="seven (7)").click()
+    viewer.page.wait_for_function("location.search.includes('category=7')")
+    expect(viewer.page.locator(".page.clusters")).to_be_visible()
+
+
+def test_comparison_with_the_rest_and_with_a_finding(visit):
+    viewer = visit("?view=compare")
+    expect(viewer.page.get_by_text("Select samples in the plot first")).to_be_visible()
+    viewer = visit("?category=3")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.get_by_role("button", name="Compare", exact=True).click()
+    expect(viewer.page.get_by_role("heading", name="selection, 60 samples")).to_be_visible()
+    expect(viewer.page.get_by_role("heading", name="rest, 180 samples")).to_be_visible()
+    viewer.settled()
+
+
+def test_findings_are_kept_shown_compared_and_deleted(visit):
+    name = "bar <b>below</b>"
+    viewer = visit("?category=3")
+    viewer.page.get_by_role("button", name="Select cluster 3").click()
+    viewer.page.get_by_role("button", name="Findings", exact=True).click()
+    viewer.page.get_by_label("Name").fill(name)
+    viewer.page.get_by_label("Tags, with commas between").fill("bar, below")
+    viewer.page.get_by_label("Note").fill("always at the same height")
+    viewer.page.get_by_role("button", name="Keep", exact=True).click()
+    again = visit("?view=findings&category=7")
+    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
+    again.page.get_by_role("button", name=f"Show {name}").click()
+    expect(again.page.get_by_text("of 60 selected")).to_be_visible()
+    again.page.get_by_role("button", name="Compare", exact=True).click()
+    again.choose("Compare the selection with", name)
+    expect(again.page.get_by_text("60 samples are in both")).to_be_visible()
+    again.page.get_by_role("button", name="Findings", exact=True).click()
+    again.page.get_by_role("button", name=f"Delete {name}").click()
+    expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()
+
+
+def test_export_and_import_restore_everything(visit, tmp_path):
+    viewer = visit("?category=7&mode=heatmap&colour_map=jet&colour=label&beside=spectral&sort=typical")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    viewer.page.get_by_text("File", exact=True).click()
+    with viewer.page.expect_download() as download:
+        viewer.page.get_by_role("button", name="Export this view (JSON)").click()
+    file = tmp_path / "view.json"
+    download.value.save_as(file)
+    assert len(json.loads(file.read_text())["samples"]) == 30
+    again = visit()
+    again.page.set_input_files("#file", file)
+    again.page.wait_for_function("text => location.search === text", arg=viewer.page.evaluate("location.search"))
+    assert again.samples() == viewer.samples()
+
+
+def test_import_of_a_virelay_selection(visit, tmp_path):
+    file = tmp_path / "virelay.json"
+    values = {
+        "projectId": 0,
+        "projectName": "digits",
+        "selectedAnalysisMethod": "spectral",
+        "selectedClustering": "hdbscan",
+    }
+    values |= {"selectedAnalysisCategory": "7", "selectedEmbeddingName": "tsne", "selectedColorMap": "black-fire-red"}
+    values |= {"selectedImageMode": "attribution", "selectedEmbeddingVectorsIndices": [5, 8, 11, 6]}
+    file.write_text(json.dumps(values))
+    viewer = visit()
+    viewer.page.set_input_files("#file", file)
+    viewer.expect_samples([5, 8, 11])
+    expect(viewer.page.get_by_text("1 of 4 selected samples are not in this category")).to_be_visible()
+    assert state(viewer)["mode"] == "heatmap" and state(viewer)["colour_map"] == "black-fire-red"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "x" * (9 << 20)])
+def test_a_foreign_or_oversized_import_is_a_message(visit, tmp_path, content):
+    file = tmp_path / "foreign.json"
+    file.write_text(content)
+    viewer = visit()
+    viewer.page.set_input_files("#file", file)
+    expect(viewer.page.locator(".banner").get_by_role("alert").first).to_be_visible()
+    expect(viewer.page.locator(".plot")).to_be_visible()
+
+
+def test_table_drawing_and_code(visit, tmp_path):
+    viewer = visit("?category=7")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    texts = {}
+    for kind, label in {"csv": "Selection as table", "svg": "Embedding as drawing", "py": "Python that finds"}.items():
+        viewer.page.get_by_text("File", exact=True).click()
+        with viewer.page.expect_download() as download:
+            viewer.page.get_by_role("button", name=label).click()
+        download.value.save_as(tmp_path / kind)
+        texts[kind] = (tmp_path / kind).read_text()
+    assert texts["csv"].count("\n") == 31 and texts["csv"].startswith("sample,kmeans-4,hdbscan,tsne 1,tsne 2")
+    assert texts["svg"].count("<circle") == 120
+    found: dict = {}
+    exec(texts["py"], found)
+    assert found["image"].shape[0] == 30 and np.unique(found["cluster"]).tolist() == [1]
+
+
+def test_share_gives_a_link_that_restores_the_view(visit):
+    viewer = visit("?category=7&mode=overlay")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+    viewer.page.get_by_role("button", name="Share").click()
+    link = viewer.page.evaluate("location.href")
+    expect(viewer.page.get_by_label("Link", exact=True)).to_have_value(link)
+    viewer.page.get_by_role("button", name="Close").click()
+    again = visit(at=link)
+    assert again.samples() == viewer.samples()
+
+
+def test_two_visitors_do_not_meet(visit):
+    first, second = visit("?category=3"), visit("?category=3")
+    first.page.get_by_role("button", name="Select cluster 0").click()
+    second.page.get_by_role("button", name="Select cluster 1").click()
+    second.page.get_by_role("button", name="Heatmap").click()
+    first.page.wait_for_function("location.search.includes('selection=')")
+    second.page.wait_for_function("location.search.includes('mode=heatmap')")
+    assert not set(first.samples()) & set(second.samples())
+    assert "mode" not in state(first)
