@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from spray import graph
 from spray._labels import features, sample_ids
+from spray._neighbors import euclidean_neighbors
 from spray._optional import optional
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
@@ -54,6 +55,8 @@ def knn_graph(
 def _exact(values: np.ndarray, neighbors: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     if not neighbors:
         return np.empty((len(values), 0), int), np.empty((len(values), 0))
+    if metric == "euclidean":
+        return euclidean_neighbors(values, neighbors)
     if metric == "correlation":  # the cosine of centred samples, which is a matrix product
         values, metric = values - values.mean(1, keepdims=True), "cosine"
     search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", metric=metric).fit(values)

@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
 
 from spray import graph
-from spray._labels import sample_ids
+from spray._labels import few_threads, sample_ids
 
 DENSE = 256  # up to here the dense solver is faster than ARPACK
 
@@ -68,7 +68,8 @@ def _connected(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) 
     n = len(degree)
     first = np.sqrt(degree / degree.sum()) if degree.sum() > 0 else np.ones(n)
     if n <= max(DENSE, 4 * count):
-        values, vectors = scipy.linalg.eigh(matrix.toarray(), subset_by_index=[0, count - 1])
+        with few_threads(n**2):
+            values, vectors = scipy.linalg.eigh(matrix.toarray(), subset_by_index=[0, count - 1])
     else:
         values, vectors = _sparse(matrix, n, count, seed)
     values[0], vectors[:, 0] = 0.0, first
@@ -80,7 +81,8 @@ def _sparse(matrix: sp.csr_array, n: int, count: int, seed: int) -> tuple[np.nda
     start = np.random.default_rng(seed).uniform(0.5, 1, n)
     shifted = sp.csr_array(sp.eye_array(n) - matrix)
     try:
-        values, vectors = eigsh(shifted, k=count, which="LA", v0=start)
+        with few_threads(0):  # many small steps, which several threads would only slow down
+            values, vectors = eigsh(shifted, k=count, which="LA", v0=start)
     except ArpackNoConvergence:
         guess = np.random.default_rng(seed).normal(size=(n, count))
         values, vectors = lobpcg(shifted, guess, largest=True, tol=1e-9, maxiter=2000)[:2]

@@ -1,0 +1,207 @@
+"""`spray analyse | info | rank | prune | convert`: projects from the shell."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from spray import analysis, memo, recipes, store
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+# where a column that ranks is found if the first is missing: recipes without clusterings have no score
+ORDER = ("clever_hans", "cluster_gap", "eigengap")
+
+project_argument = click.argument("project", type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lrp-spray")
+def cli() -> None:
+    """Spectral Relevance Analysis of a project: the folder that lrp.attribute_dataset writes."""
+
+
+def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None], float | None]:
+    """A click callback that reads a number with a unit."""
+
+    def read(_context: Any, _parameter: Any, text: str | None) -> float | None:
+        if text is None:
+            return None
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)b?", text.strip().lower())
+        if not found or found[2] not in units:
+            raise click.BadParameter(
+                f"{text!r} is no {what}: give a number and one of {', '.join(filter(None, units))}"
+            )
+        return float(found[1]) * units[found[2]]
+
+    return read
+
+
+def numbers(_context: Any, _parameter: Any, text: str | None) -> list[int] | None:
+    """A click callback that reads "2-8" or "2,3,5"."""
+    if text is None:
+        return None
+    try:
+        pieces = [piece.partition("-") for piece in text.split(",")]
+        return [k for first, _, last in pieces for k in range(int(first), int(last or first) + 1)]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give numbers such as 2-8 or 2,3,5") from None
+
+
+@cli.command()
+@project_argument
+@click.option("--recipe", type=click.Choice(list(recipes.RECIPES)), default="spectral", show_default=True)
+@click.option("--by", default="label", show_default=True, help="per-sample coordinate, or 'none' for all at once")
+@click.option("--category", "categories", multiple=True, help="only this category; may be repeated")
+@click.option("--name", help="name of the analysis [default: the recipe's]")
+@click.option("--variable", help="what to analyse [default: relevance; hidden for concept and pcx]")
+@click.option("--neighbors", type=click.IntRange(1), help="neighbours of each sample in the graph")
+@click.option("--components", type=click.IntRange(1), help="eigenvectors")
+@click.option("--window", type=click.IntRange(1), help="pooling window in pixels; 1 keeps the resolution")
+@click.option("--clusters", callback=numbers, help="numbers of clusters of k-means, such as 2-8")
+@click.option("--thorough", is_flag=True, default=None, help="add tau of a null model and in attribution space (slow)")
+@click.option("--min-size", type=click.IntRange(1), default=1, show_default=True, help="least samples of a category")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--memo/--no-memo", default=True, help="remember stages in PROJECT/cache", show_default=True)
+def analyse(
+    project: Path,
+    recipe: str,
+    by: str,
+    categories: tuple[str, ...],
+    name: str | None,
+    min_size: int,
+    processes: int,
+    memo: bool,
+    **options: Any,
+) -> None:
+    """Analyse PROJECT category by category; what is done already is kept."""
+    found = analysis.analyse(
+        store.open_attributions(project),
+        made(recipe, **options),
+        by=None if by == "none" else by,
+        categories=categories or None,
+        min_size=min_size,
+        store=project / "cache" if memo else None,
+        out=project,
+        name=(name := name or recipe),
+        processes=processes,
+    )
+    failed = int((store.read_analysis_index(project, name).error.values != "").sum())
+    click.echo(f"{len(found)} categories in {project}/analyses/{name}" + (f", {failed} failed" if failed else ""))
+    click.echo(f"next: spray rank {project} --analysis {name}")
+
+
+def made(recipe: str, *, clusters: list[int] | None = None, **options: Any) -> Any:
+    """A recipe with the options that were given; one that it does not have is an error."""
+    given = {key: value for key, value in options.items() if value is not None}
+    if clusters:
+        given["clusterings"] = [recipes.partial(recipes.kmeans, clusters=tuple(clusters)), recipes.hdbscan]
+    if given.get("window") == 1:
+        given["window"] = None
+    maker = recipes.RECIPES[recipe]
+    known = set(inspect.signature(maker).parameters)
+    if "options" in known:
+        known |= set(inspect.signature(recipes.from_features).parameters)
+    if unknown := sorted(given.keys() - known):
+        raise click.UsageError(f"recipe {recipe!r} has no option {', '.join(unknown)}")
+    return maker(**given)
+
+
+@cli.command()
+@project_argument
+def info(project: Path) -> None:
+    """What PROJECT holds: attributions, analyses, remembered stages."""
+    facts = store.read_project(project)
+    for key in ("name", "model", "dataset", "method", "created"):
+        click.echo(f"{key:10} {facts.get(key) or '-'}")
+    index, files = store.read_index(project), store.parts(project)
+    size = sum(file.stat().st_size for file in files.values())
+    click.echo(f"{'samples':10} {index.sizes['sample']} in {len(files)} parts, {readable(size)}")
+    for name in store.analyses(project):
+        rows = store.read_analysis_index(project, name)
+        failed = int((rows.error.values != "").sum())
+        click.echo(f"{'analysis':10} {name}: {rows.sizes['category'] - failed} categories, {failed} failed")
+    entries = memo.info(project / "cache")
+    stages = ", ".join(sorted({entry.stage.rpartition(".")[2] for entry in entries})) or "nothing"
+    total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)
+    click.echo(f"{'memo':10} {len(entries)} entries, {readable(total)}, {hits} hits: {stages}")
+
+
+@cli.command()
+@project_argument
+@click.option("--analysis", "name", default=None, help="which analysis [default: the only one, or spectral]")
+@click.option("--sort", default=None, help="column to sort by [default: clever_hans]")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="rows to show")
+def rank(project: Path, name: str | None, sort: str | None, top: int) -> None:
+    """Categories of PROJECT, the most suspicious first."""
+    names = store.analyses(project)
+    name = name or (names[0] if len(names) == 1 else "spectral")
+    index = store.read_analysis_index(project, name)
+    columns = [str(key) for key, column in index.data_vars.items() if column.dtype.kind in "fiu"]
+    sort = sort or next((column for column in ORDER if column in columns), "n")
+    if sort not in columns:
+        raise click.UsageError(f"no number {sort!r} to sort by: give one of {', '.join(columns)}")
+    values = index[sort].values.astype(float)
+    order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:top]
+    wanted = ["label", "n", sort, *ORDER, "suggested_k", "suspect_clustering", "suspect_cluster", "error"]
+    shown = [
+        key for key in dict.fromkeys(wanted) if key in index and (key != "error" or (index.error.values != "").any())
+    ]
+    rows = [[str(index.category.values[i]), *(cell(index[key].values[i]) for key in shown)] for i in order]
+    click.echo(table(["category", *shown], rows))
+
+
+def cell(value: Any) -> str:
+    """One number or text of a table."""
+    if isinstance(value, float | np.floating):
+        return "-" if np.isnan(value) else f"{value:g}" if float(value).is_integer() else f"{value:.3f}"
+    return str(value)
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Columns aligned by blanks."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def readable(size: float) -> str:
+    """Bytes in a unit that makes them readable."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+@cli.command()
+@project_argument
+@click.option("--older-than", callback=measured(SPANS, "time"), help="such as 30d: not used for so long")
+@click.option("--max-size", callback=measured(UNITS, "size"), help="such as 10GB: keep the last used ones up to this")
+def prune(project: Path, older_than: float | None, max_size: float | None) -> None:
+    """Make the memo of PROJECT smaller; it is safe at any time."""
+    if older_than is None and max_size is None:
+        raise click.UsageError("say what to remove: --older-than 30d or --max-size 10GB, or both")
+    span = None if older_than is None else timedelta(seconds=older_than)
+    removed = memo.prune(project / "cache", older_than=span, max_size=None if max_size is None else int(max_size))
+    left = memo.info(project / "cache")
+    click.echo(f"removed {len(removed)}, {len(left)} entries of {readable(sum(e.size for e in left))} left")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command; an error that says what to do is shown without a traceback."""
+    try:
+        cli.main(args=arguments, prog_name="spray", standalone_mode=False)
+    except click.exceptions.Abort:
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (ValueError, ImportError) as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(1) from None
