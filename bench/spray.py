@@ -62,6 +62,7 @@ def theirs(values: np.ndarray, timed: Callable) -> np.ndarray:
 def child(who: str, n: int, d: int) -> None:
     """One run; prints what it took as JSON."""
     values, times = data_of(n, d), {}
+    work = time.process_time()
 
     def timed(name: str, stage: Callable, *args: Any, **options: Any) -> Any:
         start = time.perf_counter()
@@ -70,8 +71,9 @@ def child(who: str, n: int, d: int) -> None:
         return result
 
     smallest = np.sort({"ours": ours, "theirs": theirs}[who](values, timed))[:4]
+    work = time.process_time() - work
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"times": times, "gigabytes": peak, "smallest": smallest.tolist()}))
+    print(json.dumps({"times": times, "work": work, "gigabytes": peak, "smallest": smallest.tolist()}))
 
 
 def run(who: str, n: int, d: int) -> dict:
@@ -81,7 +83,8 @@ def run(who: str, n: int, d: int) -> dict:
 
 def show(who: str, found: dict) -> None:
     stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in found["times"].items())
-    print(f"  {who:7} {sum(found['times'].values()):7.2f} s  {found['gigabytes']:5.2f} GB  ({stages})", flush=True)
+    seconds, work, peak = sum(found["times"].values()), found["work"], found["gigabytes"]
+    print(f"  {who:7} {seconds:7.2f} s  {work:7.2f} s of cores  {peak:5.2f} GB  ({stages})", flush=True)
 
 
 def compare(n: int, d: int, wanted: float, rounds: int) -> None:
@@ -92,9 +95,12 @@ def compare(n: int, d: int, wanted: float, rounds: int) -> None:
             runs[who].append(run(who, n, d))
             show(label, runs[who][-1])
     seconds = {who: median(sum(found["times"].values()) for found in some) for who, some in runs.items()}
+    work = {who: median(found["work"] for found in some) for who, some in runs.items()}
     memory = {who: median(found["gigabytes"] for found in some) for who, some in runs.items()}
     faster, smaller = seconds["theirs"] / seconds["ours"], memory["ours"] / memory["theirs"]
-    print(f"  medians: {faster:.1f} times as fast (wanted {wanted:g}), {smaller:.2f} of the peak memory")
+    cores = work["theirs"] / work["ours"]
+    print(f"  medians: {faster:.1f} times as fast (wanted {wanted:g}), {cores:.1f} times less work of cores, ", end="")
+    print(f"{smaller:.2f} of the peak memory", flush=True)
 
 
 def large(n: int, d: int) -> None:
