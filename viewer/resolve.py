@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
 from viewer.grouping import variables
 from viewer.links import expand
 from viewer.project import Category, Project, open_category
@@ -89,10 +87,10 @@ def _here(project: Project, category: Category, text: str, warnings: list[str]) 
     except KeyError:
         warnings.append("the selection that the link names is not kept with this project")
         return ""
-    here = np.intersect1d(ids, category.sample)
-    if len(here) < len(ids):
-        warnings.append(f"{len(ids) - len(here)} of {len(ids)} selected samples are not in this category")
-    return text if len(here) == len(ids) and text[:1] != "@" else encode(here)
+    here = category.rows(ids)
+    if (lost := len(ids) - int(here.sum())) > 0:
+        warnings.append(f"{lost} of {len(ids)} selected samples are not in this category")
+    return encode(category.sample[here]) if lost or text[:1] == "@" else text
 
 
 def _known(what: str, name: str, names: Sequence[str], warnings: list[str]) -> str:

@@ -54,8 +54,9 @@ class Session:
     def _add_roots(self, base: str) -> None:
         # The page has nothing to draw, so it cannot be a root: it is in the document because a root refers to it.
         self.banner.js_on_change("name", CustomJS(args={"page": self.page}, code=""))
-        for model in (self.banner, *(model for view in self.views for model in view.models)):
-            self.doc.add_root(model)
+        with self.doc.models.freeze():  # one search for all models and not one after every root
+            for model in (self.banner, *(model for view in self.views for model in view.models)):
+                self.doc.add_root(model)
         self.doc.template_variables["app"] = base
 
     def update(self, **changes: Any) -> None:

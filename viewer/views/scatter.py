@@ -35,12 +35,14 @@ POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 PICTURE = ("picture", "left", "bottom", "width", "height")
 
 
+SIZES = ((3_000, 6), (20_000, 4), (np.inf, 3))  # up to so many points, so many pixels each
+
+
 class Plot(NamedTuple):
-    """A figure, the columns it draws, and the ring around the sample in focus."""
+    """A figure, its points, and the ring around the sample in focus."""
 
     figure: figure
-    x: str
-    y: str
+    points: Any
     ring: Any
     picture: ColumnDataSource
 
@@ -60,6 +62,8 @@ def scatter(update: Update) -> View:
             shown.update(geometry=None, colours=None)
             return
         _label(plots, scene.state)
+        _size(plots, len(scene.category.sample))
+        plots[1].figure.visible = bool(scene.state.beside)
         if density.is_dense(scene.category):
             source.update(data=_empty(POINTS))
             shown.update(geometry=None, colours=None)
@@ -120,6 +124,14 @@ def _label(plots: tuple[Plot, ...], state: State) -> None:
         plot.figure.yaxis.axis_label = f"{embedding} {y + 1}"
 
 
+def _size(plots: tuple[Plot, ...], n: int) -> None:
+    """Smaller points where there are many: they hide each other less, and are drawn faster."""
+    size = next(size for most, size in SIZES if n <= most)
+    for plot in plots:
+        for glyph in (plot.points.glyph, plot.points.selection_glyph, plot.points.nonselection_glyph):
+            glyph.size = size
+
+
 def _select_in_density(shown: dict[str, Any], places: tuple[str, ...], update: Update) -> Callable[[Any], None]:
     """Where there are no points in the browser, what was drawn around them selects here."""
 
@@ -158,7 +170,7 @@ def _plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDa
         x,
         y,
         source=source,
-        size=6,
+        size=SIZES[0][1],
         fill_color="color",
         line_color=None,
         fill_alpha=0.85,
@@ -168,4 +180,4 @@ def _plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDa
     )
     ring = plot.scatter(x, y, source=focused, size=14, fill_color=None, line_color=LINE[False], line_width=2)
     hover.renderers = [points]
-    return Plot(plot, x, y, ring, picture)
+    return Plot(plot, points, ring, picture)
