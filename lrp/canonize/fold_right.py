@@ -1,9 +1,9 @@
 """batch norm -> (ReLU ->) linear layer: where no layer stands before it, batch norm goes into the layers behind it.
 
 With `scale x + shift` on the way to a layer `W, b`: W' = W diag(scale), b' = b + W shift. A zero-padded convolution
-pads after the shift, so its new bias has a value for each position. Through a ReLU: relu(scale x + shift) = scale thr(x) +
-shift with `thr = lrp.ops.shifted_relu` (DenseNet; Motzkus et al. 2022, arXiv:2202.06621, Pahde et al. 2023,
-arXiv:2211.17174). Average pooling and flattening on the way keep both.
+pads after the shift, so its new bias has a value for each position. Through a ReLU: relu(scale x + shift) =
+scale thr(x) + shift with `thr = lrp.ops.shifted_relu` (DenseNet; Motzkus et al. 2022, arXiv:2202.06621, Pahde et al.
+2023, arXiv:2211.17174). Average pooling and flattening on the way keep both.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def convolutions(draw, transposed, channels=4):
     return dims, layer
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.booleans().flatmap(convolutions), st.booleans(), st.integers(0, 999))
 def test_batch_norm_behind_a_convolution_goes_into_it(convolution, affine, seed):
     dims, layer = convolution
@@ -76,7 +76,7 @@ def test_batch_norm_behind_a_dense_layer_goes_into_it(bias, affine, seed):
     assert operators(graph).count("linear") == 1 and norms_left(graph) == 0
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(convolutions(False), st.booleans(), st.integers(0, 999))
 def test_batch_norm_before_a_convolution_goes_into_it_with_and_without_zero_padding(convolution, relu, seed):
     dims, layer = convolution

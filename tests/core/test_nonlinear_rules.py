@@ -180,7 +180,7 @@ def test_half_precision_is_finite_and_near(dtype):
 
     torch.manual_seed(0)
     model = torchvision().models.resnet18(num_classes=10).eval()
-    x = torch.rand(2, 3, 64, 64)
+    x = torch.rand(2, 3, 32, 32)
     found = {}
     for kind in (dtype, torch.float64):
         explainer = lrp.explainer(model.to(kind), x.to(kind), lrp.composites.epsilon_gamma_box(0.0, 1.0))

@@ -31,7 +31,7 @@ def cnn():
 BOX = lrp.composites.epsilon_gamma_box(0.0, 1.0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(networks(), lrp_composites(), st.integers(0, 9))
 def test_random_networks_conserve_relevance(network, composite, seed):
     model, x = network
@@ -40,7 +40,7 @@ def test_random_networks_conserve_relevance(network, composite, seed):
     assert_conserves(explain, x, start)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(networks())
 def test_the_recorded_program_equals_the_plain_loops(network):
     model, x = network

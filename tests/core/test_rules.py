@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import LAYERS, matrix, name, operator, propagate
 from oracles import CASES, alpha_beta
@@ -105,12 +105,14 @@ KAPPA = {
 
 
 @pytest.mark.parametrize("case", KAPPA)
+@settings(max_examples=12)
 @given(layer=linear_layers(), sign=st.sampled_from(["signed", "nonnegative", "zeros"]), seed=st.integers(0, 99))
 def test_each_rule_obeys_its_conservation_law(case, layer, sign, seed):
     rule, kappa = KAPPA[case]
     check_kappa(rule, layer, layer.input(sign, seed), kappa)
 
 
+@settings(max_examples=12)
 @given(layer=linear_layers(), seed=st.integers(0, 99))
 def test_metamorphic_relations(layer, seed):
     x = layer.input("signed", seed)

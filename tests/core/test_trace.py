@@ -21,7 +21,7 @@ def test_a_graph_computes_what_the_model_does_at_any_batch_size(case):
         torch.testing.assert_close(graph(graph.params, batch), model(batch), rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(networks())
 def test_random_networks_trace(network):
     model, x = network

@@ -14,7 +14,7 @@ from zennit.attribution import Gradient  # noqa: E402
 from zennit.torchvision import ResNetCanonizer, VGGCanonizer  # noqa: E402
 
 MODELS = {"vgg11_bn": VGGCanonizer, "resnet18": ResNetCanonizer, "resnet50": ResNetCanonizer}
-SIZE = 64
+SIZE = 32
 
 
 def model_of(name):
