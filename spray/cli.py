@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from spray import analysis, memo, recipes, store
+from spray import convert as interchange
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -32,7 +33,7 @@ def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None
     def read(_context: Any, _parameter: Any, text: str | None) -> float | None:
         if text is None:
             return None
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)b?", text.strip().lower())
+        found = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*([{''.join(units)}]?)b?", text.strip().lower())
         if not found or found[2] not in units:
             raise click.BadParameter(
                 f"{text!r} is no {what}: give a number and one of {', '.join(filter(None, units))}"
@@ -191,6 +192,22 @@ def prune(project: Path, older_than: float | None, max_size: float | None) -> No
     removed = memo.prune(project / "cache", older_than=span, max_size=None if max_size is None else int(max_size))
     left = memo.info(project / "cache")
     click.echo(f"removed {len(removed)}, {len(left)} entries of {readable(sum(e.size for e in left))} left")
+
+
+@cli.command()
+@project_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--analysis", "name", required=True, help="name of the analysis in PROJECT")
+@click.option("--write", is_flag=True, help="write FILE from PROJECT; without it FILE is read into PROJECT")
+def convert(project: Path, file: Path, name: str, write: bool) -> None:
+    """Read an analysis from CoRelAy's and ViRelAy's HDF5 FILE, or --write one."""
+    if write:
+        interchange.write_hdf5(store.open_analysis(project, name), file)
+        click.echo(f"wrote {file}")
+    else:
+        found = interchange.read_hdf5(file)
+        store.save_analysis(found, project, name=name)
+        click.echo(f"{len(found)} categories in {project}/analyses/{name}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,103 @@
+"""The command, from a project on disk to the table of suspects."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spray import cli, memo, store
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Three classes; half of class 1 has its relevance in another corner."""
+    path = tmp_path_factory.mktemp("project")
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1, 2], 40)
+    heat = 0.3 * rng.normal(size=(120, 1, 8, 8)).astype("f4")
+    heat[:, 0, 3:6, 3:6] += 1
+    heat[40:60, 0] = 0.1 * rng.normal(size=(20, 8, 8))
+    heat[40:60, 0, :2, :2] += 1
+    coords = {"sample": np.arange(120), "label": ("sample", label), "label_name": ("class", ["ant", "bee", "cat"])}
+    store.write_project(path, name="insects", model="net", label_names=["ant", "bee", "cat"])
+    store.write_part(path, 0, xr.Dataset({"relevance": (("sample", "channel", "height", "width"), heat)}, coords))
+    return path
+
+
+def run(capsys, *arguments):
+    """What the command prints, and its exit code."""
+    try:
+        cli.main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    out = capsys.readouterr()
+    return out.out, out.err, code
+
+
+OPTIONS = ["--neighbors", 6, "--components", 5, "--clusters", "2-3"]
+
+
+@pytest.fixture
+def analysed(project, capsys):
+    out, _, code = run(capsys, "analyse", project, *OPTIONS)
+    assert code == 0, out
+    return out
+
+
+def test_analyse_info_rank_prune(project, analysed, capsys):
+    assert f"3 categories in {project}/analyses/spectral\n" in analysed
+    assert list(store.open_analysis(project, "spectral")["1"].clustering.values) == [
+        "kmeans-2",
+        "kmeans-3",
+        "hdbscan-5",
+    ]
+    out, _, _ = run(capsys, "info", project)
+    assert "name       insects\nmodel      net" in out and "samples    120 in 1 parts" in out
+    assert "analysis   spectral: 3 categories, 0 failed" in out and "knn_graph" in out
+    out, _, code = run(capsys, "rank", project, "--top", "2")
+    head, first, *rest = out.splitlines()
+    assert code == 0 and head.split()[:4] == ["category", "label", "n", "clever_hans"]
+    assert first.split()[:3] == ["1", "bee", "40"] and len(rest) == 1
+    out, _, _ = run(capsys, "prune", project, "--max-size", "0B")
+    assert out.startswith("removed") and memo.info(project / "cache") == []
+
+
+def test_other_recipes_and_groups(project, capsys):
+    assert run(capsys, "analyse", project, "--recipe", "histogram", "--by", "none", "--neighbors", 4)[2] == 0
+    assert store.open_analysis(project, "histogram")["all"].attrs["n"] == 120
+    assert run(capsys, "rank", project, "--analysis", "histogram", "--sort", "eigengap")[2] == 0
+    assert (
+        run(capsys, "analyse", project, *OPTIONS, "--name", "mine", "--category", 2, "--window", 1, "--no-memo")[2] == 0
+    )
+    assert list(store.open_analysis(project, "mine")) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["info", "/nowhere"], "error: no folder /nowhere: give the folder of a project", 1),
+        (["rank", "PROJECT", "--analysis", "none"], "has no analysis 'none' (it has:", 1),
+        (["rank", "PROJECT", "--sort", "beauty"], "no number 'beauty' to sort by: give one of", 2),
+        (
+            ["analyse", "PROJECT", "--by", "colour"],
+            "no per-sample coordinate 'colour' to group by: give one of label",
+            1,
+        ),
+        (["analyse", "PROJECT", "--recipe", "pcx", "--neighbors", "3"], "recipe 'pcx' has no option neighbors", 2),
+        (["analyse", "PROJECT", "--recipe", "concept"], "has no variable 'hidden', it has", 1),
+        (["analyse", "PROJECT", "--clusters", "two"], "'two': give numbers such as 2-8 or 2,3,5", 2),
+        (["prune", "PROJECT"], "say what to remove", 2),
+        (["prune", "PROJECT", "--older-than", "5y"], "'5y' is no time: give a number and one of s, m, h, d, w", 2),
+    ],
+)
+def test_errors_say_what_to_do(project, analysed, capsys, arguments, message, code):
+    out, err, found = run(capsys, *(project if argument == "PROJECT" else argument for argument in arguments))
+    assert message in out + err and found == code
+    assert "Traceback" not in err
+
+
+def test_nonempty_numbers_and_sizes_are_read():
+    assert cli.numbers(None, None, "2-4,7") == [2, 3, 4, 7]
+    assert cli.measured(cli.UNITS, "size")(None, None, "1.5 GB") == 1.5e9
+    assert cli.measured(cli.SPANS, "time")(None, None, "30d") == 30 * 86400
+    assert [cli.readable(size) for size in (999, 1500, 2.5e9, 3e12)] == ["999 B", "1.5 kB", "2.5 GB", "3 TB"]
