@@ -8,6 +8,7 @@ drops when its owner dies: any number of processes may work on one project.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -133,13 +134,13 @@ def _work_on(path: Path, shard: Shard, recorder: Recorder, batch_size: int, work
 def _write(path: Path, number: int, explained: xr.Dataset) -> None:
     try:
         store.write_part(path, number, explained)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the netCDF library reports a full disk as RuntimeError
         first, last = explained.sample.values[[0, -1]]
-        error.add_note(
-            f"part {number} (samples {first} to {last}) could not be written to {path}; finished parts are kept, "
-            "run the same again to go on from there"
-        )
-        raise
+        raise OSError(
+            f"part {number} (samples {first} to {last}) could not be written to {path}, where "
+            f"{shutil.disk_usage(path).free / 1e6:.1f} MB are free: {error}. Finished parts are kept; run the same "
+            "again to go on from there"
+        ) from error
 
 
 def _device(source: object) -> torch.device:

@@ -100,6 +100,8 @@ def warn_outside(x: Tensor, boxes: Iterable[tuple[Tensor, Tensor]], names: str) 
     """Warn if inputs leave the box: z_box's shares may then be of the wrong sign. Returns whether they do."""
     for low, high in boxes:
         low, high = low.to(x), high.to(x)
+        if not (_least(x, low) < low - TOLERANCE).any() and not (_least(-x, high) < -high - TOLERANCE).any():
+            continue
         outside = (((x < low - TOLERANCE) | (x > high + TOLERANCE)) & x.isfinite()).float().mean().item()
         if outside:
             warnings.warn(
@@ -110,3 +112,9 @@ def warn_outside(x: Tensor, boxes: Iterable[tuple[Tensor, Tensor]], names: str) 
             )
             return True
     return False
+
+
+def _least(x: Tensor, bound: Tensor) -> Tensor:
+    """The least of all values that share a bound."""
+    shape = (1,) * (x.ndim - bound.ndim) + tuple(bound.shape)
+    return x.amin([axis for axis, size in enumerate(shape) if size == 1], keepdim=True) if 1 in shape else x

@@ -47,11 +47,11 @@ def run(project, log, size=40, pause=0.0):
 
 
 def finish(process):
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
 
 
 def wait_for_parts(project, count, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(store.parts(project)) < count:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
@@ -126,7 +126,7 @@ def test_interrupted_from_the_keyboard_is_resumable(tmp_path, uninterrupted):
     process = run(project, log, pause=0.02)
     wait_for_parts(project, 1, process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
+    assert process.wait(300) != 0
     assert not list(project.rglob("*.tmp"))
     finish(run(project, log))
     assert_same(project, uninterrupted)
@@ -230,22 +230,32 @@ def test_shard_without_a_good_sample_is_an_error_even_when_skipping(explain, tmp
         lrp.attribute_dataset(explain, dataset, tmp_path / "p", errors="skip", **SMALL)
 
 
-def test_full_disk_loses_nothing(explain, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("NetCDF: HDF error")])
+def test_full_disk_loses_nothing(explain, tmp_path, monkeypatch, error):
+    """Both are what a full disk raises, the latter from within the netCDF library."""
     write = store.write_part
 
     def full(path, number, dataset):
         if number == 1:
-            raise OSError(28, "No space left on device")
+            raise error
         return write(path, number, dataset)
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_part", full)
-        with pytest.raises(OSError, match="No space left") as error:
+        with pytest.raises(
+            OSError, match=r"part 1 \(samples 10 to 19\) could not be written .* MB are free: .*(No space|HDF)"
+        ):
             lrp.attribute_dataset(explain, Digits(25), tmp_path / "p", **SMALL)
-        assert "samples 10 to 19" in " ".join(error.value.__notes__)
     assert list(store.parts(tmp_path / "p")) == [0]
     lrp.attribute_dataset(explain, Digits(25), tmp_path / "p", **SMALL)
     assert store.open_attributions(tmp_path / "p").sizes["sample"] == 25
+
+
+def test_memory_is_flat():
+    """Peak memory from the 1 000th to the 10 000th image, in a process of its own."""
+    command = [sys.executable, "-m", "bench.dataset", "10000"]
+    found = json.loads(subprocess.run(command, cwd=HERE.parents[1], capture_output=True, check=True).stdout)
+    assert found["images"] == 10000 and found["peak_growth_mb"] < 50
 
 
 class Ragged(Digits):
