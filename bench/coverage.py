@@ -3,7 +3,8 @@
 `python -m bench.coverage`, random weights; `--help` lists the options. Images are as small as the model takes, which
 changes nothing in the graph.
 The audit residual is what the identity `sum R_input + sum absorbed = sum seed` is off by, relative to the sum of the
-absolute terms; the worst of all composites.
+absolute terms; the leak is what a node drops beside bias and stabilizer although its rule conserves. Both the worst of
+all composites.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 
 import lrp
 from lrp._torchvision import torchvision
+from lrp.testing import leaks
 
 COMPOSITES = [name for name in lrp.composites.COMPOSITES if name.startswith("epsilon")] + ["excitation_backprop"]
 SIZES = {"vit": 224, "maxvit": 224, "inception": 96, "alexnet": 96, "densenet": 64, "swin": 64}
@@ -40,7 +42,7 @@ def measure(name: str, names: list[str], dtype: torch.dtype, device: str) -> dic
     start = time.perf_counter()
     graph = lrp.canonize(lrp.trace(model, x))
     traced = time.perf_counter() - start
-    worst, explaining, nodes, finite = 0.0, 0.0, 0, True
+    worst, leak, explaining, nodes, finite = 0.0, 0.0, 0.0, 0, True
     for rows in names:
         start = time.perf_counter()
         program = lrp.relprop(graph, composite(rows))
@@ -51,6 +53,7 @@ def measure(name: str, names: list[str], dtype: torch.dtype, device: str) -> dic
         account = lrp.audit(program, weights, x, output.detach())
         residual = float((abs(account.residual) / account.scale).max(skipna=False))
         worst = max(worst, residual) if math.isfinite(residual) else math.inf
+        leak = max(leak, float(leaks(account).max()))
         nodes = len(program.plan.rules)
         del program, weights, output, pullback, account
         gc.collect()
@@ -60,6 +63,7 @@ def measure(name: str, names: list[str], dtype: torch.dtype, device: str) -> dic
         "explain_s": explaining,
         "nodes": nodes,
         "residual": worst,
+        "leak": leak,
         "finite": finite,
     }
 
@@ -76,7 +80,7 @@ def main() -> None:
     every = torchvision().models.list_models(module=torchvision().models)
     chosen = [m for m in every if any(fnmatch.fnmatchcase(m, glob) for glob in given.models)]
     rows, failed = [], []
-    print(f"{'model':24} {'trace s':>8} {'explain s':>9} {'nodes':>6} {'residual':>9}")
+    print(f"{'model':24} {'trace s':>8} {'explain s':>9} {'nodes':>6} {'residual':>9} {'leak':>8}")
     for name in chosen:
         try:
             row = measure(name, given.composites, dtype, given.device)
@@ -90,7 +94,7 @@ def main() -> None:
         else:
             flag = "" if good else "  <-- not good"
             times = f"{row['trace_s']:8.2f} {row['explain_s']:9.2f}"
-            print(f"{name:24} {times} {row['nodes']:6} {row['residual']:9.1e}{flag}", flush=True)
+            print(f"{name:24} {times} {row['nodes']:6} {row['residual']:9.1e} {row['leak']:8.1e}{flag}", flush=True)
         if given.out:
             given.out.write_text(json.dumps(rows, indent=1))
     print(f"{len(chosen) - len(failed)} of {len(chosen)} models explained by {len(given.composites)} composites, "
