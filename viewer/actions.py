@@ -93,9 +93,8 @@ def _keep(session: "Session", value: Mapping[str, str]) -> None:
         raise Refusal("Select samples first: a finding is about samples.")
     try:
         tags = findings.tags(value["tags"])
-        findings.keep(
-            project.path, Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
-        )
+        found = Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
+        findings.keep(project.home, found)
     except ValueError as error:
         raise Refusal(str(error)) from error
     session.redraw()
@@ -103,7 +102,7 @@ def _keep(session: "Session", value: Mapping[str, str]) -> None:
 
 def _recall(session: "Session", value: str) -> None:
     project, _ = _here(session)
-    found = findings.load(project.path).get(value)
+    found = findings.load(project.home).get(value)
     if found is None:
         raise Refusal(f"There is no finding {value!r} any more.")
     where = {"analysis": found.analysis, "category": found.category}
@@ -112,7 +111,7 @@ def _recall(session: "Session", value: str) -> None:
 
 def _drop(session: "Session", value: str) -> None:
     project, _ = _here(session)
-    findings.drop(project.path, value)
+    findings.drop(project.home, value)
     session.redraw()
 
 
@@ -128,7 +127,7 @@ def _import(session: "Session", text: Any) -> None:
 
 def _share(session: "Session", _: object) -> None:
     project, _ = _here(session)
-    short, note = links.shorten(project.path, session.scene.state)
+    short, note = links.shorten(project.home, session.scene.state)
     session.command("share", query=state.to_query(short), note=note)
 
 

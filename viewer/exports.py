@@ -14,6 +14,7 @@ from viewer.project import Category, Project
 from viewer.selection import decode
 from viewer.state import State
 
+FOREIGN = "# this project is ViRelAy's: `lrp-viewer convert` makes the folder that belongs below"
 MOST_DRAWN = 50_000
 
 
@@ -64,6 +65,7 @@ def snippet(project: Project, category: Category, state: State) -> str:
     ids = category.sample[_rows(category, state)].tolist()
     lines = [
         f"# {len(ids)} samples, as selected in the viewer",
+        FOREIGN if project.foreign is not None else "#",
         "from spray import store",
         "",
         f"path = {str(project.path)!r}",

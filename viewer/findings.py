@@ -77,6 +77,7 @@ def _write(project: Path, found: dict[str, Finding]) -> None:
     text = json.dumps({"findings": [asdict(finding) for finding in found.values()]}, ensure_ascii=False, indent=1)
     aside = project / f".{FILE}.tmp"
     try:
+        project.mkdir(exist_ok=True)
         aside.write_text(text, encoding="utf-8")
         aside.replace(project / FILE)
     except OSError as error:

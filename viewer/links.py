@@ -20,7 +20,7 @@ def shorten(project: Path, state: State) -> tuple[State, str]:
     digest = hashlib.sha256(state.selection.encode()).hexdigest()[:24]
     file = project / FOLDER / digest
     try:
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         aside = file.with_name(f".{digest}.tmp")
         aside.write_text(state.selection, encoding="ascii")
         aside.replace(file)

@@ -3,11 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from spray import store
 from viewer.project import Project
 
-SUSPICIOUS = ("clever_hans", "score", "tau", "eigengap")  # what ranks categories, the first that is there
+SUSPICIOUS = ("clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
 MOST = 2000  # rows
 
 
@@ -20,7 +21,7 @@ class Overview(NamedTuple):
 
 
 def overview(project: Project, analysis: str, order: str = "") -> Overview:
-    index = store.read_analysis_index(project.path, analysis)
+    index = _index(project, analysis)
     known = set(project.analyses[analysis])
     categories = [str(category) for category in index.category.values]
     numbers = {
@@ -38,6 +39,13 @@ def overview(project: Project, analysis: str, order: str = "") -> Overview:
         if category in known or errors[at]
     ]
     return Overview(columns, _ranked(rows, order), order)
+
+
+def _index(project: Project, analysis: str) -> xr.Dataset:
+    if project.foreign is None:
+        return store.read_analysis_index(project.path, analysis)
+    sizes = {name: data.sizes["sample"] for name, data in project.foreign[analysis].items()}
+    return xr.Dataset({"n": ("category", list(sizes.values()))}, {"category": list(sizes)})
 
 
 def _ranked(rows: list[tuple[str, dict[str, Any]]], order: str) -> list[tuple[str, dict[str, Any]]]:

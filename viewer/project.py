@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spray import store
+from viewer.virelay import open_virelay
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
 LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples
@@ -27,6 +28,16 @@ class Project:
     attributions: xr.Dataset = field(default_factory=xr.Dataset)
     analyses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> categories
     error: str = ""
+    foreign: Mapping[str, Mapping[str, xr.Dataset]] | None = None  # the analyses of a project that is not ours
+
+    def categories(self, analysis: str) -> Mapping[str, xr.Dataset]:
+        """Category -> dataset, each read when it is asked for."""
+        return store.open_analysis(self.path, analysis) if self.foreign is None else self.foreign[analysis]
+
+    @property
+    def home(self) -> Path:
+        """The folder that keeps what visitors add."""
+        return self.path if self.foreign is None else self.path.with_suffix(".viewer")
 
     @property
     def name(self) -> str:
@@ -56,7 +67,9 @@ class Project:
     def label_text(self, label: Any) -> str:
         """A label as people know it: its name, else its number."""
         text = str(label)
-        if text.isdigit() and int(text) < len(self.label_names):
+        if text in (names := self.facts.get("category_names") or {}):
+            return str(names[text])
+        if text.isdecimal() and int(text) < len(self.label_names):
             return self.label_names[int(text)]
         return text
 
@@ -88,9 +101,14 @@ def open_projects(paths: Sequence[str]) -> dict[str, Project]:
     """Key -> project, in the order given; a project that cannot be read is there, with its error."""
     projects: dict[str, Project] = {}
     for path in paths:
-        key = _unique(Path(path).resolve().name or "project", projects)
+        key = _unique(_name(Path(path).resolve()), projects)
         projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
     return projects
+
+
+def _name(path: Path) -> str:
+    """A folder's own name; project.yaml is called after the folder it lies in."""
+    return (path.parent.name if path.suffix in (".yaml", ".yml") else path.name) or "project"
 
 
 def _unique(name: str, taken: Mapping[str, Any]) -> str:
@@ -103,25 +121,33 @@ def _unique(name: str, taken: Mapping[str, Any]) -> str:
 
 def _stamp(path: Path) -> tuple:
     """What changes when a project is written to: an open project is read again then."""
-    files = [path / "project.json", path / "attributions", *sorted(path.glob("analyses/*"))]
+    files = [path, path / "project.json", path / "attributions", *sorted(path.glob("analyses/*"))]
     return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
 
 
 @lru_cache(maxsize=64)
 def _open(key: str, path: Path, stamp: tuple) -> Project:
     try:
+        if path.suffix in (".yaml", ".yml"):
+            return _open_foreign(key, path, stamp)
         facts = store.read_project(path)
         attributions = store.open_attributions(path)
         names = {name: tuple(store.open_analysis(path, name)) for name in store.analyses(path)}
         return Project(key, path, stamp, facts, attributions, names)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
         return Project(key, path, stamp, error=str(error) or repr(error))
+
+
+def _open_foreign(key: str, path: Path, stamp: tuple) -> Project:
+    found = open_virelay(path)
+    names = {name: tuple(categories) for name, categories in found.analyses.items()}
+    return Project(key, path, stamp, found.facts, found.attributions, names, foreign=found.analyses)
 
 
 @lru_cache(maxsize=16)
 def open_category(project: Project, analysis: str, name: str) -> Category:
     """A category's arrays; ProjectError if its file is damaged or does not fit the project."""
-    data = store.open_analysis(project.path, analysis)[name]
+    data = project.categories(analysis)[name]
     if "sample" not in data.coords:
         raise store.ProjectError(f"category {name!r} of {analysis!r} has no sample ids: analyse it again")
     sample = data.sample.values.astype(np.int64)

@@ -83,7 +83,7 @@ def _axes(category: Category, embedding: str, x: int, y: int) -> tuple[int, int]
 def _here(project: Project, category: Category, text: str, warnings: list[str]) -> str:
     """The selection, less the samples that are not in this category."""
     try:
-        ids = decode(expand(project.path, text))
+        ids = decode(expand(project.home, text))
     except KeyError:
         warnings.append("the selection that the link names is not kept with this project")
         return ""

@@ -24,7 +24,7 @@ def compare(update: Update) -> View:
         if scene.project is None or scene.category is None or scene.state.view != "compare":
             box.text = ""
             return
-        found = findings.load(scene.project.path)
+        found = findings.load(scene.project.home)
         against.update(options=[("", "the rest of the category"), *((name, name) for name in found)])
         name = scene.state.against if scene.state.against in found else ""
         against.value = name

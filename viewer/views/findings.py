@@ -14,7 +14,7 @@ def finding_list(_update: Update) -> View:
         if scene.project is None or scene.category is None or scene.state.view != "findings":
             box.text = ""
             return
-        found = load(scene.project.path)
+        found = load(scene.project.home)
         none = html.tag("p", "Nothing is kept yet. Select samples, name them, and keep them here.", class_="hint")
         box.text = html.tag("div", *map(_entry, found.values()), class_="findings") if found else none
 
