@@ -116,10 +116,17 @@ def check_input(graph: Graph, x: Example) -> list[Tensor]:
     """The input's tensors; raises what is wrong with them in the model's terms, before an operator does in its own."""
     leaves, structure = pytree.tree_flatten(x)
     if structure != graph.structure:
-        raise TypeError(f"the model was traced for an input of structure {graph.structure}, got {structure}")
+        raise TypeError(f"the model was traced for {_in_words(graph.structure)}, got {_in_words(structure)}")
     for given, node in zip(leaves, graph.inputs, strict=True):
         _check_tensor(graph, given, node)
     return leaves
+
+
+def _in_words(structure: pytree.TreeSpec) -> str:
+    if structure.is_leaf():
+        return "one tensor"
+    names = f" with {', '.join(map(str, structure.context))}" if structure.type is dict else ""
+    return f"a {structure.type.__name__} of {structure.num_children}{names}"
 
 
 def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:

@@ -97,8 +97,12 @@ def test_wrong_inputs_are_named_in_the_models_terms():
         explain(torch.zeros(4, 3))
     with pytest.raises(TypeError, match=r"input is torch.float64, the model was traced for torch.float32"):
         explain(torch.zeros(4, 2).double())
-    with pytest.raises(TypeError, match="input must be a tensor, got list"):
-        lrp.graph._check_tensor(explain.program.graph, [1.0], explain.program.graph.inputs[0])
+    with pytest.raises(TypeError, match="traced for one tensor, got a list of 1"):
+        explain([torch.zeros(4, 2)])
+    with pytest.raises(TypeError, match="traced for one tensor, got a dict of 1 with x"):
+        explain({"x": torch.zeros(4, 2)})
+    with pytest.raises(TypeError, match=r"input must be a tensor, got float; use torch.as_tensor"):
+        explain(1.0)
 
 
 class TiedBatch(nn.Module):
