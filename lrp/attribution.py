@@ -8,7 +8,7 @@ generator seeded at each call. `baseline` is a number, a tensor that broadcasts 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, tee
 from typing import Literal
 
 import numpy as np
@@ -134,13 +134,17 @@ def gradient_shap(source: Source, *, baselines: Tensor, samples: int = 20, noise
             raise ValueError(f"baselines have shape {tuple(baselines.shape)}, inputs {tuple(x.shape)}")
         output, start = _settled(explain, x, target)
         generator = torch.Generator(x.device).manual_seed(seed)
-        spread = _spread(x, noise)
-        total = torch.zeros_like(x)
-        for _ in range(samples):
+
+        def draw() -> tuple[Tensor, Tensor]:
             chosen = torch.randint(len(baselines), (len(x),), generator=generator, device=x.device)
-            base, end = baselines.to(x)[chosen], x + spread * _normal(x, generator)
+            base, end = baselines.to(x)[chosen], x + _spread(x, noise) * _normal(x, generator)
             t = torch.rand((len(x), *[1] * (x.ndim - 1)), generator=generator, device=x.device, dtype=x.dtype)
-            total = total + (end - base) * explain(base + t * (end - base), start)[1]
+            return base + t * (end - base), end - base
+
+        first, second = tee(draw() for _ in range(samples))
+        found = _each(explain, (point for point, _ in first), x, start)
+        parts = (span * each for (_, span), each in zip(second, found, strict=True))
+        total = sum(parts, torch.zeros_like(x))
         return output, total / samples
 
     return run

@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 
 import click
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 import lrp
 from lrp.cli_load import Unusable, load_composite, load_method, load_model, load_normalization
 from lrp.composite import Composite
 from lrp.dataset_normalize import Normalization
-from lrp.dataset_samples import pixels
-from lrp.dataset_sources import fit
+from lrp.dataset_sources import Reading
 from lrp.explain import seed_of
 from spray.store import ProjectError
 
@@ -274,12 +272,10 @@ def heatmap(
 
 def _pictures(files: Sequence[Path], size: int, gray: bool) -> Tensor:
     """Pictures in [0, 1], `(batch, channel, height, width)`."""
-    shape = fit(size)
-    found = []
+    reading, found = Reading(size, gray), []
     for file in files:
         try:
-            with Image.open(file) as picture:
-                found.append(pixels(shape(picture.convert("L" if gray else "RGB"))))
+            found.append(reading.open(file))
         except OSError as error:
             raise Unusable(f"{file} is no picture: {error}") from error
     return torch.stack(found)

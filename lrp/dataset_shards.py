@@ -62,7 +62,9 @@ def _indexed(dataset: Any, shard_size: int, ids: Sequence[int] | None) -> Work:
     if size == 0:
         raise ValueError("the dataset is empty: there is nothing to explain")
     known = _own_ids(dataset) if ids is None else _checked(ids, size)
-    digest = hashlib.sha256(known.tobytes()).hexdigest()[:16]
+    # the last two parts of a file's path: a folder that was moved is the same, one with other files is not
+    origins = "\n".join("/".join(_origin(dataset, at).split("/")[-2:]) for at in range(size))
+    digest = hashlib.sha256(known.tobytes() + origins.encode()).hexdigest()[:16]
 
     def cut(number: int) -> Shard:
         positions = range(number * shard_size, min((number + 1) * shard_size, size))
@@ -73,7 +75,7 @@ def _indexed(dataset: Any, shard_size: int, ids: Sequence[int] | None) -> Work:
 
         return Shard(number, len(positions), load)
 
-    return Work([cut(number) for number in range(-(-size // shard_size))], size, f"{size} ids, sha256 {digest}")
+    return Work([cut(number) for number in range(-(-size // shard_size))], size, f"{size} samples, {digest}")
 
 
 def _own_ids(dataset: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,8 +20,6 @@ from lrp.dataset_samples import pixels
 
 PICTURES = frozenset(Image.registered_extensions()) - {".pdf", ".eps", ".ps", ".h5", ".hdf", ".nc"}
 IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "target", "targets")
-
-Fit = Callable[[Image.Image], Image.Image]
 
 
 def open_images(
@@ -47,37 +47,48 @@ def open_images(
         (torch.Size([1, 8, 8]), 3)
     """
     if str(source).startswith("torchvision:"):
-        return _collection(str(source), size, gray)
+        return _collection(str(source), Reading(size, gray))
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"no file or folder {path}")
     if path.suffix in READERS:
         return Arrays(*_split(READERS[path.suffix](path), path))
     if path.is_dir():
-        return Pictures(path, size, gray)
+        return Pictures(path, Reading(size, gray))
     raise ValueError(f"{path} is no folder and none of {', '.join(READERS)}")
 
 
-def fit(size: int | tuple[int, int] | None) -> Fit:
-    """Scale a picture until it just covers (height, width), and crop the middle."""
-    if size is None:
-        return lambda picture: picture
-    height, width = (size, size) if isinstance(size, int) else size
+@dataclass(frozen=True)
+class Reading:
+    """How a picture is read: scaled until it just covers `size`, its middle cropped, in colour or gray."""
 
-    def fitted(picture: Image.Image) -> Image.Image:
+    size: int | tuple[int, int] | None = None
+    gray: bool = False
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        """`(channel, height, width)` in [0, 1]."""
+        return pixels(self._fitted(picture.convert("L" if self.gray else "RGB")))
+
+    def _fitted(self, picture: Image.Image) -> Image.Image:
+        if self.size is None:
+            return picture
+        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
         scale = max(height / picture.height, width / picture.width)
         scaled = picture.resize((max(width, round(picture.width * scale)), max(height, round(picture.height * scale))))
         left, top = (scaled.width - width) // 2, (scaled.height - height) // 2
         return scaled.crop((left, top, left + width, top + height))
 
-    return fitted
+    def open(self, file: Path) -> Tensor:
+        """Read a file."""
+        with Image.open(file) as picture:
+            return self(picture)
 
 
 class Pictures(Dataset):
     """Pictures of a folder in alphabetical order; its subfolders are the classes, without any the label is -1."""
 
-    def __init__(self, folder: Path, size: int | tuple[int, int] | None = None, gray: bool = False):
-        self.folder, self.fit, self.mode = folder, fit(size), "L" if gray else "RGB"
+    def __init__(self, folder: Path, reading: Reading | None = None):
+        self.folder, self.reading = folder, reading or Reading()
         self.classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(_pictures(entry)))
         found = sorted(_pictures(folder))
         if not found:
@@ -92,8 +103,7 @@ class Pictures(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, str]]:
         name, label = self.samples[index]
-        with Image.open(self.folder / name) as picture:
-            image = pixels(self.fit(picture.convert(self.mode)))
+        image = self.reading.open(self.folder / name)
         return image, label, {"file": name}
 
 
@@ -135,36 +145,45 @@ def _npz(path: Path) -> dict[str, Any]:
         return dict(arrays)
 
 
-def _hdf5(path: Path) -> dict[str, Any]:
-    file = _needed("h5py", path).File(path, "r")
-    return {name: array for name, array in file.items() if hasattr(array, "shape")}
-
-
 def _zarr(path: Path) -> dict[str, Any]:
     group = _needed("zarr", path).open(str(path), mode="r")
     return dict(group.arrays()) if hasattr(group, "arrays") else {"image": group}
 
 
-class _Variable:
-    """A netCDF variable that is opened for each read: an open file cannot go to another process."""
+@dataclass(frozen=True)
+class _OnDisk:
+    """An array of a file that is opened for each read: an open file cannot go to another process."""
 
-    def __init__(self, path: Path, name: str, shape: tuple[int, ...]):
-        self.path, self.name, self.shape = path, name, shape
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    read: Callable[[Path, str, int], Any]
 
     def __getitem__(self, index: int) -> np.ndarray:
-        import xarray as xr
+        return self.read(self.path, self.name, index)
 
-        with xr.open_dataset(self.path, engine="netcdf4") as dataset:
-            return dataset.variables[self.name][index].values
+
+def _hdf5(path: Path) -> dict[str, Any]:
+    with _needed("h5py", path).File(path, "r") as file:
+        shapes = {name: array.shape for name, array in file.items() if hasattr(array, "shape")}
+    return {name: _OnDisk(path, name, shape, _read_hdf5) for name, shape in shapes.items()}
+
+
+def _read_hdf5(path: Path, name: str, index: int) -> Any:
+    with import_module("h5py").File(path, "r") as file:
+        return file[name][index]
 
 
 def _netcdf(path: Path) -> dict[str, Any]:
-    import xarray as xr
-
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         small = {str(name): v.values for name, v in dataset.variables.items() if v.ndim == 1}
-        large = {str(n): _Variable(path, str(n), v.shape) for n, v in dataset.variables.items() if v.ndim > 1}
-    return small | large
+        large = {str(name): v.shape for name, v in dataset.variables.items() if v.ndim > 1}
+    return small | {name: _OnDisk(path, name, shape, _read_netcdf) for name, shape in large.items()}
+
+
+def _read_netcdf(path: Path, name: str, index: int) -> np.ndarray:
+    with xr.open_dataset(path, engine="netcdf4") as dataset:
+        return dataset.variables[name][index].values
 
 
 READERS = {".npy": _npy, ".npz": _npz, ".h5": _hdf5, ".hdf5": _hdf5, ".nc": _netcdf, ".zarr": _zarr}
@@ -188,7 +207,7 @@ def _split(arrays: Mapping[str, Any], path: Path) -> tuple[Any, Any, dict[str, A
     return arrays[image], None if label is None else arrays[label], rest
 
 
-def _collection(source: str, size: int | tuple[int, int] | None, gray: bool) -> Dataset:
+def _collection(source: str, reading: Reading) -> Dataset:
     """`torchvision:NAME:FOLDER`."""
     from lrp._torchvision import torchvision
 
@@ -196,5 +215,4 @@ def _collection(source: str, size: int | tuple[int, int] | None, gray: bool) -> 
     make = getattr(torchvision().datasets, name, None)
     if make is None:
         raise ValueError(f"torchvision.datasets has no {name}")
-    shape = fit(size)
-    return make(folder, transform=lambda picture: pixels(shape(picture.convert("L" if gray else "RGB"))))
+    return make(folder, transform=reading)

@@ -206,6 +206,17 @@ def test_unreadable_and_skipped(photos, here):
     assert store.open_attributions(here / "p").sizes["sample"] == 11
 
 
+def test_interrupted_has_exit_code_130(photos, here, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_part", interrupted)
+        assert "interrupted" in run("attribute", *TINY, "--data", photos, "--out", here / "p", code=130).stderr
+    run("attribute", *TINY, "--data", photos, "--out", here / "p")
+    assert store.open_attributions(here / "p").sizes["sample"] == 12
+
+
 def crops(folder, count, size):
     """Real photographs, cropped: what scikit-learn and scikit-image bring along."""
     import skimage

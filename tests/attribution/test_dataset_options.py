@@ -1,5 +1,6 @@
 """What attribute_dataset can be asked for: several methods and classes, compact storage, concepts, normalization."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -277,6 +278,32 @@ def test_torchvision_dataset_of_pil_pictures(explain, tmp_path, images):
 
     lrp.attribute_dataset(explain, Subset(Fake(13), range(5)), tmp_path / "p", **SMALL)
     np.testing.assert_allclose(store.open_attributions(tmp_path / "p").image.values, images[:5], atol=1 / 255)
+
+
+def test_folder_with_other_pictures_is_another_run(pictures, tmp_path):
+    def explain(x, target):
+        assert target is None
+        return x.flatten(1)[:, :2], x
+
+    lrp.attribute_dataset(explain, lrp.open_images(pictures, size=8), tmp_path / "p", **SMALL)
+    moved = pictures.rename(tmp_path / "moved")
+    lrp.attribute_dataset(explain, lrp.open_images(moved, size=8), tmp_path / "p", **SMALL)
+    (moved / "dog" / "a.jpg").rename(moved / "dog" / "aa.jpg")
+    with pytest.raises(ProjectError, match="ids: 4 samples"):
+        lrp.attribute_dataset(explain, lrp.open_images(moved, size=8), tmp_path / "p", **SMALL)
+
+
+@pytest.mark.parametrize("suffix", ["folder", ".h5", ".nc", ".npz"])
+def test_sources_go_to_other_processes(pictures, tmp_path, suffix):
+    """Where processes are spawned, on macOS say, a dataset is pickled."""
+    if suffix == "folder":
+        source = pictures
+    else:
+        source = tmp_path / f"data{suffix}"
+        write_arrays(source, np.arange(16, dtype=np.uint8).reshape(4, 1, 2, 2), np.arange(4), np.arange(4))
+    dataset = lrp.open_images(source, size=8)
+    there = pickle.loads(pickle.dumps(dataset))
+    assert_close(there[2][0], dataset[2][0])
 
 
 @pytest.mark.parametrize("keys", [[40, 2, 7], ["x", "y", "z"]])
