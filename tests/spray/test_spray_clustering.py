@@ -6,13 +6,20 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.cluster import hierarchy as sch
+from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 from spray_data import blobs, noise, shuffled
 
 from spray import hdbscan, kmeans
-from spray.clustering import by_size
+from spray.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
 
-STAGES = [lambda d: kmeans(d, clusters=[2, 3]), lambda d: hdbscan(d, min_cluster_size=4)]
+STAGES = [
+    lambda d: kmeans(d, clusters=[2, 3]),
+    lambda d: hdbscan(d, min_cluster_size=4),
+    lambda d: agglomerative(d, clusters=[2, 3]),
+    lambda d: dbscan(d, eps=1.0, min_samples=3),
+]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -65,3 +72,58 @@ def test_bad_numbers_are_named():
         kmeans(noise(5), clusters=0)
     with pytest.raises(ValueError, match="min_cluster_size must be at least 2, got 1"):
         hdbscan(noise(5), min_cluster_size=1)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_agglomerative_cuts_are_scipys(linkage):
+    """scipy cuts by height; the trees of centroid and median can turn back, so only the others are compared by it."""
+    data = noise(25, 3)
+    found = agglomerative(data, clusters=range(1, 8), linkage=linkage)
+    tree = sch.linkage(data.sortby("sample").values, linkage)
+    order = np.argsort(np.argsort(data.sample.values))
+    for k, labels in zip(range(1, 8), found.cluster.values, strict=True):
+        assert len(set(labels)) == k
+        if linkage not in ("centroid", "median"):
+            expected = sch.fcluster(tree, k, "maxclust")[order]
+            assert adjusted_rand_score(labels, expected) == 1.0
+    xr.testing.assert_identical(
+        found, agglomerative(shuffled(data), clusters=range(1, 8), linkage=linkage).sel(sample=data.sample)
+    )
+
+
+def test_agglomerative_of_ties_few_samples_and_other_metrics():
+    for n in (1, 2, 5):
+        labels = agglomerative(noise(n) * 0, clusters=[1, 3]).cluster.values
+        assert [len(set(row)) for row in labels] == [1, min(3, n)]
+    found = agglomerative(noise(20, 4), clusters=3, linkage="average", metric="cityblock")
+    tree = sch.linkage(noise(20, 4).sortby("sample").values, "average", "cityblock")
+    expected = sch.fcluster(tree, 3, "maxclust")[np.argsort(np.argsort(noise(20, 4).sample.values))]
+    assert adjusted_rand_score(found.cluster[0], expected) == 1.0
+
+
+def test_dendrogram_is_drawn_and_has_scipys_numbers():
+    pytest.importorskip("matplotlib")
+    data = noise(30, 3)
+    tree = dendrogram(data, linkage="complete")
+    expected = sch.linkage(data.sortby("sample").values, "complete")
+    for name, column in zip(("left", "right", "height", "size"), expected.T, strict=True):
+        np.testing.assert_allclose(tree[name], column)
+    figure = dendrogram_figure(tree, clusters=3)
+    assert figure.axes[0].collections, "branches are drawn"
+    with pytest.raises(ValueError, match="single sample"):
+        dendrogram_figure(dendrogram(noise(1)))
+
+
+def test_dbscan_is_scikit_learns():
+    data = noise(50, 2)
+    expected = DBSCAN(eps=0.4, min_samples=3).fit_predict(data.values)
+    found = dbscan(data, eps=0.4, min_samples=3)
+    assert adjusted_rand_score(found.cluster[0], expected) == 1.0 and list(found.clustering.values) == ["dbscan-0.4"]
+    np.testing.assert_array_equal(found.cluster[0] == -1, expected == -1)
+
+
+def test_linkages_say_what_they_cannot():
+    with pytest.raises(ValueError, match="linkage must be one of ward, complete"):
+        dendrogram(noise(5), linkage="best")
+    with pytest.raises(ValueError, match="'ward' is defined for metric 'euclidean' only, got 'cosine'"):
+        agglomerative(noise(5), metric="cosine")
