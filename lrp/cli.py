@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import lrp
-from lrp.cli_load import Unusable, load_composite, load_method, load_model, load_normalization
-from lrp.composite import Composite
-from lrp.dataset_normalize import Normalization
+from lrp.cli_load import Unusable, load_method
+from lrp.cli_options import FILE, Setting, model_options
 from lrp.dataset_sources import Reading
 from lrp.explain import seed_of
-from spray.store import ProjectError
-
-EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError, OSError, ValueError, LookupError)
-
-
-class Setting(NamedTuple):
-    """What every command needs."""
-
-    model: nn.Module
-    composite: Composite
-    scale: Normalization
-    device: torch.device
-    gray: bool
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -50,74 +32,8 @@ def main() -> None:
     """
 
 
-def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that every command shares; they arrive as one `Setting`."""
-
-    @functools.wraps(command)
-    def wrapped(
-        *args: Any,
-        model: str,
-        weights: Path | None,
-        classes: int | None,
-        seed: int,
-        composite: str,
-        option: Sequence[str],
-        normalize: str | None,
-        gray: bool,
-        device: str,
-        **rest: Any,
-    ) -> None:
-        with _reported():
-            scale = load_normalization(normalize, model)
-            found = load_model(model, weights, classes=classes, seed=seed).to(device)
-            if weights is None:
-                click.echo("no --weights: the model's weights are random", err=True)
-            setting = Setting(found, load_composite(composite, option, scale), scale, torch.device(device), gray)
-            command(*args, setting=setting, **rest)
-
-    for add in reversed(_SHARED):
-        wrapped = add(wrapped)
-    return wrapped
-
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_SHARED = (
-    click.option("--model", required=True, help="torchvision:NAME, or package.module:factory for your own (found from "
-                 "the current folder too)."),
-    click.option("--weights", type=_FILE, help="Its state_dict: .safetensors, or a file of torch.save that "
-                 "torch.load(weights_only=True) reads. Default: random weights."),
-    click.option("--classes", type=click.IntRange(1), help="Number of outputs of a torchvision model."),
-    click.option("--seed", default=0, show_default=True, help="Of random weights."),
-    click.option("--composite", default="epsilon_gamma_box", show_default=True, help="Which rule where: "
-                 f"{', '.join(lrp.composites.COMPOSITES)}; or a .json file of lrp.composites.to_json."),
-    click.option("--option", "-O", multiple=True, metavar="NAME=VALUE", help="Of the composite, such as gamma=0.1; "
-                 "several times."),
-    click.option("--normalize", metavar="NAME|MEAN:STD", help="What the model wants done to images in [0, 1]: "
-                 "imagenet, half, clip, ..., none, or 0.5,0.5,0.5:0.2,0.2,0.2. z_box takes its bounds from it. "
-                 "Default: imagenet for torchvision's models, none for others."),
-    click.option("--gray", is_flag=True, help="Read pictures as one gray channel, not three colours."),
-    click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
-)  # fmt: skip
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Errors that a user can do something about become a message and an exit code; others stay tracebacks."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
-        try:
-            yield
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.exit(130)
-        except EXPECTED as error:
-            text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-            click.echo("\n".join([f"error: {text}", *getattr(error, "__notes__", ())]), err=True)
-            sys.exit(1)
-
-
 @main.command()
-@_model_options
+@model_options
 @click.option(
     "--data",
     required=True,
@@ -189,7 +105,7 @@ def _example(dataset: Any, setting: Setting) -> Tensor:
 
 
 @main.command()
-@_model_options
+@model_options
 @click.option("--input", "shape", default="3x224x224", show_default=True, help="Shape of one input.")
 def plan(setting: Setting, shape: str) -> None:
     """Show which rule each operator of the model gets, or every operator that has none."""
@@ -206,8 +122,8 @@ def _zeros(shape: str, setting: Setting) -> Tensor:
 
 
 @main.command()
-@_model_options
-@click.argument("images", nargs=-1, required=True, type=_FILE)
+@model_options
+@click.argument("images", nargs=-1, required=True, type=FILE)
 @click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
 @click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
 def audit(setting: Setting, images: Sequence[Path], size: int, target: int | None) -> None:
@@ -232,8 +148,8 @@ def audit(setting: Setting, images: Sequence[Path], size: int, target: int | Non
 
 
 @main.command()
-@_model_options
-@click.argument("images", nargs=-1, required=True, type=_FILE)
+@model_options
+@click.argument("images", nargs=-1, required=True, type=FILE)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the heatmaps.")
 @click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
 @click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
