@@ -119,8 +119,8 @@ def build(path: Path) -> None:
     )
     attributions = spray.open_attributions(path)
     recipe = spray.recipes.spectral(neighbors=10, components=8)
-    analysis = spray.analyse(attributions, recipe, by="label", store=path / "cache", out=path, name="spectral")
-    report(attributions, analysis[str(HIGH)].to_dataset())
+    spray.analyse(attributions, recipe, by="label", store=path / "cache", out=path, name="spectral")
+    report(attributions, spray.open_analysis(path, "spectral")[str(HIGH)])
 
 
 def report(attributions: xr.Dataset, found: xr.Dataset) -> None:
