@@ -101,7 +101,11 @@ def made(recipe: str, *, clusters: list[int] | None = None, **options: Any) -> A
     """A recipe with the options that were given; one that it does not have is an error."""
     given = {key: value for key, value in options.items() if value is not None}
     if clusters:
-        given["clusterings"] = [recipes.partial(recipes.kmeans, clusters=tuple(clusters)), recipes.hdbscan]
+        given["clusterings"] = [
+            recipes.partial(recipes.spectral_kmeans, clusters=tuple(clusters)),
+            recipes.partial(recipes.kmeans, clusters=tuple(clusters)),
+            recipes.hdbscan,
+        ]
     if given.get("window") == 1:
         given["window"] = None
     maker = recipes.RECIPES[recipe]

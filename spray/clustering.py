@@ -36,6 +36,31 @@ def kmeans(data: xr.DataArray, *, clusters: int | Iterable[int] = 2, restarts: i
     return clusterings("kmeans", rows, data)
 
 
+def spectral_kmeans(
+    data: xr.DataArray, *, clusters: int | Iterable[int] = 2, restarts: int = 10, seed: int = 0
+) -> xr.Dataset:
+    """k-means with k clusters in the first k columns of a spectral embedding, rows of length 1 (Ng et al. 2001).
+
+    Of K clusters that are well apart the first K eigenvectors tell; further ones divide them, and blur k-means.
+    """
+    rows = {
+        f"spectral-{k}": (by_sample(_spectral_kmeans, data, k=k, n_init=restarts, seed=seed), {"k": k})
+        for k in numbers(clusters)
+    }
+    return clusterings("spectral_kmeans", rows, data)
+
+
+def _spectral_kmeans(values: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
+    return _kmeans(leading(values, k), k, n_init, seed)
+
+
+def leading(values: np.ndarray, columns: int) -> np.ndarray:
+    """The first columns, rows of length 1; a row of zeros stays."""
+    first = values[:, :columns]
+    length = np.linalg.norm(first, axis=1, keepdims=True)
+    return np.divide(first, length, out=np.zeros_like(first), where=length > 0)
+
+
 def numbers(clusters: int | Iterable[int]) -> list[int]:
     """One or more numbers of clusters as a list."""
     counts = [clusters] if isinstance(clusters, int) else list(clusters)

@@ -104,4 +104,5 @@ def _fit(values: np.ndarray, count: int, covariance: str, ridge: float, seed: in
     kinds = ("full", "tied", "diag", "spherical")
     if covariance not in kinds:
         raise ValueError(f"covariance must be one of {', '.join(kinds)}, got {covariance!r}")
-    return GaussianMixture(count, covariance_type=covariance, reg_covar=ridge, random_state=seed).fit(values)  # pyright: ignore
+    some = values if len(values) > 1 else values.repeat(2, axis=0)  # scikit-learn wants two
+    return GaussianMixture(count, covariance_type=covariance, reg_covar=ridge, random_state=seed).fit(some)  # pyright: ignore

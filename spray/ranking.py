@@ -14,6 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, silhouette_samples
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from spray._labels import features, few_threads, sample_ids
+from spray.clustering import leading
 
 RIDGE = 1e-3
 SILHOUETTES = 5000  # samples whose pairwise distances a silhouette is made of
@@ -95,8 +96,11 @@ def attribution_tau(data: xr.DataArray, clusterings: xr.Dataset, *, folds: int =
     return xr.Dataset({"attribution_tau": ("clustering", found)}, {"clustering": clusterings.clustering.values})
 
 
-def cluster_scores(data: xr.DataArray, clusterings: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
+def cluster_scores(data: xr.DataArray, clusterings: xr.Dataset, *, spectral: bool = False, seed: int = 0) -> xr.Dataset:
     """What speaks for each clustering of the embedding `data`, and for each of its clusters.
+
+    With `spectral`, `data` is a spectral embedding, and K clusters are looked at in its first K columns (at least two),
+    rows of length 1: that is where K clusters show (Ng, Jordan, Weiss 2001).
 
     By clustering: `clusters`, `noise` (share), `tau`, `silhouette` (mean over at most 5 000 samples).
     By clustering and cluster: `share` of the samples; `compactness`, 1 - (mean squared distance to the cluster's mean)
@@ -108,11 +112,15 @@ def cluster_scores(data: xr.DataArray, clusterings: xr.Dataset, *, seed: int = 0
     order = np.argsort(ids)
     labels = clusterings.cluster.sel(sample=ids).transpose("clustering", "sample").values
     with few_threads(values.size):
-        rows = [_scores(values[order], row[order], seed) for row in labels]
+        rows = [_scores(_space(values, row, spectral)[order], row[order], seed) for row in labels]
     width = max([1, *(np.size(row["share"]) for row in rows)])
     scores = {name: _column([row[name] for row in rows], width) for name in rows[0]}
     coords = {name: c for name, c in clusterings.coords.items() if c.dims == ("clustering",)}
     return xr.Dataset(scores, coords | {"number": np.arange(width)})
+
+
+def _space(values: np.ndarray, labels: np.ndarray, spectral: bool) -> np.ndarray:
+    return leading(values, max(2, int(labels.max(initial=-1)) + 1)) if spectral else values
 
 
 def _column(values: list[float | np.ndarray], width: int) -> tuple[tuple[str, ...], np.ndarray]:

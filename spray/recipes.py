@@ -11,7 +11,7 @@ import xarray as xr
 
 from spray._recipe import Recipe, Stage, Step, combine
 from spray.affinity import knn_affinity, knn_graph
-from spray.clustering import hdbscan, kmeans
+from spray.clustering import hdbscan, kmeans, spectral_kmeans
 from spray.distance import nearest
 from spray.embedding import spectral_embedding
 from spray.laplacian import symmetric_laplacian
@@ -24,6 +24,7 @@ from spray.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
 from spray.resample import histogram as histograms
 
 KMEANS = functools.partial(kmeans, clusters=range(2, 9))
+SPECTRAL_KMEANS = functools.partial(spectral_kmeans, clusters=range(2, 9))
 
 
 def spectral(
@@ -47,10 +48,11 @@ def spectral(
       laplacian = symmetric_laplacian(affinity)
       embedding = spectral_embedding(laplacian, components=32)
       eigengap = eigengap(embedding.eigenvalue)
+      spectral_kmeans = spectral_kmeans(embedding.spectral, clusters=range(2, 9))
       kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
       hdbscan = hdbscan(embedding.spectral)
-      clusterings = combine(kmeans, hdbscan)
-      scores = cluster_scores(embedding.spectral, clusterings)
+      clusterings = combine(spectral_kmeans, kmeans, hdbscan)
+      scores = cluster_scores(embedding.spectral, clusterings, spectral=True)
       clever_hans = clever_hans(scores, eigengap)
       prototypes = prototypes(embedding.spectral, clusterings)
       -> embedding, neighbors, eigengap, clusterings, scores, clever_hans, prototypes
@@ -120,7 +122,7 @@ def from_features(
     affinity: Stage = knn_affinity,
     laplacian: Stage = symmetric_laplacian,
     components: int = 32,
-    clusterings: Iterable[Stage] = (KMEANS, hdbscan),
+    clusterings: Iterable[Stage] = (SPECTRAL_KMEANS, KMEANS, hdbscan),
     embeddings: Iterable[Stage] = (tsne,),
     thorough: bool = False,
 ) -> Recipe:
@@ -163,7 +165,7 @@ def _scores(clusters: list[Step]) -> list[Step]:
         return []
     return [
         Step("clusterings", combine, tuple(step.name for step in clusters), remember=False),
-        Step("scores", cluster_scores, ("embedding.spectral", "clusterings")),
+        Step("scores", partial(cluster_scores, spectral=True), ("embedding.spectral", "clusterings")),
         Step("clever_hans", clever_hans, ("scores", "eigengap"), remember=False),
         Step("prototypes", prototypes, ("embedding.spectral", "clusterings")),
     ]

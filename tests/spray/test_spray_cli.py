@@ -47,6 +47,8 @@ def analysed(project, capsys):
 def test_analyse_info_rank_prune(project, analysed, capsys):
     assert f"3 categories in {project}/analyses/spectral\n" in analysed
     assert list(store.open_analysis(project, "spectral")["1"].clustering.values) == [
+        "spectral-2",
+        "spectral-3",
         "kmeans-2",
         "kmeans-3",
         "hdbscan-5",

@@ -11,7 +11,7 @@ from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 from spray_data import blobs, noise, shuffled
 
-from spray import hdbscan, kmeans
+from spray import hdbscan, kmeans, spectral_kmeans
 from spray.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
 
 STAGES = [
@@ -33,6 +33,15 @@ def test_clear_clusters_are_found(stage):
     data, truth = blobs(60, centres=3, spread=0.1)
     labels = stage(data).cluster.values[-1]
     assert adjusted_rand_score(labels, truth) == 1.0
+
+
+def test_spectral_kmeans_uses_the_first_columns_only():
+    data, truth = blobs(60, features=8, centres=3, spread=0.05)
+    near = np.eye(3)[truth] + 0.01 * noise(60, 3).values
+    embedding = np.concatenate([near, 50 * noise(60, 5, 1).values], axis=1)
+    data = data.copy(data=embedding / np.linalg.norm(embedding, axis=1, keepdims=True))
+    assert adjusted_rand_score(spectral_kmeans(data, clusters=3).cluster[0], truth) == 1.0
+    assert adjusted_rand_score(kmeans(data, clusters=3).cluster[0], truth) < 0.5
 
 
 def test_many_numbers_of_clusters_in_one_call():
