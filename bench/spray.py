@@ -72,8 +72,15 @@ def child(who: str, n: int, d: int) -> None:
 
     smallest = np.sort({"ours": ours, "theirs": theirs}[who](values, timed))[:4]
     work = time.process_time() - work
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"times": times, "work": work, "gigabytes": peak, "smallest": smallest.tolist()}))
+    print(json.dumps({"times": times, "work": work, "gigabytes": peak_memory(), "smallest": smallest.tolist()}))
+
+
+def peak_memory() -> float:
+    """Gigabytes of this process at most; on Linux not `ru_maxrss`, which starts with what the parent process had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30
+    return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**20
 
 
 def run(who: str, n: int, d: int) -> dict:
