@@ -43,6 +43,14 @@ def load_model(spec: str, weights: Path | None, *, classes: int | None = None, s
     return model.eval()
 
 
+def on_device(model: nn.Module, device: str) -> nn.Module:
+    """The model, moved; an error if there is no such device."""
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise Unusable(f"--device {device}: {str(error).splitlines()[0]}") from error
+
+
 def _torchvision(name: str, classes: int | None) -> nn.Module:
     from lrp._torchvision import torchvision
 

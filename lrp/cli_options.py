@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import lrp
-from lrp.cli_load import Unusable, load_composite, load_model, load_normalization
+from lrp.cli_load import Unusable, load_composite, load_model, load_normalization, on_device
 from lrp.composite import Composite
 from lrp.dataset_normalize import Normalization
 from spray.store import ProjectError
@@ -52,7 +52,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> None:
         with reported():
             scale = load_normalization(normalize, model)
-            found = load_model(model, weights, classes=classes, seed=seed).to(device)
+            found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
             if weights is None:
                 click.echo("no --weights: the model's weights are random", err=True)
             setting = Setting(found, load_composite(composite, option, scale), scale, torch.device(device), gray)

@@ -39,6 +39,13 @@ class Kept:
         if self.dtype not in DTYPES or self.pool < 1:
             raise ValueError(f"dtype one of {', '.join(DTYPES)} and pool >= 1, got {self.dtype!r} and {self.pool}")
 
+    def __str__(self) -> str:
+        image = getattr(self.image, "__qualname__", type(self.image).__qualname__) if self.image is not None else None
+        return (
+            f"image={image}, dims={None if self.dims is None else list(self.dims)}, dtype={self.dtype}, "
+            f"sum_channels={self.sum_channels}, pool={self.pool}"
+        )
+
     def variables(self, images: Tensor, maps: Maps) -> dict[str, Labelled]:
         """All that has more than one number a sample; `images` as the dataset gave them, or as `image` made them."""
         names = self._names(images)

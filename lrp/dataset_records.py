@@ -38,7 +38,7 @@ class Recorder:
         """Explain the batches of a shard; `advance` hears of every batch done."""
         done, failures = [], Failures(self.skip)
         for batch in batches:
-            if records := _readable(batch, failures):
+            if records := self._readable(batch, failures):
                 done.append(self._explained(records, failures))
             advance(len(batch))
         if not any(batch.sizes["sample"] for batch in done):
@@ -47,6 +47,20 @@ class Recorder:
         if len(self.label_names) == shard.sizes["class"]:
             shard = shard.assign_coords(label_name=("class", np.asarray(self.label_names, dtype=object)))
         return shard.assign_attrs(failed=json.dumps(failures.found))
+
+    def _readable(self, batch: list[Sample], failures: Failures) -> list[Record]:
+        records: list[Record] = []
+        for sample in batch:
+            try:
+                record = read(sample)
+                same_shape(record, records[0] if records else record)
+                if self.target == "label" and record.label < 0:
+                    raise SampleError(f'{sample} has no label, and the target is "label"')
+            except SampleError as error:
+                failures(sample, error)
+            else:
+                records.append(record)
+        return records
 
     def _explained(self, records: list[Record], failures: Failures) -> xr.Dataset:
         images = torch.stack([record.image for record in records]).to(self.device)
@@ -88,19 +102,6 @@ class Failures:
         if not self.skip:
             raise error
         self.found[sample.id] = str(error)
-
-
-def _readable(batch: list[Sample], failures: Failures) -> list[Record]:
-    records: list[Record] = []
-    for sample in batch:
-        try:
-            record = read(sample)
-            same_shape(record, records[0] if records else record)
-        except SampleError as error:
-            failures(sample, error)
-        else:
-            records.append(record)
-    return records
 
 
 def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) -> np.ndarray:

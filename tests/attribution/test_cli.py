@@ -130,6 +130,7 @@ def test_another_run_is_refused_with_exit_code_1(photos, here):
         (["--model", "tiny_models:rgb", "--normalize", "imagenett"], "is no normalization; give one of none, imagenet"),
         ([*TINY, "--method", "magic"], "no method 'magic'; there are lrp, gradient"),
         ([*TINY, "--target", "logit"], "target must be"),
+        ([*TINY, "--device", "cuda:99"], "--device cuda:99"),
         ([*TINY, "--data", "absent"], "no file or folder absent"),
         (["--model", "tiny_models:erfc", "--normalize", "half"], "no rule for 1 of the operators"),
     ],

@@ -126,7 +126,7 @@ def test_interrupted_from_the_keyboard_is_resumable(tmp_path, uninterrupted):
     process = run(project, log, pause=0.02)
     wait_for_parts(project, 1, process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(300) != 0
+    assert process.wait(300) == -signal.SIGINT
     assert not list(project.rglob("*.tmp"))
     finish(run(project, log))
     assert_same(project, uninterrupted)
@@ -281,6 +281,11 @@ def test_bad_samples_are_named(explain, tmp_path, dataset, message):
         lrp.attribute_dataset(explain, dataset, tmp_path / "p", **SMALL)
 
 
+def test_missing_label_is_named(explain, tmp_path):
+    with pytest.raises(lrp.SampleError, match="sample 0 has no label"):
+        lrp.attribute_dataset(explain, list(Digits(3).images), tmp_path / "p", target="label", **SMALL)
+
+
 def test_error_while_explaining_names_the_samples(explain, tmp_path):
     dataset = TensorDataset(torch.rand(3, 2, 8, 8), torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="traced for") as error:
@@ -340,6 +345,7 @@ def test_images_may_be_stored_as_seen(explain, tmp_path):
         return (batch * 255).round().byte()
 
     path = lrp.attribute_dataset(explain, Digits(3), tmp_path / "p", keep=Kept(image=as_bytes), **SMALL)
+    assert " at 0x" not in json.dumps(store.read_project(path)), "an address would differ in the next process"
     found = store.open_attributions(path).image
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found.values, as_bytes(Digits(3).images))
