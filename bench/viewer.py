@@ -102,12 +102,12 @@ def write_project(path: Path, n: int) -> None:
 def serving(path: Path) -> Iterator[tuple[str, int]]:
     """The address and the process id of a server on the project."""
     command = [sys.executable, "-m", "bokeh", "serve", "viewer", "--port", "0", "--args", str(path)]
-    with (path / "log").open("w+") as log:
+    with tempfile.NamedTemporaryFile("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
-            while not (found := re.search(r"running at: (http://\S+)", (path / "log").read_text())):
+            while not (found := re.search(r"running at: (http://\S+)", Path(log.name).read_text())):
                 if server.poll() is not None:
-                    raise RuntimeError((path / "log").read_text())
+                    raise RuntimeError(Path(log.name).read_text())
                 time.sleep(0.05)
             yield found[1], server.pid
         finally:

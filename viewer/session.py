@@ -11,6 +11,7 @@ from bokeh.models import CustomJS, Div
 
 from viewer import actions, html, selection, state
 from viewer.addresses import picture
+from viewer.density import is_dense
 from viewer.page import Page
 from viewer.project import Project, open_projects
 from viewer.resolve import Scene, resolve
@@ -126,8 +127,18 @@ class Session:
             self.message(f"That did not work: {error!r}")
 
     def message(self, *lines: str) -> None:
-        self.banner.text = "".join(html.tag("p", html.text(line), role="alert") for line in lines)
-        self.banner.visible = bool(lines)
+        note = _note(self.scene)
+        alerts = (html.tag("p", html.text(line), role="alert") for line in lines)
+        self.banner.text = "".join(alerts) + (html.tag("p", html.text(note), role="status") if note else "")
+        self.banner.visible = bool(lines or note)
+
+
+def _note(scene: Scene) -> str:
+    """What has to be said as long as this category is shown."""
+    if scene.category is None or not is_dense(scene.category):
+        return ""
+    n = f"{len(scene.category.sample):,}".replace(",", " ")
+    return f"{n} samples are too many to draw one by one: each pixel shows how many lie there, in their mean colour."
 
 
 def _base(path: str) -> str:

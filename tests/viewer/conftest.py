@@ -59,6 +59,11 @@ def serve(tmp_path_factory):
             servers.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT))
         return _address(log, servers[-1])
 
+    def stop() -> None:
+        """End the server that was started last."""
+        servers[-1].kill()
+
+    start.stop = stop
     yield start
     for server in servers:
         server.terminate()

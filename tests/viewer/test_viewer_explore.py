@@ -129,3 +129,23 @@ def test_nothing_scrolls_sideways_and_both_themes_show(visit):
         assert viewer.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
         viewer.page.get_by_role("button", name="Theme").click()
         expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_too_many_points_become_a_density_that_can_be_brushed(serve, visit, digits, category, monkeypatch):
+    monkeypatch.setenv("LRP_VIEWER_POINTS", "150")
+    address = serve(digits)
+    viewer = visit("?category=3", at=address)
+    expect(viewer.page.get_by_text("240 samples are too many to draw one by one")).to_be_visible()
+    viewer.lasso((2.9, 2.9), (5.1, 2.9), (5.1, 5.1), (2.9, 5.1))
+    corner = category.sample.values[category.cluster.values[0] == 2].tolist()
+    viewer.expect_samples(corner[:20])
+    expect(viewer.page.get_by_text("of 60 selected")).to_be_visible()
+    viewer.open_category("seven (7)")
+    expect(viewer.page.get_by_text("too many to draw")).to_be_hidden()
+
+
+def test_a_lost_server_is_said_and_the_address_brings_everything_back(serve, visit, digits):
+    viewer = visit("?category=7&mode=heatmap", at=serve(digits))
+    serve.stop()
+    expect(viewer.page.get_by_text("The connection is lost")).to_be_visible()
+    viewer.problems.clear()  # the browser's own report of the refused connection

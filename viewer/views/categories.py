@@ -21,7 +21,7 @@ def categories(_update: Update) -> View:
         found = overview(scene.project, scene.state.analysis, scene.state.order)
         head = html.tag("tr", html.tag("th", "category"), *(_heading(name, found.order) for name in found.columns))
         rows = (_row(scene, name, values, found) for name, values in found.rows[:MOST])
-        title = html.tag("h2", html.text(f"{len(found.rows)} categories of {scene.state.analysis}"))
+        title = html.tag("h2", html.text(f"Categories of {scene.state.analysis}: {len(found.rows)}"))
         more = f" The first {MOST} of {len(found.rows)} are listed." if len(found.rows) > MOST else ""
         note = html.tag("p", html.text(INTRODUCTION + more), class_="hint")
         box.text = title + note + html.tag("table", head, *rows, class_="overview")

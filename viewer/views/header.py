@@ -55,7 +55,7 @@ def status(_update: Update) -> View:
         facts = scene.project.facts if scene.project else {}
         named = [("Project", scene.project.name if scene.project else "")]
         named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
-        pairs = (html.tag("b", name) + " " + html.text(value) for name, value in named if value)
+        pairs = (html.tag("b", name) + " " + html.text(str(value)[:80]) for name, value in named if value)
         line.text = html.tag("div", *(html.tag("span", pair) for pair in pairs), class_="line")
 
     return View((line,), (), render)
