@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lrp.canonize import canonize
 from lrp.composite import Row
+from lrp.graph import Example
 from lrp.passes import Weights
 from lrp.relprop import Program, relprop
-from lrp.trace import trace
+from lrp.trace import Selector, trace
 
 Target = None | int | Tensor | Callable[[Tensor], Tensor]
 """What to explain: None (the predicted class), a class, one class per sample `(batch,)`, a seed `(batch, class)`, or
@@ -26,7 +28,7 @@ class Explainer:
     program: Program
     weights: Weights
 
-    def __call__(self, x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Example, target: Target = None) -> tuple[Tensor, Any]:
         """Explain a batch.
 
         Args:
@@ -40,7 +42,14 @@ class Explainer:
         return output, pullback(seed_of(output, target))
 
 
-def explainer(model: nn.Module, example: Tensor, composite: Iterable[Row]) -> Explainer:
+def explainer(
+    model: nn.Module,
+    example: Example,
+    composite: Iterable[Row],
+    *,
+    output: Selector | None = None,
+    compile: bool = False,
+) -> Explainer:
     """Trace, canonize and transform a model.
 
     Args:
@@ -48,6 +57,8 @@ def explainer(model: nn.Module, example: Tensor, composite: Iterable[Row]) -> Ex
             weights, make a new explainer.
         example: An input, `(batch, ...)`; its values do not matter.
         composite: Which rule where, such as `lrp.composites.epsilon_plus()`.
+        output: Which output to explain, for a model that has several; see `trace`.
+        compile: Compile the program at its first call for a shape; pays for whole datasets.
 
     Example:
         >>> import torch, lrp
@@ -58,9 +69,10 @@ def explainer(model: nn.Module, example: Tensor, composite: Iterable[Row]) -> Ex
         >>> relevance.shape
         torch.Size([5, 3, 8, 8])
     """
-    graph = canonize(trace(model, example))
+    graph = canonize(trace(model, example, output))
     program = relprop(graph, composite)
-    return Explainer(program, program.prepare(graph.params))
+    weights = program.prepare(graph.params)
+    return Explainer(program.compiled() if compile else program, weights)
 
 
 def seed_of(output: Tensor, target: Target) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -65,6 +65,11 @@ class Program:
             found = record(self.graph, self.plan, at, masked)
             self._variants[at, masked] = _backward(found, self.kept)
         return self._variants[at, masked]
+
+    def compiled(self) -> Program:
+        """The same program with both parts compiled, at their first call for a shape: for whole datasets."""
+        forward, backward = (torch.compile(part, fullgraph=True) for part in (self.forward, self.backward))
+        return replace(self, forward=forward, backward=backward)  # type: ignore[arg-type]
 
     @property
     def code(self) -> str:

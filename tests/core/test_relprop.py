@@ -303,3 +303,38 @@ def test_code_is_readable_and_free_of_the_model():
     assert program.code.count("def forward") == 2
     assert "aten.convolution" in program.code
     assert not any(n.op == "get_attr" for n in program.backward.graph.nodes)
+
+
+def test_a_segmentation_model_with_a_class_and_a_pixel():
+    from lrp._torchvision import torchvision
+
+    make = torchvision().models.segmentation.lraspp_mobilenet_v3_large
+    model = randomize(make(weights=None, weights_backbone=None, num_classes=3), 0)
+    x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    graph = lrp.canonize(lrp.trace(model, x, output="out"))
+    program = lrp.relprop(graph, lrp.composites.epsilon_plus())
+    weights = program.prepare(graph.params)
+    output, pullback = program(weights, x)
+    seed = torch.zeros_like(output)
+    seed[:, 2, 20, 10] = 1.0
+    assert pullback(seed).shape == x.shape
+    account = lrp.audit(program, weights, x, seed)
+    assert float((abs(account.residual) / account.scale).max()) < 1e-10
+
+
+def test_a_compiled_explainer_equals_the_plain_one():
+    x = torch.randn(3, 5, dtype=torch.float64)
+    model = randomize(nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 3)), 2)
+    plain, compiled = (lrp.explainer(model, x, lrp.composites.epsilon_plus(), compile=c) for c in (False, True))
+    for one, other in zip(plain(x), compiled(x), strict=True):
+        torch.testing.assert_close(one, other)
+    torch._dynamo.reset()
+
+
+def test_an_explainer_takes_a_model_of_several_outputs():
+    from test_trace import TwoInputs
+
+    model = randomize(TwoInputs(), 0)
+    x = (torch.randn(5, 4).double(), torch.randn(5, 2).double())
+    output, relevance = lrp.explainer(model, x, lrp.composites.epsilon_plus(), output="logits")(x, 1)
+    assert output.shape == (5, 3) and [r.shape for r in relevance] == [t.shape for t in x]
