@@ -54,8 +54,8 @@ def zennit(model: nn.Module, x: Tensor, seed: Tensor, composite: str, family: st
 
     def run() -> Tensor:
         with attributor as active:
-            _, relevance = active(x, seed)
-            return relevance
+            found: Any = active(x, seed)
+            return found[1]
 
     return run
 
