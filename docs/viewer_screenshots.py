@@ -49,7 +49,7 @@ def shoot(page: Page, address: str, name: str) -> Path:
     page.wait_for_timeout(1200)
     file = ROOT / "docs" / "images" / f"viewer-{name}.png"
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
+    picture.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     return file
 
 
