@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from lrp.attribution_method import Explain
 from lrp.explain import Explainer, Target, seed_of
@@ -33,13 +34,26 @@ class Maps(NamedTuple):
 def attribute(
     methods: Mapping[str, Explain], x: Tensor, target: Target, top: int | None, concepts: Sequence[str] = ()
 ) -> Maps:
-    """Explain a batch.
+    """Explain a batch; a model that is tied to a larger batch sees the last sample several times.
 
     Args:
         target: See `lrp.explain.Target`.
         top: Beside the target, explain the so many highest outputs, 0 for every class, None for no more.
         concepts: Layers of the first method's model; relevance is summed over all but batch and channel there.
     """
+    tied = {e.program.graph.batch for e in methods.values() if isinstance(e, Explainer)} - {None}
+    missing = max((size or 0 for size in tied), default=0) - len(x)
+    if missing <= 0:
+        return _attribute(methods, x, target, top, concepts)
+    if isinstance(target, Tensor):
+        target = torch.cat([target, target[-1:].expand(missing, *target.shape[1:])])
+    maps = _attribute(methods, torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]), target, top, concepts)
+    return tree_map(lambda value: value if value is None else value[: len(x)], maps)
+
+
+def _attribute(
+    methods: Mapping[str, Explain], x: Tensor, target: Target, top: int | None, concepts: Sequence[str]
+) -> Maps:
     first, *others = methods.items()
     output, relevance, hidden = _with_hidden(first[1], x, target, concepts)
     if output.ndim != 2:

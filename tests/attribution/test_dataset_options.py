@@ -104,6 +104,30 @@ def test_half_precision_that_overflows_names_the_sample(tmp_path):
         project(huge, tmp_path, keep=Kept(dtype="float16"))
 
 
+class Tied(torch.nn.Module):
+    """A size of the batch in a view ties the traced model to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.head(x.reshape(4, 64))
+
+
+@pytest.mark.parametrize("target", ["label", "top2"])
+def test_model_tied_to_its_batch_size(tmp_path, images, target):
+    explain = lrp.explainer(Tied().eval(), images[:4], lrp.composites.epsilon_plus())
+    assert explain.program.graph.batch == 4
+    found = project(explain, tmp_path, target=target)
+    labels = torch.arange(13) % 3
+    for start in (0, 4, 9):
+        at = slice(start, start + 4)
+        wanted = explain(images[at], labels[at] if target == "label" else None)[1]
+        np.testing.assert_allclose(found.relevance.values[at], wanted, **CLOSE)
+    assert found.sizes["sample"] == 13
+
+
 def test_concept_vectors(explain, tmp_path, images):
     found = project(explain, tmp_path, concepts=["1", "2"])
     output, pullback = explain.program(explain.weights, images)
