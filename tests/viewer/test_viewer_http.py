@@ -3,7 +3,10 @@
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
+
+from viewer.selection import encode
 
 
 def get(url: str) -> tuple[int, str, bytes]:
@@ -39,3 +42,42 @@ def test_picture(address):
 )
 def test_anything_else_is_refused(address, path, status):
     assert get(f"{address}/image/{path}")[0] == status
+
+
+def test_below_a_prefix_and_with_a_slash_at_the_end(serve, visit, digits):
+    address = serve(digits, options=("--prefix", "/spray"))
+    assert address.endswith("/spray/viewer")
+    viewer = visit("/?category=7", at=address)
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.expect_samples([8 + 12 * at for at in range(20)])
+    viewer.settled()
+
+
+def test_pictures_ask_for_the_login(serve, digits, tmp_path):
+    (tmp_path / "auth.py").write_text(
+        "def get_user(handler):\n    return handler.get_cookie('user')\n\nlogin_url = '/login'\n"
+        "from tornado.web import RequestHandler\n\nclass LoginHandler(RequestHandler):\n"
+        "    def get(self):\n        self.write('who are you?')\n"
+    )
+    address = serve(digits, options=("--auth-module", str(tmp_path / "auth.py")))
+    for path in ("", "/image/digits/5/input.png", "/mean/digits/input.png?samples=b5.x"):
+        status, kind, data = get(address + path)
+        assert b"who are you?" in data and "png" not in kind and status == 200
+    request = urllib.request.Request(f"{address}/image/digits/5/input.png", headers={"Cookie": "user=me"})
+    with urllib.request.urlopen(request) as reply:
+        assert reply.headers["Content-Type"] == "image/png"
+
+
+def test_mean_and_cluster_pictures(address):
+    samples = encode(np.array([5, 17, 29]))
+    for path in (f"mean/digits/heatmap.png?samples={samples}", "cluster/digits/spectral/3/hdbscan/-1/overlay.png"):
+        assert get(f"{address}/{path}")[:2] == (200, "image/png")
+    unknown = encode(np.array([5, 6]))
+    for path in (
+        f"mean/digits/heatmap.png?samples={unknown}",
+        "mean/digits/heatmap.png",
+        "mean/digits/x.png?samples=b5.",
+    ):
+        assert get(f"{address}/{path}")[0] == 404
+    for path in ("spectral/99/hdbscan/0", "none/3/hdbscan/0", "spectral/3/none/0", "spectral/3/hdbscan/77"):
+        assert get(f"{address}/cluster/digits/{path}/input.png")[0] == 404
