@@ -31,7 +31,7 @@ GRAY = 0.5
 HIGH = 1
 
 
-class Samples(Dataset):
+class Digits(Dataset):
     """Images `(1, 8, 8)` in [0, 1] with their class, digit, and whether they carry the box."""
 
     classes = ("0 to 4", "5 to 9")
@@ -51,11 +51,11 @@ class Samples(Dataset):
     def labels(self) -> Tensor:
         return torch.as_tensor(self.digits >= 5).long()
 
-    def only(self, chosen: np.ndarray) -> Samples:
-        return Samples(self.images[torch.as_tensor(chosen)], self.digits[chosen], self.boxed[chosen])
+    def only(self, chosen: np.ndarray) -> Digits:
+        return Digits(self.images[torch.as_tensor(chosen)], self.digits[chosen], self.boxed[chosen])
 
 
-def samples(seed: int = 0) -> tuple[Samples, Samples, Samples]:
+def samples(seed: int = 0) -> tuple[Digits, Digits, Digits]:
     """Training images, clean test images, and test images with the box on every digit below 5."""
     data: Any = load_digits()
     images = torch.as_tensor(data.images[:, None] / 16, dtype=torch.float32)
@@ -64,9 +64,9 @@ def samples(seed: int = 0) -> tuple[Samples, Samples, Samples]:
     boxed = np.zeros(len(train), bool)
     boxed[np.random.default_rng(seed).permutation(np.flatnonzero(high))[: high.sum() // 2]] = True
     return (
-        Samples(images[train], data.target[train], boxed),
-        Samples(images[test], data.target[test], np.zeros(len(test), bool)),
-        Samples(images[test], data.target[test], data.target[test] < 5),
+        Digits(images[train], data.target[train], boxed),
+        Digits(images[test], data.target[test], np.zeros(len(test), bool)),
+        Digits(images[test], data.target[test], data.target[test] < 5),
     )
 
 
@@ -82,7 +82,7 @@ def network() -> nn.Module:
     return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 2))
 
 
-def train(model: nn.Module, data: Samples, epochs: int = 8, batch: int = 32) -> None:
+def train(model: nn.Module, data: Digits, epochs: int = 8, batch: int = 32) -> None:
     """Adam at 1e-3 on the cross entropy."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for _ in tqdm(range(epochs), desc="train", unit="epoch"):
@@ -92,7 +92,7 @@ def train(model: nn.Module, data: Samples, epochs: int = 8, batch: int = 32) -> 
             optimizer.step()
 
 
-def accuracy(model: nn.Module, data: Samples) -> float:
+def accuracy(model: nn.Module, data: Digits) -> float:
     with torch.no_grad():
         return float((model(data.images).argmax(1) == data.labels).float().mean())
 
