@@ -55,11 +55,12 @@ def identity(methods: Mapping[str, Any]) -> dict[str, Any]:
     return found | {f"method {name}": {"method": _name(other), **fingerprint(other)} for name, other in others}
 
 
-def fingerprint(source: Any) -> dict[str, str]:
+def fingerprint(source: Any) -> dict[str, Any]:
     """Digests of what a method rests on: its model's weights, its composite, tensors among its options."""
     if isinstance(source, Method):
         tensors = {key: value for key, value in source.options if isinstance(value, Tensor)}
-        return fingerprint(source.of) | ({"options": digest(tensors)} if tensors else {})
+        inner = {f"option {k}": fingerprint(v) for k, v in source.options if isinstance(v, Method | Explainer)}
+        return fingerprint(source.of) | inner | ({"options": digest(tensors)} if tensors else {})
     if isinstance(source, Explainer):
         composite = source.program.composite
         return fingerprint(source.program.graph) | {"composite": describe(composite)}

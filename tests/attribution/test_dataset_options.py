@@ -14,6 +14,7 @@ from torch.utils.data import Subset
 import lrp
 from lrp import attribution
 from lrp.dataset import Kept
+from lrp.dataset_manifest import identity
 from lrp.dataset_normalize import NORMALIZATIONS, Normalization, normalization
 from lrp.dataset_sources import Arrays
 from spray import store
@@ -51,6 +52,17 @@ def test_several_methods_in_one_pass(explain, tmp_path, images):
         project({"lrp": explain}, tmp_path, target="label")
     with pytest.raises(ProjectError, match="method gradient"):
         project({"lrp": explain, "gradient": attribution.gradient(small_model(1))}, tmp_path, target="label")
+
+
+def test_what_a_method_is_made_of_is_told_apart(explain):
+    guided = [
+        attribution.guided_grad_cam(explain, "1", guided=lrp.explainer(small_model(), torch.zeros(1, 1, 8, 8), rows))
+        for rows in (lrp.composites.guided_backprop(), lrp.composites.deconvnet())
+    ]
+    shap = [attribution.gradient_shap(small_model(), baselines=torch.full((1, 1, 8, 8), v)) for v in (0.0, 1.0)]
+    smooth = [attribution.smooth_grad(explain, seed=seed) for seed in (0, 1)]
+    for first, second in (guided, shap, smooth):
+        assert identity({"": first}) == identity({"": first}) != identity({"": second})
 
 
 @pytest.mark.parametrize("method", ["explainer", "gradient"])
