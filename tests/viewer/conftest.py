@@ -66,7 +66,7 @@ def serve(tmp_path_factory):
     start.stop = stop
     yield start
     for server in servers:
-        server.terminate()
+        server.kill()  # they only read, and a polite end waits for every session
     for server in servers:
         server.wait(10)
 

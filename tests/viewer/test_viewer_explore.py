@@ -148,4 +148,5 @@ def test_a_lost_server_is_said_and_the_address_brings_everything_back(serve, vis
     viewer = visit("?category=7&mode=heatmap", at=serve(digits))
     serve.stop()
     expect(viewer.page.get_by_text("The connection is lost")).to_be_visible()
+    viewer.page.close()
     viewer.problems.clear()  # the browser's own report of the refused connection

@@ -134,7 +134,7 @@ def test_hostile_links_make_a_page(project):
 
 
 def test_hostile_links_answer_with_a_page(hostile_address):
-    for at, text in enumerate(TEXTS[:27]):
+    for at, text in enumerate(TEXTS[:9]):
         query = f"{NAMES[at % 9]}={quote(text)}&{NAMES[(at + 1) % 9]}={quote(text)}"
         with urllib.request.urlopen(f"{hostile_address}?{query}") as reply:
             body = reply.read().decode()
@@ -199,7 +199,7 @@ def test_an_empty_category_and_one_sample_and_nan_are_shown(visit, serve, tmp_pa
     store.write_part(path, 9, _nan_part())
     address = serve(path)
     for category in ("0", "1", "2"):
-        for view in ("explore", "clusters", "compare"):
+        for view in ("explore", "clusters"):
             viewer = visit(f"?category={category}&view={view}&beside=spectral", at=address)
             assert viewer.page.locator(".banner").get_by_role("alert").all_inner_texts() == []
 

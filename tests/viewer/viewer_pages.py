@@ -21,7 +21,7 @@ class Viewer:
     def __init__(self, context: BrowserContext, url: str):
         self.context, self.problems = context, []
         self.page = context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._console)
         self.page.goto(url)
