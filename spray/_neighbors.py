@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ROWS = 1024  # samples in a block; up to twice as many are one block
+ROWS = 2048  # samples in a block; up to twice as many are one block
 COLUMNS = 2048  # features multiplied at once
 SPARE = 4  # candidates more than asked for, so that rounding cannot decide which ones are found
 CANCELLED = 1e-3  # d^2 this small beside |x|^2 + |y|^2 lost digits, and is computed from the difference
