@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from lrp.canonize import canonize
 from lrp.composite import Row
 from lrp.graph import Example
+from lrp.heatmap_save import Explanation
 from lrp.passes import Weights
 from lrp.relprop import Program, relprop
 from lrp.trace import Selector, trace
@@ -28,7 +28,7 @@ class Explainer:
     program: Program
     weights: Weights
 
-    def __call__(self, x: Example, target: Target = None) -> tuple[Tensor, Any]:
+    def __call__(self, x: Example, target: Target = None) -> Explanation:
         """Explain a batch.
 
         Args:
@@ -36,10 +36,10 @@ class Explainer:
             target: See `Target`.
 
         Returns:
-            The output `(batch, class)` and the relevance, of the input's shape.
+            The output `(batch, class)` and the relevance, of the input's shape; shown as pictures in a notebook.
         """
         output, pullback = self.program(self.weights, x)
-        return output, pullback(seed_of(output, target))
+        return Explanation(output, pullback(seed_of(output, target)))
 
 
 def explainer(

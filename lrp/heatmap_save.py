@@ -80,14 +80,14 @@ def colour_bar(cmap: str = "bwr", *, level: float = 1.0, width: int = 256, heigh
 
 
 class Explanation(NamedTuple):
-    """Output `(batch, class)` and relevance of the input's shape: a pair that a notebook shows as pictures."""
+    """Output `(batch, class)` and relevance, in the input's structure: a pair that a notebook shows as pictures."""
 
     output: Tensor
-    relevance: Tensor
+    relevance: Any
 
     def _repr_html_(self) -> str:
         """One heatmap a sample, under it the predicted class and its output; for images only."""
-        if self.relevance.ndim != 4 or self.output.ndim != 2:
+        if not isinstance(self.relevance, Tensor) or self.relevance.ndim != 4 or self.output.ndim != 2:
             return f"<pre>{self.output}\n{self.relevance}</pre>"
         enlarge = max(1, 128 // max(self.relevance.shape[-2:]))
         pictures = heatmaps(self.relevance[:SHOWN], enlarge=enlarge)

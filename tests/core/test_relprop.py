@@ -338,3 +338,13 @@ def test_an_explainer_takes_a_model_of_several_outputs():
     x = (torch.randn(5, 4).double(), torch.randn(5, 2).double())
     output, relevance = lrp.explainer(model, x, lrp.composites.epsilon_plus(), output="logits")(x, 1)
     assert output.shape == (5, 3) and [r.shape for r in relevance] == [t.shape for t in x]
+
+
+def test_a_notebook_shows_explanations_as_pictures():
+    explain = lrp.explainer(cnn(), image(), BOX)
+    shown = explain(image(3), 1)
+    output, relevance = shown
+    assert output.shape == (3, 3) and relevance.shape == (3, 3, 6, 6)
+    assert shown._repr_html_().count("data:image/png;base64,") == 3
+    plain = lrp.explainer(nn.Linear(2, 2).eval(), torch.zeros(1, 2), lrp.composites.epsilon_plus())(torch.ones(1, 2))
+    assert plain._repr_html_().startswith("<pre>")
