@@ -168,6 +168,9 @@ class Op:
         """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
         if self.saved is not None:
             return self.saved(cotangent)
+        if self.name == "linear":
+            # directly: vjp of a dense layer on more than two axes would tie the recorded program to one batch size
+            return (cotangent @ params["weight"],)
         return torch.func.vjp(lambda *x: self(params, *x), *inputs)[1](cotangent)
 
     def bind(self, env: Mapping[fx.Node, Any]) -> Op:

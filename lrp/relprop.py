@@ -145,6 +145,13 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
     rows = Composite(composite)
     plan = assign(graph, rows)
     found = record(graph, plan)
+    tied = graph.inputs[0].meta["val"].shape[0]
+    tied = tied.node.maybe_as_int() if isinstance(tied, torch.SymInt) else tied
+    if graph.batch is None and tied is not None:
+        raise NotImplementedError(
+            f"an operator of this model ties the recorded program to a batch of {tied}; attention on tokens does so at "
+            "present. Trace a model without it, or use lrp.attribution.gradient"
+        )
     kept = found.needed_later()
     forward = function(found, found.given, [found.output, *kept])
     names = tuple(node.name for node in kept)

@@ -18,6 +18,10 @@ from torch.utils import _pytree as pytree
 from lrp.graph import Example, Graph, rewrite
 from lrp.ops import Item
 
+SHOWN = 11
+"""Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,
+...) would make tracing believe that the two must be equal."""
+
 
 class TraceError(RuntimeError):
     """The model could not be turned into a graph; the message says why and what to do."""
@@ -55,11 +59,15 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
         if not isinstance(leaf, Tensor) or leaf.ndim == 0 or leaf.shape[0] == 0:
             shape = tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__
             raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
-    # torch.export takes sizes 0 and 1 for constants, so a single example is shown twice
-    single = all(leaf.shape[0] == 1 for leaf in leaves)
-    exported = _export(model, pytree.tree_map(lambda t: torch.cat([t, t]), example) if single else example)
-    if single and _batch(exported) is not None:
-        exported = _export(model, example)
+    shown = pytree.tree_map(lambda t: torch.cat([t[:1]] * SHOWN), example)
+    aligned = len({leaf.shape[0] for leaf in leaves}) == 1
+    try:
+        exported = _export(model, shown if aligned else example)
+        tied = aligned and _batch(exported) is not None
+    except TraceError:
+        tied = True
+    # a model that needs its own batch size, or an error in terms of the caller's example
+    exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
     return rewrite(_graph_of(exported, structure, output), _single_values)
 
 

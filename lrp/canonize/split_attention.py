@@ -42,4 +42,15 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
             logits = call(aten.masked_fill.Scalar, logits, call(aten.logical_not.default, mask), float("-inf"))
         else:
             logits = call(aten.add.Tensor, logits, mask)
-    return call(aten.matmul.default, call(aten.softmax.int, logits, -1), value)
+    attended = call(aten.matmul.default, call(aten.softmax.int, logits, -1), value)
+    # the fused kernel lays its answer out in memory in an order of its own, which a view behind it may rely on
+    order = _memory_order(node.meta["val"])
+    moved, layout = call(aten.permute.default, attended, order), torch.contiguous_format
+    copied = builder.call(aten.clone.default, moved, memory_format=layout, like=node)
+    return call(aten.permute.default, copied, [order.index(axis) for axis in range(len(order))])
+
+
+def _memory_order(value: torch.Tensor) -> list[int]:
+    """Axes from the slowest to the fastest in memory; read from hints, so that no size is tied down."""
+    strides = [s.node.hint if isinstance(s, torch.SymInt) else s for s in value.stride()]
+    return sorted(range(value.ndim), key=lambda axis: -strides[axis])

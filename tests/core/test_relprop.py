@@ -348,3 +348,30 @@ def test_a_notebook_shows_explanations_as_pictures():
     assert shown._repr_html_().count("data:image/png;base64,") == 3
     plain = lrp.explainer(nn.Linear(2, 2).eval(), torch.zeros(1, 2), lrp.composites.epsilon_plus())(torch.ones(1, 2))
     assert plain._repr_html_().startswith("<pre>")
+
+
+class Tokens(nn.Module):
+    """Dense layers and self-attention on `(batch, token, feature)`."""
+
+    def __init__(self):
+        super().__init__()
+        self.attend, self.dense = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.dense(x + self.attend(x, x, x, need_weights=False)[0]).mean(1)
+
+
+def test_attention_that_ties_the_batch_size_is_an_error_that_says_so():
+    model = randomize(Tokens(), 0)
+    with pytest.raises(NotImplementedError, match="ties the recorded program to a batch of 11"):
+        lrp.explainer(model, torch.zeros(1, 4, 8, dtype=torch.float64), lrp.composites.epsilon_plus())
+
+
+def test_dense_layers_on_tokens_take_any_batch_size():
+    model = randomize(nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)), 0)
+    explain = lrp.explainer(model, torch.zeros(1, 4, 8, dtype=torch.float64), lrp.composites.epsilon_plus())
+    x = torch.randn(5, 4, 8, dtype=torch.float64)
+    seed = torch.randn(5, 4, 3, dtype=torch.float64)
+    output, relevance = explain(x, seed)
+    torch.testing.assert_close(output, model(x).detach())
+    torch.testing.assert_close(torch.cat([explain(x[i : i + 1], seed[i : i + 1])[1] for i in range(5)]), relevance)
