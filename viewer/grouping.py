@@ -1,5 +1,6 @@
 """Samples by colour: the clusters of a clustering, the values of any variable, or a scale of numbers."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def grouping(category: Category, state: State) -> Grouping:
     return Grouping(colours.packed(table.reshape(-1, 3)[at]), different, at)
 
 
+@lru_cache(maxsize=16)
 def cluster_grouping(category: Category, clustering: str) -> Grouping:
     groups = category.clusterings.get(clustering, np.zeros(len(category.sample), np.int32))
     numbers, at = np.unique(groups, return_inverse=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import viewer_projects
+from bokeh.document import Document
 from PIL import Image
 
 from spray import store
@@ -20,6 +21,7 @@ from viewer.pictures import picture
 from viewer.project import open_category, open_projects
 from viewer.resolve import resolve
 from viewer.selection import encode
+from viewer.session import Session
 from viewer.state import State
 
 
@@ -177,3 +179,14 @@ def test_viewer_never_imports_torch(digits):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_a_selection_sends_nothing_to_the_plots(digits):
+    """Whatever a plot is sent makes it draw all its points again, which is what takes long with many."""
+    session = Session(Document(), open_projects([str(digits)]))
+    events: list[str] = []
+    session.doc.on_change(lambda event: events.append(type(event.model).__name__))
+    session.update(selection=encode(session.scene.category.sample[:7]))
+    assert set(events) == {"Page", "Div"}
+    session.update(focus=5)
+    assert events.count("ColumnDataSource") == 1

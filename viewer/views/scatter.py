@@ -52,7 +52,7 @@ def scatter(update: Update) -> View:
     source = ColumnDataSource(_empty(POINTS), name="points", selected=Selection(syncable=False))
     focused = ColumnDataSource(_empty(POINTS), name="focused")
     plots = (_plot("scatter", "x", "y", source, focused), _plot("beside_plot", "beside_x", "beside_y", source, focused))
-    shown: dict[str, Any] = {"scene": None, "geometry": None, "colours": None}
+    shown: dict[str, Any] = {"scene": None, "geometry": None, "colours": None, "focus": None}
     for plot, places in zip(plots, (PLACES[:3], PLACES[3:]), strict=True):
         plot.figure.on_event(SelectionGeometry, _select_in_density(shown, places, update))
 
@@ -70,9 +70,10 @@ def scatter(update: Update) -> View:
             _draw_density(plots, scene.category, scene.state)
         else:
             for plot in plots:
-                plot.picture.update(data=_empty(PICTURE))
+                if len(plot.picture.data["picture"]):
+                    plot.picture.update(data=_empty(PICTURE))
             _draw_points(source, scene.category, scene.state, shown)
-        _draw_focus(focused, scene.category, scene.state)
+        _draw_focus(focused, scene.category, scene.state, shown)
 
     def darken(dark: bool) -> None:
         for plot in plots:
@@ -107,7 +108,12 @@ def _draw_density(plots: tuple[Plot, ...], category: Category, state: State) -> 
             plot.picture.update(data=dict(zip(PICTURE, columns_, strict=True)))
 
 
-def _draw_focus(focused: ColumnDataSource, category: Category, state: State) -> None:
+def _draw_focus(focused: ColumnDataSource, category: Category, state: State, shown: dict[str, Any]) -> None:
+    """Only when it moved: whatever is sent to a plot makes it draw all its points again."""
+    focus = (category, state.focus, *(getattr(state, name) for name in PLACES))
+    if shown["focus"] == focus or (state.focus is None and not len(focused.data["sample"])):
+        return
+    shown["focus"] = focus
     rows = np.flatnonzero(category.sample == state.focus) if state.focus is not None else np.empty(0, int)
     found = columns.geometry(category, state)
     data = {name: found[name][rows] for name in POINTS if name in found}
