@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viewer import exports, findings, links, selection, state
+from viewer.columns import places, positions
 from viewer.filters import passing
 from viewer.findings import Finding
 from viewer.gallery import step
 from viewer.grouping import grouping
 from viewer.project import Category, Project
+from viewer.resolve import resolve
 from viewer.state import CHOICES
+from viewer.window import Window, read, whole, write
 
 if TYPE_CHECKING:
     from viewer.session import Session
@@ -77,7 +80,19 @@ def _step(session: "Session", value: int) -> None:
 
 
 def _open_category(session: "Session", value: str) -> None:
-    session.update(category=value, view="clusters", selection="", focus=None, page=0)
+    session.update(category=value, view="clusters", selection="", focus=None, page=0, window="", beside_window="")
+
+
+def _look(session: "Session", value: Mapping[str, Any]) -> None:
+    """A plot was moved or zoomed; unlike all else, undo does not take this back: the plot has a tool for it."""
+    _, category = _here(session)
+    current = session.scene.state
+    place = places(current)[value["plot"]]
+    if value["of"] == session.scene.place(value["plot"]):
+        shown = Window(*map(float, value["shown"]))
+        text = "" if np.allclose(shown, whole(positions(category, place))) else write(shown)
+        field = "window" if value["plot"] == "scatter" else "beside_window"
+        session.show(resolve(session.projects, replace(current, **{field: text and write(read(text))})))
 
 
 def _show(session: "Session", value: str) -> None:
@@ -160,6 +175,7 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "project": lambda session, value: session.go(replace(session.scene.state, **_elsewhere(project=value))),
     "view": _show,
     "page": _page,
+    "look": _look,
     "focus": lambda session, value: session.update(focus=int(value)),
     "unfocus": lambda session, _: session.update(focus=None),
     "step": _step,
@@ -178,7 +194,6 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
 
 def _elsewhere(**changes: Any) -> dict[str, Any]:
     """Changes that lead to other samples: nothing of the old ones is selected there."""
-    names = ("analysis", "category", "clustering", "embedding", "beside", "selection", "label", "predicted", "correct")
-    return (
-        dict.fromkeys(names, "") | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0} | changes
-    )
+    names = ("analysis", "category", "clustering", "embedding", "beside", "window", "beside_window", "selection")
+    gone = dict.fromkeys((*names, "label", "predicted", "correct"), "")
+    return gone | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0} | changes

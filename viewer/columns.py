@@ -1,13 +1,45 @@
 """What the scatter plots show: one array a column, one row a sample, in the order of the category's file."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from viewer import window
 from viewer.filters import passing
 from viewer.grouping import grouping
 from viewer.project import Category
 from viewer.state import State
+from viewer.window import Window
 
 FAINT = 0x14  # opacity of what the filters leave out: there, but in the background
+
+
+class Place(NamedTuple):
+    """What one of the two plots shows; without an embedding it is not there."""
+
+    embedding: str
+    x: int
+    y: int
+    window: str
+
+
+def places(state: State) -> dict[str, Place]:
+    """Name of each plot -> what it shows."""
+    return {
+        "scatter": Place(state.embedding, state.x, state.y, state.window),
+        "beside_plot": Place(state.beside, state.beside_x, state.beside_y, state.beside_window),
+    }
+
+
+def positions(category: Category, place: Place) -> np.ndarray:
+    """(sample, 2)"""
+    points = category.embeddings[place.embedding]
+    return np.stack([axis(points, place.x), axis(points, place.y)], axis=1)
+
+
+def shown_window(category: Category, place: Place) -> Window:
+    """What the state asks for, else all."""
+    return window.read(place.window) if place.window else window.whole(positions(category, place))
 
 
 def geometry(category: Category, state: State) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from viewer.columns import axis, colour
+from viewer.columns import Place, colour, positions, shown_window
 from viewer.project import Category
 from viewer.selection import decode
 from viewer.state import State
@@ -28,21 +28,19 @@ def is_dense(category: Category) -> bool:
     return len(category.sample) > LIMIT
 
 
-def positions(category: Category, embedding: str, x: int, y: int) -> np.ndarray:
-    points = category.embeddings[embedding]
-    return np.stack([axis(points, x), axis(points, y)], axis=1)
+def density(category: Category, state: State, place: Place) -> Density:
+    """Mean colour of the points in each pixel, more opaque where there are more; unselected points fade.
 
-
-def density(category: Category, state: State, embedding: str, x: int, y: int) -> Density:
-    """Mean colour of the points in each pixel, more opaque where there are more; unselected points fade."""
-    points = positions(category, embedding, x, y)
-    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-    size = np.maximum(high - low, 1e-9)
-    cell = np.minimum(((points - low) / size * (WIDTH, HEIGHT)).astype(np.int64), (WIDTH - 1, HEIGHT - 1))
+    The pixels divide what is in view, so a closer look shows more.
+    """
+    points, view = positions(category, place), shown_window(category, place)
+    inside = view.holds(points)
+    cell = ((points[inside] - view.origin) / view.size * (WIDTH, HEIGHT)).astype(np.int64)
+    cell = np.minimum(cell, (WIDTH - 1, HEIGHT - 1))
     at = cell[:, 1] * WIDTH + cell[:, 0]
-    words = colour(category, state)
+    words = colour(category, state)[inside]
     weight = (words & 255).astype(np.float64) / 255
-    selected = category.rows(decode(state.selection))
+    selected = category.rows(decode(state.selection))[inside]
     if selected.any():
         weight = np.where(selected, weight, 0.15 * weight)
     total = np.bincount(at, weight, WIDTH * HEIGHT)
@@ -52,7 +50,7 @@ def density(category: Category, state: State, embedding: str, x: int, y: int) ->
         picture[:, channel] = np.divide(summed, total, out=np.zeros_like(summed), where=total > 0)
     full = np.percentile(total[total > 0], 95) if (total > 0).any() else 1.0
     picture[:, 3] = np.where(total > 0, 60 + 195 * np.sqrt(np.minimum(total / full, 1)), 0)
-    return Density(picture.view(np.uint32).reshape(HEIGHT, WIDTH), *map(float, (*low, *size)))
+    return Density(picture.view(np.uint32).reshape(HEIGHT, WIDTH), *view.origin, *view.size)
 
 
 def inside(points: np.ndarray, geometry: Any) -> np.ndarray:

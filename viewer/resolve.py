@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from viewer.columns import places
 from viewer.grouping import variables
 from viewer.links import expand
 from viewer.project import Category, Project, open_category
@@ -26,6 +27,10 @@ class Scene(NamedTuple):
     def table(self) -> str:
         """Which table of rows a selection of rows belongs to."""
         return json.dumps([self.state.project, self.state.analysis, self.state.category])
+
+    def place(self, plot: str) -> str:
+        """Which embedding a plot shows: a window belongs to it."""
+        return json.dumps([self.table, *places(self.state)[plot][:3]])
 
 
 def resolve(projects: Mapping[str, Project], state: State) -> Scene:

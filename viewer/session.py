@@ -9,9 +9,9 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
-from viewer import actions, html, selection, state
-from viewer.addresses import picture
+from viewer import actions, html, state
 from viewer.density import is_dense
+from viewer.messages import messages
 from viewer.page import Page
 from viewer.project import Project, open_projects
 from viewer.resolve import Scene, resolve
@@ -21,7 +21,6 @@ from viewer.views.pane import pane
 from viewer.views.view import View
 
 LOG = logging.getLogger(__name__)
-LONGEST_ADDRESS = 40_000  # characters; Bokeh's own limit for what a page is opened with is near 60 000
 MOST_UNDONE = 100
 
 
@@ -94,9 +93,7 @@ class Session:
             for view in self.views:
                 if not self.drawn or view.due(old, scene):
                     self.guarded(view.render, scene)
-            self.page.update(
-                marks=_marks(scene), query=_query(scene), selection=_selection(scene), preview=_preview(scene)
-            )
+            self.page.update(**messages(scene))
             self.drawn = True
         finally:
             self.doc.unhold()  # only now do widgets report what was filled in
@@ -144,25 +141,3 @@ def _note(scene: Scene) -> str:
 def _base(path: str) -> str:
     """The application's own address, under which its pictures and scripts lie."""
     return path.removesuffix("/ws").rstrip("/")
-
-
-def _marks(scene: Scene) -> str:
-    view = "help" if not scene.projects else "broken" if scene.category is None else scene.state.view
-    beside, focus = bool(scene.state.beside), scene.state.focus is not None
-    return json.dumps({"view": view, "beside": beside, "focus": focus, "fixed": scene.state.scaling == "fixed"})
-
-
-def _query(scene: Scene) -> str:
-    query = state.to_query(scene.state)
-    return query if len(query) < LONGEST_ADDRESS else state.to_query(replace(scene.state, selection=""))
-
-
-def _selection(scene: Scene) -> str:
-    if scene.category is None:
-        return ""
-    rows = scene.category.rows(selection.decode(scene.state.selection))
-    return json.dumps({"of": scene.table, "bits": selection.bits(rows), "n": len(rows)})
-
-
-def _preview(scene: Scene) -> str:
-    return "" if scene.category is None else picture(scene, 0, "input").replace("/0/", "/SAMPLE/", 1)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from spray.colormap import palette
+from viewer import window
 from viewer.selection import decode, encode
 
 VERSION = 1
@@ -34,6 +35,9 @@ class State:
     beside: str = ""  # a second embedding, shown beside the first
     beside_x: int = 0
     beside_y: int = 1
+    window: str = ""  # the part of the embedding that is shown; none: all
+    beside_window: str = ""
+    markers: str = "dots"
     colour: str = "cluster"  # or any per-sample variable
     label: str = ""  # filters: only samples that pass all of them can be selected
     predicted: str = ""
@@ -58,6 +62,7 @@ class State:
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "view": ("explore", "clusters", "categories", "compare", "findings"),
+    "markers": ("dots", "pictures"),
     "mode": ("input", "overlay", "heatmap"),
     "sampling": ("auto", "smooth", "pixelated"),
     "scaling": ("sample", "selection", "category", "fixed"),
@@ -112,6 +117,11 @@ def _selection(value: Any) -> str:
     return value
 
 
+def _window(value: Any) -> str:
+    text = _text(value)
+    return text and window.write(window.read(text))
+
+
 def _colour_map(value: Any) -> str:
     source = _text(value)
     palette(source)
@@ -120,7 +130,7 @@ def _colour_map(value: Any) -> str:
 
 READ: dict[str, Callable[[Any], Any]] = {"str": _text, "int": _natural, "int | None": _optional, "float": _number}
 FIELDS = {field.name: READ[str(getattr(field.type, "__name__", field.type))] for field in fields(State)}
-FIELDS |= {"selection": _selection, "colour_map": _colour_map}
+FIELDS |= {"selection": _selection, "colour_map": _colour_map, "window": _window, "beside_window": _window}
 DEFAULT = State()
 
 

@@ -85,6 +85,7 @@ CONTROLS = {
     "category": (lambda viewer: viewer.open_category("seven (7)"), {"category": "7", "selection": None}),
     "clustering": (choose("Clustering", "hdbscan"), {"clustering": "hdbscan"}),
     "embedding": (choose("Embedding", "spectral"), {"embedding": "spectral"}),
+    "pictures in the plot": (choose("Points as", "pictures"), {"markers": "pictures"}),
     "beside": (choose("Beside it", "spectral"), {"beside": "spectral"}),
     "colour by": (choose("Colour by", "confidence"), {"colour": "confidence"}),
     "overlay": (button("Overlay"), {"mode": "overlay"}),
@@ -229,6 +230,57 @@ def test_hover_shows_the_picture(visit, digits):
     expect(viewer.page.locator("#preview")).to_be_visible()
     expect(viewer.page.locator("#preview figcaption")).to_have_text("sample 5")
     viewer.page.wait_for_function("document.querySelector('#preview img').naturalWidth === 12")
+
+
+def test_hover_rings_the_sample_in_both_plots_without_drawing_them_again(visit, digits):
+    viewer = visit("?beside=spectral")
+    category = store.open_analysis(digits, "spectral")["3"]
+    viewer.page.evaluate(
+        """() => {
+        window.drawn = 0
+        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("beside_plot"))
+        const paint = plot.canvas_view.paint ? plot.canvas_view : plot
+        const before = paint.paint.bind(paint)
+        paint.paint = (...given) => { window.drawn += 1; return before(...given) }
+    }"""
+    )
+    x, y = viewer.at(*category.tsne.values[3])
+    viewer.page.mouse.move(x, y, steps=5)
+    for plot, values in {"scatter": category.tsne.values[3], "beside_plot": category.spectral.values[3, :2]}.items():
+        ring = viewer.page.locator(f'[data-plot="{plot}"] > .ring')
+        expect(ring).to_be_visible()
+        box = ring.bounding_box()
+        assert box is not None
+        assert (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) == pytest.approx(
+            viewer.at(*values, plot=plot), abs=1
+        )
+    assert viewer.page.evaluate("window.drawn") == 0
+    viewer.page.mouse.move(5, 5, steps=3)
+    expect(viewer.page.locator('[data-plot="beside_plot"] > .ring')).to_be_hidden()
+
+
+def test_zoom_is_part_of_the_link_and_shows_pictures_of_what_is_in_view(visit, digits):
+    viewer = visit("?category=3&markers=pictures")
+    expect(viewer.page.locator(".marker").first).to_be_visible()
+    viewer.page.mouse.move(*viewer.at(4, 4))
+    for _ in range(8):
+        viewer.page.mouse.wheel(0, -200)
+    viewer.page.wait_for_function("location.search.includes('window=')")
+    viewer.page.wait_for_function("Bokeh.documents[0].is_idle")
+    bounds = [float(number) for number in state(viewer)["window"].split(",")]
+    category = store.open_analysis(digits, "spectral")["3"]
+    x, y = category.tsne.values.T
+    inside = (x >= bounds[0]) & (x <= bounds[1]) & (y >= bounds[2]) & (y <= bounds[3])
+    assert 0 < inside.sum() < 60
+    again = visit(at=viewer.page.evaluate("location.href"))
+    for found in (viewer, again):
+        expect(found.page.locator(".marker")).to_have_count(int(inside.sum()))
+        found.settled()
+        scale = """() => { const plot = Bokeh.documents[0].get_model_by_name("scatter")
+            return [plot.x_range.start, plot.x_range.end, plot.y_range.start, plot.y_range.end] }"""
+        assert found.page.evaluate(scale) == pytest.approx(bounds, rel=1e-4)
+    again.choose("Embedding", "spectral")
+    again.page.wait_for_function("!location.search.includes('window=')")
 
 
 def test_contact_sheet_shows_every_cluster(visit):

@@ -84,7 +84,9 @@ def test_selects_reach_every_part_of_the_project(visit):
     viewer.choose("Embedding", "spectral")
     viewer.choose("y axis", "6")
     viewer.page.wait_for_function('location.search.includes("embedding=spectral&y=5")')
-    assert viewer.page.evaluate('Bokeh.documents[0].get_model_by_name("scatter").below[0].axis_label') == "spectral 1"
+    assert (
+        viewer.page.evaluate('Bokeh.documents[0].get_model_by_name("scatter").below[0].axis_label.text') == "spectral 1"
+    )
 
 
 def test_reload_of_the_address_restores_everything(visit):

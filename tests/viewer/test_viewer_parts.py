@@ -12,11 +12,12 @@ from bokeh.document import Document
 from PIL import Image
 
 from spray import store
-from viewer import colours, html, images
-from viewer.columns import columns
+from viewer import colours, columns, html, images, window
+from viewer.density import density
 from viewer.gallery import gallery
 from viewer.grouping import clusters
 from viewer.images import Look
+from viewer.markers import MOST, marker_rows
 from viewer.pictures import picture
 from viewer.project import open_category, open_projects
 from viewer.resolve import resolve
@@ -58,7 +59,7 @@ def test_categories_have_human_readable_labels(projects):
 
 
 def test_columns_are_the_embedding_in_file_order(scene):
-    found = columns(scene.category, scene.state)
+    found = columns.columns(scene.category, scene.state)
     assert np.array_equal(found["x"], scene.category.data.tsne.values[:, 0])
     assert found["sample"].tolist() == scene.category.sample.tolist()
     assert found["color"].dtype == np.uint32 and len(np.unique(found["color"])) == 4
@@ -190,3 +191,31 @@ def test_a_selection_sends_nothing_to_the_plots(digits):
     assert set(events) == {"Page", "Div"}
     session.update(focus=5)
     assert events.count("ColumnDataSource") == 1
+
+
+def test_windows_show_all_or_what_was_asked_for(scene):
+    place = columns.places(scene.state)["scatter"]
+    view = columns.shown_window(scene.category, place)
+    assert view.holds(columns.positions(scene.category, place)).all()
+    assert columns.shown_window(scene.category, place._replace(window="0,1,2,3")) == (0, 1, 2, 3)
+    assert window.whole(np.full((3, 2), np.nan)) == (0, 1, 0, 1)
+    for text in ("1,0,0,1", "0,1,nan,2", "0,1,2", "a,b,c,d", "0,1,0,inf"):
+        with pytest.raises(ValueError, match="window"):
+            window.read(text)
+
+
+def test_pictures_in_the_plot_are_all_in_view_or_one_of_each_dense_place(scene):
+    place = columns.places(scene.state)["scatter"]
+    many = marker_rows(scene.category, scene.state, place)
+    assert 4 <= len(many) <= MOST and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
+    close = place._replace(window="3.5,4.5,3.5,4.5")
+    inside = columns.shown_window(scene.category, close).holds(columns.positions(scene.category, close))
+    assert marker_rows(scene.category, scene.state, close).tolist() == np.flatnonzero(inside).tolist()
+
+
+def test_density_of_a_part_has_its_samples_only(scene):
+    place = columns.places(scene.state)["scatter"]
+    close = place._replace(window="3,5,3,5")
+    found = density(scene.category, scene.state, close)
+    assert (found.x, found.y, found.width, found.height) == (3, 3, 2, 2)
+    assert 0 < (found.picture > 0).sum() <= 60 < (density(scene.category, scene.state, place).picture > 0).sum()

@@ -19,7 +19,13 @@ KINDS = {
     "int": st.integers(0, 2**31 - 1),
     "int | None": st.none() | st.integers(-(2**63), 2**63 - 1),
 }
+windows = st.just("") | st.builds(
+    lambda left, bottom, width, height: f"{left},{left + width},{bottom},{bottom + height}",
+    *(st.integers(-99, 99), st.integers(-99, 99), st.integers(1, 99), st.integers(1, 99)),
+)
 SPECIAL = {
+    "window": windows,
+    "beside_window": windows,
     "selection": st.lists(st.integers(0, 5000), max_size=50).map(lambda found: selection.encode(np.array(found))),
     "colour_map": st.sampled_from(["bwr", "jet", "000,fff"]),
 }

@@ -8,7 +8,7 @@ import pytest
 
 import viewer
 from viewer.colours import SET, group_colours, packed, scale_colours
-from viewer.views.scatter import LINE, TEXT
+from viewer.views.plot import LINE, TEXT
 
 STYLE = (Path(viewer.__file__).parent / "static" / "style.css").read_text()
 LIGHT, DARK = (

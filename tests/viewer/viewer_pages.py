@@ -9,8 +9,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--disable-background-networking", "--no-first-run"]
 
-POSITION = """([x, y]) => {
-    const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("scatter"))
+POSITION = """([x, y, name]) => {
+    const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
     const frame = plot.canvas_view.el.getBoundingClientRect()
     return [frame.x + plot.frame.x_scale.compute(x), frame.y + plot.frame.y_scale.compute(y)]
 }"""
@@ -32,9 +32,9 @@ class Viewer:
         if message.type == "error":
             self.problems.append(f"{message.text} {message.location.get('url', '')}")
 
-    def at(self, x: float, y: float) -> tuple[float, float]:
+    def at(self, x: float, y: float, plot: str = "scatter") -> tuple[float, float]:
         """Where a point of the embedding is on the screen."""
-        return tuple(self.page.evaluate(POSITION, [float(x), float(y)]))
+        return tuple(self.page.evaluate(POSITION, [float(x), float(y), plot]))
 
     def lasso(self, *corners: tuple[float, float], keys: tuple[str, ...] = ()) -> None:
         """Draw around `corners`, given in the embedding's coordinates, with the mouse."""

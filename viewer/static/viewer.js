@@ -2,7 +2,6 @@
 "use strict";
 
 const root = document.documentElement;
-const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
 const LARGEST_FILE = 8 << 20;
 let count = 0;
 let applying = false;
@@ -100,27 +99,6 @@ async function copyLink() {
   } catch {
     byId("copy").textContent = "Press Ctrl+C"; // no clipboard on plain http; the text is selected
   }
-}
-
-// What the pointer is at
-
-let previewTimer = 0;
-window.pointAt = ({ index }) => {
-  clearTimeout(previewTimer);
-  const row = index?.indices?.[0];
-  if (row === undefined) {
-    byId("preview").hidden = true;
-  } else {
-    previewTimer = setTimeout(() => showPreview(row), PREVIEW_DELAY);
-  }
-};
-
-function showPreview(row) {
-  const sample = named("points").get_column("sample")[row];
-  const figure = byId("preview");
-  figure.querySelector("img").src = named("page").preview.replace("SAMPLE", sample);
-  figure.querySelector("figcaption").textContent = `sample ${sample}`;
-  figure.hidden = false;
 }
 
 // Zoom of the three pictures in focus: the wheel zooms all of them about the same place, a double click ends it
@@ -237,6 +215,7 @@ function start() {
   watch(page, "query", applyQuery);
   watch(page, "selection", applySelection);
   watch(page, "command", applyCommand);
+  startPlots();
   named("points").selected.properties.indices.change.connect(reportSelection);
   Bokeh.documents[0].on_event?.("connection_lost", () => (byId("lost").hidden = false));
   root.dataset.ready = "";

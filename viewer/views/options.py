@@ -7,15 +7,18 @@ from bokeh.models import AutocompleteInput, Select
 
 from viewer.grouping import variables
 from viewer.resolve import Scene
+from viewer.state import CHOICES
 from viewer.views.view import Update, View
 
-WATCHES = ("analysis", "category", "clustering", "embedding", "x", "y", "beside", "beside_x", "beside_y", "colour")
+AXES = ("x", "y", "beside_x", "beside_y")
+WATCHES = ("analysis", "category", "clustering", "embedding", "beside", *AXES, "colour", "markers")
 TITLES = {
     "analysis": "Analysis",
     "clustering": "Clustering",
     "embedding": "Embedding",
     "x": "x axis",
     "y": "y axis",
+    "markers": "Points as",
     "beside": "Beside it",
     "beside_x": "x axis there",
     "beside_y": "y axis there",
@@ -45,7 +48,7 @@ def options(update: Update) -> View:
             return
         for name, choices in _choices(scene).items():
             _fill(selects[name], choices, str(getattr(scene.state, name)))
-        for name in ("x", "y", "beside_x", "beside_y"):
+        for name in AXES:
             selects[name].visible = len(selects[name].options) > 2
         names.clear()
         names.update({scene.project.category_text(name): name for name in scene.project.analyses[scene.state.analysis]})
@@ -64,13 +67,15 @@ def _fill(select: Select, choices: list[tuple[str, str]], value: str) -> None:
 
 def _change(name: str, value: Any) -> dict[str, object]:
     """Another category has other samples, another embedding other axes."""
+    beside = "beside_" if name.startswith("beside") else ""
     if name in ("analysis", "category"):
-        return {name: value, "selection": "", "focus": None, "page": 0, "label": "", "predicted": ""}
-    if name == "embedding":
-        return {name: value, "x": 0, "y": 1}
-    if name == "beside":
-        return {name: value, "beside_x": 0, "beside_y": 1}
-    return {name: int(value) if name in ("x", "y", "beside_x", "beside_y") else value}
+        gone = dict.fromkeys(("selection", "label", "predicted", "window", "beside_window"), "")
+        return gone | {name: value, "focus": None, "page": 0}
+    if name in ("embedding", "beside"):
+        return {name: value, f"{beside}x": 0, f"{beside}y": 1, f"{beside}window": ""}
+    if name in AXES:
+        return {name: int(value), f"{beside}window": ""}
+    return {name: value}
 
 
 def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
@@ -85,6 +90,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
         "embedding": embeddings,
         "x": axes,
         "y": axes,
+        "markers": _same(CHOICES["markers"]),
         "beside": [("", "nothing"), *embeddings],
         "beside_x": beside,
         "beside_y": beside,

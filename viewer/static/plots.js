@@ -1,0 +1,119 @@
+// What the page draws over the plots, and which part of an embedding they show. Elements over a plot cost nothing to
+// move; anything given to Bokeh makes it draw all its points again.
+"use strict";
+
+const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
+const REST = 250; // ms without a move before a window is reported
+const PLOTS = ["scatter", "beside_plot"];
+const shown = { windows: {}, timers: {}, hovered: null };
+
+const over = (plot) => document.querySelector(`[data-plot="${plot}"] .over`);
+
+function make(name, props) {
+  return Object.assign(document.createElement(name), props);
+}
+
+// Elements with a place in the embedding
+
+function place(element, plot, [x, y]) {
+  const view = Bokeh.index.find_one(named(plot));
+  if (!view?.frame) return;
+  const box = over(plot).getBoundingClientRect();
+  const canvas = view.canvas_view.el.getBoundingClientRect();
+  const left = view.frame.x_scale.compute(x);
+  const top = view.frame.y_scale.compute(y);
+  element.hidden = !view.frame.bbox.contains(left, top);
+  element.style.transform = `translate(${canvas.x - box.x + left}px, ${canvas.y - box.y + top}px)`;
+  element.at = [x, y];
+}
+
+function replace(plot) {
+  for (const element of over(plot).children) if (element.at) place(element, plot, element.at);
+}
+
+// Pictures in the plot
+
+function applyMarkers() {
+  const { address, plots = {} } = JSON.parse(named("page").markers);
+  for (const plot of PLOTS) {
+    const pictures = (plots[plot] ?? []).map(([sample, at, colour]) => {
+      const picture = make("img", { className: "marker", src: address.replace("SAMPLE", sample), alt: "", at });
+      picture.style.borderColor = colour;
+      return picture;
+    });
+    over(plot).replaceChildren(...pictures);
+    requestAnimationFrame(() => replace(plot)); // when the plot has moved too
+  }
+}
+
+// What the pointer is at: a picture of it, and a ring around it in both plots
+
+let previewTimer = 0;
+window.pointAt = ({ index }) => {
+  clearTimeout(previewTimer);
+  const row = index?.indices?.[0];
+  if (row === undefined) {
+    shown.hovered = null;
+    byId("preview").hidden = true;
+    for (const ring of document.querySelectorAll(".ring")) ring.hidden = true;
+  } else if (row !== shown.hovered) {
+    previewTimer = setTimeout(() => showPreview(row), PREVIEW_DELAY);
+  }
+};
+
+function showPreview(row) {
+  const points = named("points");
+  const sample = points.get_column("sample")[row];
+  const figure = byId("preview");
+  figure.querySelector("img").src = named("page").preview.replace("SAMPLE", sample);
+  figure.querySelector("figcaption").textContent = `sample ${sample}`;
+  figure.hidden = false;
+  shown.hovered = row;
+  for (const [plot, prefix] of [["scatter", ""], ["beside_plot", "beside_"]]) {
+    if (plot === "beside_plot" && root.dataset.beside !== "true") continue;
+    const ring = document.querySelector(`[data-plot="${plot}"] > .ring`);
+    place(ring, plot, ["x", "y"].map((axis) => points.get_column(prefix + axis)[row]));
+  }
+}
+
+// Which part of the embedding is shown
+
+const window_of = ({ x_range, y_range }) => [x_range.start, x_range.end, y_range.start, y_range.end];
+
+function same(a, b) {
+  const size = [b[1] - b[0], b[1] - b[0], b[3] - b[2], b[3] - b[2]];
+  return a.every((value, at) => Math.abs(value - b[at]) <= 1e-4 * Math.abs(size[at]));
+}
+
+function applyWindows() {
+  shown.windows = JSON.parse(named("page").windows);
+  for (const [plot, { shown: [left, right, bottom, top], whole }] of Object.entries(shown.windows)) {
+    const { x_range, y_range } = named(plot);
+    x_range.setv({ reset_start: whole[0], reset_end: whole[1] }, { silent: true });
+    y_range.setv({ reset_start: whole[2], reset_end: whole[3] }, { silent: true });
+    if (shown.timers[plot] || same(window_of(named(plot)), [left, right, bottom, top])) continue;
+    x_range.setv({ start: left, end: right });
+    y_range.setv({ start: bottom, end: top });
+  }
+}
+
+function moved(plot) {
+  requestAnimationFrame(() => replace(plot));
+  clearTimeout(shown.timers[plot]);
+  shown.timers[plot] = setTimeout(() => {
+    shown.timers[plot] = 0;
+    const known = shown.windows[plot];
+    const now = window_of(named(plot));
+    if (known && !same(now, known.shown)) send("look", { plot, of: known.of, shown: now });
+  }, REST);
+}
+
+function startPlots() {
+  for (const plot of PLOTS) {
+    const { x_range, y_range } = named(plot);
+    for (const range of [x_range, y_range]) range.change.connect(() => moved(plot));
+    new ResizeObserver(() => requestAnimationFrame(() => replace(plot))).observe(over(plot));
+  }
+  watch(named("page"), "windows", applyWindows);
+  watch(named("page"), "markers", applyMarkers);
+}
