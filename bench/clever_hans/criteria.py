@@ -117,8 +117,8 @@ def p_value(values: xr.DataArray) -> float:
     clean, poisoned = (part.mean("seed").values for part in pair(values))
     if np.array_equal(clean, poisoned):
         return 1.0
-    found: Any = wilcoxon(poisoned, clean, alternative="greater", nan_policy="omit")
-    return float(found.pvalue)
+    test: Any = wilcoxon  # its type is lost in scipy's decorators
+    return float(test(poisoned, clean, alternative="greater", nan_policy="omit").pvalue)
 
 
 def ranking(values: xr.DataArray) -> float:

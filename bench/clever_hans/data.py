@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from bench.clever_hans.choices import CLASSES, Choices
+from lrp._torchvision import torchvision
 
 
 class Images(NamedTuple):
@@ -56,13 +57,11 @@ def digits(choices: Choices) -> Images:
 
 def cifar10(root: Path | None, *, download: bool = False) -> Images:
     """CIFAR-10 with its own training and test set."""
-    from torchvision.datasets import CIFAR10
-
     if root is None:
         raise ValueError("CIFAR-10 needs the folder of torchvision.datasets.CIFAR10: --cifar FOLDER")
-    found = []
+    files, found = torchvision().datasets.CIFAR10, []
     for train in (True, False):
-        part = CIFAR10(str(root), train=train, download=download)
+        part = files(str(root), train=train, download=download)
         pixels = torch.as_tensor(part.data).permute(0, 3, 1, 2).float() / 255
         found += [pixels, torch.as_tensor(part.targets).long()]
     return Images(*found)

@@ -99,10 +99,8 @@ def described(choices: Choices) -> str:
 
 def gathered(found: Iterable[xr.Dataset], choices: Choices) -> xr.Dataset:
     """One dataset with dimensions class, seed and arm; NaN where there was no trial."""
-    keys = ("class", "seed", "arm")
-    stacked = xr.concat(
-        list(found), "trial", combine_attrs="override", join="exact", coords="different", compat="equals"
-    )
+    keys = ["class", "seed", "arm"]
+    stacked = xr.concat(list(found), "trial", coords=keys, compat="equals", join="exact", combine_attrs="override")
     whole = stacked.set_index(trial=keys).unstack("trial")
     arms = [arm for arm in ("clean", "poisoned", "null") if arm in whole.arm.values]
     whole = whole.sel(arm=arms).transpose("class", "seed", "arm", ...)
