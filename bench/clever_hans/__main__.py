@@ -2,60 +2,69 @@
 
 Trains models of digits (or, with --cifar, of CIFAR-10) with and without a box in the corner of half of one class, looks
 for the box by SpRAy, and says which criteria of agreement are met. Kill it whenever and run it again: it goes on.
-`--check` says it of the published results, and makes those of one class again.
+`--check` says it of the published results, and makes those of one class again. See docs/experiment.md.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
-from bench.clever_hans import check, criteria, figures
-from bench.clever_hans.choices import ARMS, CIFAR10, CLASSES, DIGITS, FEWER, VARIATIONS, Choices
+from bench.clever_hans import check, criteria, figures, variations
+from bench.clever_hans.choices import ARMS, CLASSES, DIGITS, EXPERIMENTS, FEWER, VARIATIONS, Choices
 from bench.clever_hans.data import load
 from bench.clever_hans.results import collect
 from bench.clever_hans.trial import Trial
 from spray.store import write_netcdf
 
+TITLES = {"digits": "Digits", "hard": "Hard digits, white box", "cifar10": "CIFAR-10"}
 
-def experiment(given: argparse.Namespace, choices: Choices, folder: Path, arms: tuple[str, ...] = ARMS) -> xr.Dataset:
-    """All trials of some choices."""
+
+def experiment(given: argparse.Namespace, choices: Choices, name: str, arms: tuple[str, ...] = ARMS) -> xr.Dataset:
+    """All trials of some choices, kept in the folder `name`."""
     images = load(choices, given.cifar, download=given.download)
     todo = [Trial(label, seed, arm) for seed in range(choices.seeds) for label in range(CLASSES) for arm in arms]
-    return collect(images, todo, choices, folder, workers=given.workers, device=given.device)
+    return collect(images, todo, choices, given.out / name, workers=given.workers, device=given.device)
 
 
-def varied(given: argparse.Namespace, choices: Choices) -> dict[str, xr.Dataset]:
-    """The experiment with one choice changed, fewer seeds and no null, for each of `VARIATIONS`."""
-    folders = {
-        name: given.out / f"{choices.dataset}-{name.replace('%', 'percent').replace(' ', '-')}" for name in VARIATIONS
-    }
+def varied(given: argparse.Namespace) -> dict[str, xr.Dataset]:
+    """The digits with one choice changed, fewer seeds and no null, for each of `VARIATIONS`."""
+    names = {name: f"digits-{name.replace('%', 'percent').replace(' ', '-')}" for name in VARIATIONS}
     return {
-        name: experiment(given, replace(choices, **FEWER, **changed), folders[name], ARMS[:2])
+        name: experiment(given, replace(DIGITS, **FEWER, **changed), names[name], ARMS[:2])
         for name, changed in VARIATIONS.items()
     }
 
 
-def publish(trials: xr.Dataset, path: Path) -> None:
-    """The results file, that of the variations beside it, and the figures in a folder of images."""
-    write_netcdf(path, trials)
-    drawn = {"agreement": figures.agreement(trials), "sensitivity": figures.sensitivity(trials)}
-    for name, figure in drawn.items():
-        figures.save(figure, path.parent / "images" / f"{path.stem}-{name}.png")
+def publish(done: Mapping[str, xr.Dataset], folder: Path) -> None:
+    """The trials of each experiment, and their figures in a folder of images."""
+    for name, trials in done.items():
+        path = check.file_of(name, folder)
+        write_netcdf(path, trials)
+        figures.save(figures.agreement(trials, TITLES[name]), folder / "images" / f"{path.stem}-agreement.png")
+    shown = {TITLES[name]: trials for name, trials in done.items()}
+    figures.save(figures.sensitivity(shown), folder / "images" / "experiment-sensitivity.png")
 
 
-def check_published(given: argparse.Namespace) -> bool:
+def publish_variations(found: xr.Dataset, folder: Path) -> None:
+    write_netcdf(folder / "experiment-variations.nc", found)
+    figures.save(figures.reliance(found), folder / "images" / "experiment-reliance.png")
+
+
+def check_published(given: argparse.Namespace, name: str) -> bool:
     """Criteria from the file, then one class live."""
-    trials = check.published(given.check)
-    choices = CIFAR10 if given.cifar else DIGITS
-    print(f"{given.check}: {trials.attrs['title']}\n\n{criteria.table(trials)}\n\nclass {given.label} again:\n")
-    images = load(choices, given.cifar, download=given.download)
-    live = check.rerun(trials, images, given.label, choices, workers=given.workers)
+    trials = check.published(name, given.check)
+    print(f"\n{TITLES[name]}: {check.file_of(name, given.check)}\n\n{criteria.table(trials)}\n")
+    images = load(EXPERIMENTS[name], given.cifar, download=given.download)
+    live = check.rerun(name, images, given.label, trials.sizes["seed"], workers=given.workers, device=given.device)
     text, agree = check.compared(trials, live)
-    print(f"{text}\n\n{'the live results agree' if agree else 'THE LIVE RESULTS DIFFER'} with the stored ones")
+    print(
+        f"class {given.label} again:\n\n{text}\n\n{'The live results agree' if agree else 'THE LIVE RESULTS DIFFER'}."
+    )
     return agree
 
 
@@ -63,32 +72,35 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("experiment"), help="folder of trials (default: experiment)")
     parser.add_argument(
-        "--cifar", type=Path, metavar="FOLDER", help="CIFAR-10 as torchvision.datasets.CIFAR10 keeps it"
+        "--cifar", type=Path, metavar="FOLDER", help="CIFAR-10, as torchvision.datasets keeps it, instead"
     )
     parser.add_argument("--download", action="store_true", help="let torchvision fetch CIFAR-10 into that folder")
-    parser.add_argument("--variations", action="store_true", help="then one choice changed at a time")
+    parser.add_argument("--variations", action="store_true", help="also digits with one choice changed at a time")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--device", default="cpu", help="where models run (default: cpu)")
-    stored = "print the criteria of stored results (default: docs/experiment.nc), and make one class again"
-    parser.add_argument("--check", type=Path, nargs="?", const=check.PUBLISHED, metavar="FILE", help=stored)
-    parser.add_argument("--class", dest="label", type=int, default=8, choices=range(CLASSES), help="which (default: 8)")
+    stored = "print the criteria of published results (default: those in docs), and make one class again"
+    parser.add_argument("--check", type=Path, nargs="?", const=check.DOCS, metavar="FOLDER", help=stored)
+    parser.add_argument("--class", dest="label", type=int, default=9, choices=range(CLASSES), help="which (default: 9)")
     parser.add_argument(
-        "--publish", type=Path, metavar="FILE", help="also write results, and figures in images/ beside"
+        "--publish", type=Path, metavar="FOLDER", help="results and figures (default: the folder --out)"
     )
     return parser.parse_args()
 
 
 def main() -> None:
     given = arguments()
+    names = ["cifar10"] if given.cifar else ["digits", "hard"]
     if given.check:
-        raise SystemExit(0 if check_published(given) else 1)
-    choices = CIFAR10 if given.cifar else DIGITS
-    trials = experiment(given, choices, given.out / choices.dataset)
-    print(criteria.table(trials))
-    variations = varied(given, choices) if given.variations else {}
-    for name, found in variations.items():
-        print(f"\n{name}\n\n{criteria.table(found)}")
-    publish(trials, given.publish or given.out / choices.dataset / "results.nc")
+        raise SystemExit(sum(not check_published(given, name) for name in names))
+    done = {}
+    for name in names:
+        done[name] = experiment(given, EXPERIMENTS[name], name)
+        print(f"\n{TITLES[name]}\n\n{criteria.table(done[name])}")
+    publish(done, given.publish or given.out)
+    if given.variations and not given.cifar:
+        found = variations.side_by_side(done, varied(given))
+        print(f"\n{variations.table(found)}")
+        publish_variations(found, given.publish or given.out)
 
 
 if __name__ == "__main__":

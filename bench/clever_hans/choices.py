@@ -65,6 +65,8 @@ CIFAR10 = replace(DIGITS, dataset="cifar10", size=32, blocks=((32, 32), (64, 64)
 # alone, before any relevance of such models was computed; everything else, the criteria too, is as before.
 HARD = replace(DIGITS, noise=0.6, gray=1.0)
 
+EXPERIMENTS = {"digits": DIGITS, "hard": HARD, "cifar10": CIFAR10}
+
 # What is changed in DIGITS, one choice at a time, to understand what came out. Named before the first run as well.
 FEWER = {"seeds": 3, "neighbors_tried": (10,), "components_tried": (8,)}
 VARIATIONS: dict[str, dict] = {

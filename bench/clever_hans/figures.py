@@ -1,98 +1,138 @@
-"""The experiment's figures, of the dataset of all trials."""
+"""The experiment's figures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from bench.clever_hans.criteria import fixed, pair
 
-# Paul Tol's "muted" and a gray: told apart by the colour-blind; the classes are numbered in the figure as well
+# Paul Tol's "muted" and a gray: told apart by the colour-blind; the classes are numbered in the figures as well
 COLORS = "#CC6677 #332288 #DDCC77 #117733 #88CCEE #882255 #44AA99 #999933 #AA4499 #666666".split()
-PALE = {2, 4, 6, 7}  # colours on which black reads better
-CONTROL, POISONED = "#666666", "#C1440E"
+MARKERS = "oDs^vPX<>*"
+APART = 0.055  # of the axes: how far numbers keep away from each other and from points
 
 
-def agreement(trials: xr.Dataset) -> Figure:
+def agreement(trials: xr.Dataset, title: str) -> Figure:
     """The paper's Fig 12: accuracy and tau of the poisoned model over the control's."""
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    figure = Figure(figsize=(9.2, 5.1), layout="constrained")
     at = fixed(trials)
-    texts = {
-        "accuracy": (
-            "Accuracy with the box on the other class",
-            "below the line: the poisoned model relies on the box",
-        ),
-        "tau": ("Separability τ of the class's clusters", "above the line: clusters further apart"),
-    }
-    for axes, (name, (title, note)) in zip(figure.subplots(1, 2), texts.items(), strict=True):
+    texts = {"accuracy": "accuracy with the box on the other class", "tau": "separability τ of the class's clusters"}
+    for axes, (name, text) in zip(figure.subplots(1, 2), texts.items(), strict=True):
         _pairs(axes, *pair(at[name]))
-        axes.set(title=title, xlabel=f"control model\n({note})", ylabel="poisoned model")
+        axes.set(title=text.capitalize(), xlabel="control model", ylabel="poisoned model")
+    figure.suptitle(title)
+    handles = [
+        Line2D([], [], color="0.35", ls="", marker="o", markersize=4, alpha=0.6, label="models of one initialisation"),
+        Line2D([], [], color="0.35", ls="", marker="o", markersize=8, label="mean of a class, with its number"),
+        Line2D([], [], color="black", ls="--", lw=1, label="no difference"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 def _pairs(axes: Axes, clean: xr.DataArray, poisoned: xr.DataArray) -> None:
-    """A pale dot a pair of models, a numbered disc the mean of a class, the diagonal; one scale for both axes."""
+    """A pale dot a pair of models, a large one the mean of a class, its number beside it; one scale for both axes."""
     low, high = min(clean.min(), poisoned.min()).item(), max(clean.max(), poisoned.max()).item()
-    pad = 0.06 * (high - low) + 1e-3
-    axes.axline((low, low), slope=1, color="black", linestyle="--", linewidth=1)
-    for label in clean["class"].values:
-        x, y = (part.sel({"class": label}) for part in (clean, poisoned))
-        axes.scatter(x, y, s=16, color=COLORS[label], alpha=0.45, linewidths=0)
-    for label in clean["class"].values:
-        x, y = (part.sel({"class": label}).mean().item() for part in (clean, poisoned))
-        axes.scatter(x, y, s=150, color=COLORS[label], edgecolors="white", linewidths=1, zorder=3)
-        ink = "black" if label in PALE else "white"
-        axes.annotate(str(label), (x, y), ha="center", va="center_baseline", color=ink, fontsize=9, zorder=4)
-    axes.set(xlim=(low - pad, high + pad), ylim=(low - pad, high + pad), aspect="equal")
+    pad = 0.12 * (high - low) + 1e-3
+    low, high = low - pad, high + pad
+    axes.axline((low, low), slope=1, color="black", linestyle="--", linewidth=1, zorder=1)
+    means = np.stack([part.mean("seed").values for part in (clean, poisoned)], -1)
+    places = low + (high - low) * beside((means - low) / (high - low))
+    for number, (mean, place) in enumerate(zip(means, places, strict=True)):
+        label, color = int(clean["class"][number]), COLORS[int(clean["class"][number])]
+        axes.scatter(clean[number], poisoned[number], s=16, color=color, alpha=0.5, linewidths=0, zorder=2)
+        axes.plot(*np.stack([mean, place], -1), color=color, linewidth=1, zorder=3)
+        axes.scatter(*mean, s=60, color=color, edgecolors="black", linewidths=0.6, zorder=4)
+        around = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color}
+        text = {"ha": "center", "va": "center_baseline", "fontsize": 8}
+        axes.annotate(str(label), place, bbox=around, zorder=5, **text)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.locator_params(nbins=6)
     axes.grid(alpha=0.25)
 
 
-def sensitivity(trials: xr.Dataset) -> Figure:
-    """What other numbers of neighbours and components would have given."""
-    seen = trials.sel(images="seen")
-    tau, gap = (poisoned - clean for clean, poisoned in map(pair, (seen.tau, seen.cluster_gap)))
-    tables = {
-        "change of τ\n(poisoned − control)": (tau, "PuOr"),
-        "AMI of clusters and box\n(poisoned models)": (seen.ami.sel(arm="poisoned"), "cividis"),
-        "change of cluster gap\n(poisoned − control)": (gap, "PuOr"),
-    }
-    choices = json.loads(trials.attrs["choices"])
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    for axes, (title, (values, colors)) in zip(figure.subplots(1, 3), tables.items(), strict=True):
-        means = values.mean(("class", "seed")).transpose("neighbors", "components")
-        bound = max(float(abs(means).max()), 0.05)
-        shown = axes.imshow(means, cmap=colors, vmin=-bound if colors == "PuOr" else 0, vmax=bound, aspect="auto")
-        for (row, column), value in np.ndenumerate(means.values):
-            level = shown.norm(value)
-            ink = "black" if (0.2 < level < 0.8 if colors == "PuOr" else level > 0.5) else "white"
-            text = f"{value:+.2f}" if colors == "PuOr" else f"{value:.2f}"
-            axes.text(column, row, text, ha="center", va="center", color=ink)
-        at = (
-            list(means.components.values).index(choices["components"]),
-            list(means.neighbors.values).index(choices["neighbors"]),
-        )
-        axes.add_patch(_frame(at))
-        axes.set_xticks(range(means.sizes["components"]), means.components.values)
-        axes.set_yticks(range(means.sizes["neighbors"]), means.neighbors.values)
-        axes.set(title=title, xlabel="components q", ylabel="neighbours k")
+def beside(points: np.ndarray, apart: float = APART) -> np.ndarray:
+    """Places in the unit square for labels of `points (n, 2)`: at least `apart` from each other and from all points."""
+    places = points + 1e-3 * np.random.default_rng(0).normal(size=points.shape)  # equal points have no direction
+    for _ in range(1000):
+        others = np.concatenate([places, points])
+        between = places[:, None] - others
+        distance = np.linalg.norm(between, axis=-1)
+        push = np.clip(apart - distance, 0, None) * (distance > 0)
+        if not push.any():
+            break
+        distance[distance == 0] = 1
+        places = np.clip(places + 0.3 * (push[..., None] * between / distance[..., None]).sum(1), 0.03, 0.97)
+    return places
+
+
+def sensitivity(experiments: Mapping[str, xr.Dataset]) -> Figure:
+    """What other numbers of neighbours and components would have given: a row an experiment."""
+    figure = Figure(figsize=(10, 3.1 * len(experiments)), layout="constrained")
+    rows = figure.subplots(len(experiments), 3, squeeze=False)
+    for row, (name, trials) in zip(rows, experiments.items(), strict=True):
+        seen, choices = trials.sel(images="seen"), json.loads(trials.attrs["choices"])
+        tau, gap = (poisoned - clean for clean, poisoned in map(pair, (seen.tau, seen.cluster_gap)))
+        tables = {
+            "change of τ": (tau, "PuOr_r", (-0.2, 0.2)),
+            "AMI of clusters and box": (seen.ami.sel(arm="poisoned"), "cividis", (0, 1)),
+            "change of cluster gap": (gap, "PuOr_r", (-0.2, 0.2)),
+        }
+        for axes, (title, (values, colors, limits)) in zip(row, tables.items(), strict=True):
+            _grid(axes, values.mean(("class", "seed")).transpose("neighbors", "components"), colors, limits, choices)
+            axes.set(title=f"{name}\n{title}", xlabel="components q", ylabel="neighbours k")
     return figure
 
 
-def _frame(at: tuple[int, int]):
-    from matplotlib.patches import Rectangle
+def _grid(axes: Axes, means: xr.DataArray, colors: str, limits: tuple[float, float], choices: Mapping) -> None:
+    """A table of colours and numbers; what was fixed is framed."""
+    axes.imshow(means, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto")
+    signed = limits[0] < 0
+    for (row, column), value in np.ndenumerate(means.values):
+        level = (value - limits[0]) / (limits[1] - limits[0])
+        ink = "black" if (0.2 < level < 0.8 if signed else level > 0.5) else "white"
+        text = f"{round(float(value), 2) + 0.0:{'+' if signed else ''}.2f}"
+        axes.text(column, row, text, ha="center", va="center", color=ink)
+    column = means.components.values.tolist().index(choices["components"])
+    row = means.neighbors.values.tolist().index(choices["neighbors"])
+    frame = {"fill": False, "edgecolor": "#D62728", "linewidth": 2.5}
+    axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **frame))
+    axes.set_xticks(range(means.sizes["components"]), means.components.values)
+    axes.set_yticks(range(means.sizes["neighbors"]), means.neighbors.values)
 
-    return Rectangle((at[0] - 0.46, at[1] - 0.46), 0.92, 0.92, fill=False, edgecolor="black", linewidth=2)
+
+def reliance(variations: xr.Dataset) -> Figure:
+    """Is SpRAy's finding a matter of how far the models rely on the box? A marker is the mean of a class."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    clean, poisoned = (variations.sel(arm=arm).mean("seed") for arm in ("clean", "poisoned"))
+    panels = {
+        "share of relevance in the box": poisoned.share_boxed,
+        "AMI of HDBSCAN's clusters and box": poisoned.ami,
+        "change of τ": poisoned.tau - clean.tau,
+    }
+    row = figure.subplots(1, 3)
+    for axes, (title, values) in zip(row, panels.items(), strict=True):
+        for number, name in enumerate(variations.variation.values):
+            x, y = poisoned.turned.sel(variation=name), values.sel(variation=name)
+            style = {"marker": MARKERS[number], "color": COLORS[number], "edgecolors": "black", "linewidths": 0.4}
+            axes.scatter(x, y, s=36, alpha=0.9, label=name, **style)
+        axes.set(xlabel="share of the other class that\nonly the box turns into the class", ylabel=title)
+        axes.grid(alpha=0.25)
+    handles, labels = row[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    return figure
 
 
 def save(figure: Figure, path: Path) -> None:
+    """A PNG without the time or the library's version: equal figures are equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, metadata={"Software": None})
-
-
-FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {"agreement": agreement, "sensitivity": sensitivity}

@@ -1,4 +1,4 @@
-"""The experiment with one choice changed at a time, side by side: for understanding, never for a verdict."""
+"""The experiments and those with one choice changed, side by side: for understanding, never for a verdict."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ KEPT = {
     "tau": "tau",
     "cluster_gap": "cluster gap",
 }
-AS_FIXED = "as fixed"
 
 
-def side_by_side(trials: xr.Dataset, variations: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    """What is worth comparing, as (variation, class, seed, arm); the experiment itself comes first.
+def side_by_side(experiments: Mapping[str, xr.Dataset], variations: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """What is worth comparing, as (variation, class, seed, arm); the experiments themselves come first.
 
-    `criteria (variation)` are the letters of the criteria that are met.
+    `criteria (variation)` names the criteria that are met.
     """
-    every = {AS_FIXED: trials.sel(arm=["clean", "poisoned"])} | dict(variations)
-    parts = [fixed(part)[list(KEPT)].drop_vars(["images", "neighbors", "components"]) for part in every.values()]
+    every = {**experiments, **variations}
+    parts = [fixed(part)[list(KEPT)].sel(arm=["clean", "poisoned"]) for part in every.values()]
+    parts = [part.drop_vars(["images", "neighbors", "components"]) for part in parts]
     merged = xr.concat(parts, "variation", join="outer", combine_attrs="drop_conflicts")
     met = [", ".join(v.name for v in verdicts(part) if v.met) for part in every.values()]
     return merged.assign_coords(variation=list(every), criteria=("variation", met))
 
 
 def table(variations: xr.Dataset) -> str:
-    """Control -> poisoned, means over classes and seeds, as Markdown."""
+    """Control → poisoned, means over classes and seeds, as Markdown."""
     lines = [f"| | {' | '.join(KEPT.values())} | criteria met |", "|---" * (len(KEPT) + 2) + "|"]
     for name in variations.variation.values:
         row = variations.sel(variation=name)
