@@ -9,10 +9,12 @@ import numpy as np
 
 from viewer import exports, findings, links, selection, state
 from viewer.columns import places, positions
+from viewer.density import brushed, is_dense
 from viewer.filters import passing
 from viewer.findings import Finding
 from viewer.gallery import step
 from viewer.grouping import grouping
+from viewer.labels import pairs
 from viewer.project import Category, Project
 from viewer.resolve import resolve
 from viewer.state import CHOICES
@@ -54,6 +56,15 @@ def _select_rows(session: "Session", value: Mapping[str, str]) -> None:
         _choose(session, selection.mask(value["bits"], len(session.scene.category.sample)))
 
 
+def _brush(session: "Session", value: Mapping[str, Any]) -> None:
+    """Something was drawn around points of which the browser has a picture only."""
+    _, category = _here(session)
+    scene = session.scene
+    if value["of"] == scene.place(value["plot"]) and is_dense(category):
+        place = places(scene.state)[value["plot"]]
+        _choose(session, brushed(category, scene.state, place, value["geometry"], value["mode"]))
+
+
 def _select_cluster(session: "Session", value: str) -> None:
     _, category = _here(session)
     _choose(session, category.clusterings[session.scene.state.clustering] == int(value))
@@ -62,6 +73,14 @@ def _select_cluster(session: "Session", value: str) -> None:
 def _select_group(session: "Session", value: str) -> None:
     _, category = _here(session)
     _choose(session, grouping(category, session.scene.state).at == int(value))
+
+
+def _select_pair(session: "Session", value: str) -> None:
+    """The samples of one row of the confusion table, among those it was made of."""
+    _, category = _here(session)
+    found, chosen = pairs(category), category.rows(selection.decode(session.scene.state.selection))
+    if found is not None:
+        _choose(session, (found.at == int(value)) & (chosen | ~chosen.any()))
 
 
 def _select_samples(session: "Session", value: str) -> None:
@@ -166,8 +185,10 @@ def _page(session: "Session", value: str) -> None:
 
 ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "select": _select_rows,
+    "brush": _brush,
     "cluster": _select_cluster,
     "group": _select_group,
+    "pair": _select_pair,
     "samples": _select_samples,
     "all": lambda session, _: _choose(session, np.ones(len(_here(session)[1].sample), bool)),
     "invert": _invert,

@@ -68,12 +68,16 @@ def _colours(scene: Scene, mode: str) -> dict[str, object]:
     settings = _map(scene, mode) | {"percentile": state.percentile if state.percentile != 100 else None}
     if state.scaling == "fixed":
         settings["limit"] = state.limit
-    if state.scaling in ("selection", "category") and (ids := _scale_ids(scene)).size:
-        settings["of"] = encode(spread(ids, SCALE_FROM))
+    if samples := scale_samples(scene):
+        settings["of"] = samples
     return settings
 
 
-def _scale_ids(scene: Scene) -> np.ndarray:
+def scale_samples(scene: Scene) -> str:
+    """The samples whose largest relevance has full colour, where many share one scale."""
     assert scene.category is not None
+    if scene.state.scaling not in ("selection", "category"):
+        return ""
     selected = decode(scene.state.selection)
-    return selected if scene.state.scaling == "selection" and selected.size else scene.category.sample
+    ids = selected if scene.state.scaling == "selection" and selected.size else scene.category.sample
+    return encode(spread(ids, SCALE_FROM))

@@ -1,6 +1,7 @@
 """More points than a browser draws well: how many lie in each pixel, and in which colour; selecting by geometry."""
 
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,20 @@ def density(category: Category, state: State, place: Place) -> Density:
     full = np.percentile(total[total > 0], 95) if (total > 0).any() else 1.0
     picture[:, 3] = np.where(total > 0, 60 + 195 * np.sqrt(np.minimum(total / full, 1)), 0)
     return Density(picture.view(np.uint32).reshape(HEIGHT, WIDTH), *view.origin, *view.size)
+
+
+MODES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "replace": lambda _before, inside: inside,
+    "append": np.logical_or,
+    "intersect": np.logical_and,
+    "subtract": lambda before, inside: before & ~inside,
+}
+
+
+def brushed(category: Category, state: State, place: Place, geometry: Any, mode: str) -> np.ndarray:
+    """The rows selected after something was drawn around points that are not in the browser, as a mask."""
+    before = category.rows(decode(state.selection))
+    return MODES[mode](before, inside(positions(category, place), geometry))
 
 
 def inside(points: np.ndarray, geometry: Any) -> np.ndarray:

@@ -3,7 +3,9 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bokeh.document import Document
@@ -15,6 +17,7 @@ from viewer.messages import messages
 from viewer.page import Page
 from viewer.project import Project, open_projects
 from viewer.resolve import Scene, resolve
+from viewer.routes import POOL
 from viewer.state import State
 from viewer.views import VIEWS
 from viewer.views.pane import pane
@@ -90,14 +93,29 @@ class Session:
         self.doc.hold("combine")
         try:
             self.message(*warnings, *scene.warnings)
-            for view in self.views:
-                if not self.drawn or view.due(old, scene):
-                    self.guarded(view.render, scene)
+            due = [view for view in self.views if not self.drawn or view.due(old, scene)]
+            for view in due:
+                self.guarded(view.render, scene)
             self.page.update(**messages(scene))
             self.drawn = True
         finally:
             self.doc.unhold()  # only now do widgets report what was filled in
             self.drawing = False
+        for view in due:
+            if view.finish is not None:
+                self.later(partial(view.work, scene), partial(self._finish, view, scene))
+
+    def _finish(self, view: View, scene: Scene, found: Any) -> None:
+        if view.finish and found is not None and not view.due(scene, self.scene):  # else nobody waits for it any more
+            view.finish(scene, found)
+
+    def later(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do what takes long in another thread, so that other visitors need not wait, then go on here."""
+
+        def ready(future: Future) -> None:
+            self.doc.add_next_tick_callback(lambda: self.guarded(lambda: done(future.result())))
+
+        POOL.submit(work).add_done_callback(ready)
 
     def redraw(self) -> None:
         """Draw all views anew: something they show has changed outside of the state."""

@@ -85,6 +85,14 @@ def address(serve, digits, broken) -> str:
     return serve(digits, broken)
 
 
+@pytest.fixture(scope="session")
+def dense_address(serve, digits) -> str:
+    """A server for which even the tests' few samples are too many to draw one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LRP_VIEWER_POINTS", "150")
+        return serve(digits)
+
+
 @pytest.fixture
 def visit(browser, address):
     """Open the viewer in a fresh browser context; any error on the page or in its console fails the test."""

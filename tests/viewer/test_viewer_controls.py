@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
+import viewer_projects
 from playwright.sync_api import expect
 from viewer_pages import Viewer
 
@@ -148,6 +149,47 @@ def test_invert_selects_the_others(page, digits):
     assert decode(state(page)["selection"]).tolist() == others.tolist()
     button("Undo")(page)
     page.page.wait_for_function("text => location.search.includes(text)", arg=before["selection"].split(".")[0])
+
+
+def test_confusion_table_counts_the_selection_and_its_rows_select(page, digits):
+    category = store.open_analysis(digits, "spectral")["3"]
+    facts = store.read_index(digits).sel(sample=category.sample[category.cluster.values[0] == 1])
+    wrong = np.flatnonzero(facts.label.values != facts.prediction.values)
+    label, prediction = (viewer_projects.LABELS[facts[name].values[wrong[0]]] for name in ("label", "prediction"))
+    before = page.page.evaluate("location.search")
+    button("Labels")(page)
+    table = page.page.locator(".side-labels table")
+    expect(table.locator("caption")).to_have_text("Of the selection")
+    assert sum(map(int, table.get_by_role("button").all_inner_texts())) == 60
+    table.get_by_role("button", name=f"Select {label} seen as {prediction}").click()
+    page.page.wait_for_function("before => location.search !== before", arg=before)
+    same = (facts.label == facts.label[wrong[0]]) & (facts.prediction == facts.prediction[wrong[0]])
+    assert decode(state(page)["selection"]).tolist() == facts.sample.values[same.values].tolist()
+    button("Undo")(page)
+    page.page.wait_for_function("before => location.search === before", arg=before)
+    page.page.locator('[data-side="clusters"]').click()
+
+
+def test_colour_bar_says_which_relevance_has_full_colour(visit, digits):
+    viewer = visit("?category=3&mode=heatmap&scaling=category")
+    relevance = store.open_attributions(digits).relevance.values
+    largest = f"{np.abs(relevance).max():.3g}"
+    expect(viewer.page.locator(".samples .colours")).to_contain_text(f"−{largest}")
+    viewer.choose("Full colour is", "each sample's max")
+    expect(viewer.page.locator(".samples .colours")).to_contain_text("+max")
+    viewer.page.get_by_role("button", name="Input", exact=True).click()
+    expect(viewer.page.locator(".samples .colours")).to_have_count(0)
+
+
+def test_composite_opens_in_full(visit, serve, tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 12)
+    facts = store.read_project(path) | {"composite": "dense  epsilon()\nconvolution  gamma()"}
+    store.write_project(path, **{name: value for name, value in facts.items() if name not in ("schema", "versions")})
+    viewer = visit(at=serve(path))
+    text = viewer.page.get_by_text("convolution  gamma()")
+    expect(text).to_be_hidden()
+    viewer.page.get_by_text("Composite", exact=True).click()
+    expect(text).to_be_visible()
 
 
 def test_colours_of_a_variable_have_a_legend_that_selects(visit, digits):

@@ -49,15 +49,29 @@ def test_tap_selects_one_and_escape_none(visit, category):
     expect(viewer.page.get_by_text("Select points with the lasso")).to_be_visible()
 
 
-def test_shift_adds_and_control_z_takes_back(visit, category):
-    viewer = visit()
-    first, second = category.tsne.values[0], category.tsne.values[2]
-    viewer.circle(*first, 0.15)
-    viewer.expect_samples(inside(category, *first, 0.15))
-    viewer.circle(*second, 0.15, keys=("Shift",))
-    viewer.expect_samples(inside(category, *first, 0.15) + inside(category, *second, 0.15))
+@pytest.mark.parametrize("where", ["address", "dense_address"])
+def test_keys_add_keep_the_common_part_and_take_away(visit, category, where, request):
+    """Shift, Ctrl and both, with points and where there is a density; Ctrl+Z takes one step back."""
+    viewer = visit("?page_size=100", at=request.getfixturevalue(where))
+    x, y = category.tsne.values.T
+    first, second = (x < 0) & (y < 0), (x < -4) & (y < 0)
+
+    def around(left: float, right: float, keys: tuple[str, ...] = ()) -> None:
+        viewer.lasso((left, -5.2), (right, -5.2), (right, -2.8), (left, -2.8), keys=keys)
+
+    def expect_rows(rows) -> None:
+        viewer.expect_samples(category.sample.values[rows].tolist())
+
+    around(-5.2, -2.8)
+    expect_rows(first)
+    around(-5.2, -4, ("Control",))
+    expect_rows(first & second)
+    around(-4, -2.8, ("Shift",))
+    expect_rows(first)
+    around(-5.2, -4, ("Control", "Shift"))
+    expect_rows(first & ~second)
     viewer.page.keyboard.press("Control+z")
-    viewer.expect_samples(inside(category, *first, 0.15))
+    expect_rows(first)
 
 
 def test_modes_and_colour_map_change_the_pictures(visit):
@@ -133,15 +147,21 @@ def test_nothing_scrolls_sideways_and_both_themes_show(visit):
         expect(viewer.page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_too_many_points_become_a_density_that_can_be_brushed(serve, visit, digits, category, monkeypatch):
-    monkeypatch.setenv("LRP_VIEWER_POINTS", "150")
-    address = serve(digits)
-    viewer = visit("?category=3", at=address)
+def test_too_many_points_become_a_density_that_can_be_brushed_and_zoomed(visit, category, dense_address):
+    viewer = visit("?category=3", at=dense_address)
     expect(viewer.page.get_by_text("240 samples are too many to draw one by one")).to_be_visible()
     viewer.lasso((2.9, 2.9), (5.1, 2.9), (5.1, 5.1), (2.9, 5.1))
     corner = category.sample.values[category.cluster.values[0] == 2].tolist()
     viewer.expect_samples(corner[:20])
     expect(viewer.page.get_by_text("of 60 selected")).to_be_visible()
+    viewer.page.mouse.move(*viewer.at(4, 4))
+    viewer.page.mouse.wheel(0, -400)
+    picture = """() => {
+        const { data } = Bokeh.documents[0].get_model_by_name("scatter").renderers[0].data_source
+        const { x_range } = Bokeh.documents[0].get_model_by_name("scatter")
+        return x_range.end - x_range.start < 8 && Math.abs(data.width[0] - (x_range.end - x_range.start)) < 1e-6
+    }"""
+    viewer.page.wait_for_function(picture)
     viewer.open_category("seven (7)")
     expect(viewer.page.get_by_text("too many to draw")).to_be_hidden()
 

@@ -76,6 +76,19 @@ function showPreview(row) {
   }
 }
 
+// What is drawn around points: Bokeh selects the points it has, and where it has a picture of many the server selects
+
+let keys = {};
+document.addEventListener("pointerup", (event) => (keys = event), true);
+
+window.brushed = (plot, { geometry, final }) => {
+  if (!final || named("points").get_length() === table.n) return;
+  const mode = keys.ctrlKey ? (keys.shiftKey ? "subtract" : "intersect") : keys.shiftKey ? "append" : "replace";
+  const { type, x, y, x0, x1, y0, y1 } = geometry;
+  const corners = { type, x0, x1, y0, y1, x: Array.from(x ?? []), y: Array.from(y ?? []) };
+  send("brush", { plot, of: shown.windows[plot].of, geometry: corners, mode });
+};
+
 // Which part of the embedding is shown
 
 const window_of = ({ x_range, y_range }) => [x_range.start, x_range.end, y_range.start, y_range.end];

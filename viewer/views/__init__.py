@@ -2,6 +2,7 @@
 
 from viewer.views.categories import categories
 from viewer.views.clusters import cluster_list
+from viewer.views.colour_bar import colour_bar
 from viewer.views.compare import compare
 from viewer.views.eigenvalues import eigenvalues
 from viewer.views.filters import filters
@@ -9,6 +10,7 @@ from viewer.views.findings import finding_list
 from viewer.views.focus import focus
 from viewer.views.gallery import gallery_pane
 from viewer.views.header import header, status
+from viewer.views.labels import label_table
 from viewer.views.options import options
 from viewer.views.rendering import rendering
 from viewer.views.scatter import scatter
@@ -20,8 +22,10 @@ VIEWS = (
     scatter,
     cluster_list,
     filters,
+    label_table,
     eigenvalues,
     rendering,
+    colour_bar,
     gallery_pane,
     focus,
     contact_sheet,

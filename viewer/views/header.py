@@ -5,9 +5,7 @@ from viewer.resolve import Scene
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
-WRITTEN_BY = """\
-lrp.attribute_dataset(explain, dataset, "PROJECT")
-spray.save_analysis(analysis, "PROJECT", name="spectral")"""
+LINE = 80  # characters of the status line for one fact
 
 HELP = html.tag(
     "div",
@@ -55,7 +53,14 @@ def status(_update: Update) -> View:
         facts = scene.project.facts if scene.project else {}
         named = [("Project", scene.project.name if scene.project else "")]
         named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
-        pairs = (html.tag("b", name) + " " + html.text(str(value)[:80]) for name, value in named if value)
-        line.text = html.tag("div", *(html.tag("span", pair) for pair in pairs), class_="line")
+        line.text = html.tag("div", *(_fact(name, str(value)) for name, value in named if value), class_="line")
 
     return View((line,), (), render)
+
+
+def _fact(name: str, value: str) -> str:
+    """A name and its value; what takes several lines opens on a click."""
+    title = html.tag("b", name)
+    if "\n" not in value and len(value) <= LINE:
+        return html.tag("span", f"{title} {html.text(value)}")
+    return html.tag("details", html.tag("summary", title), html.tag("pre", html.text(value)))

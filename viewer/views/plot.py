@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from bokeh.events import SelectionGeometry
 from bokeh.models import (
     ColumnDataSource,
     CustomJS,
@@ -52,6 +53,7 @@ def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDat
         min_height=120,
     )
     made.toolbar.logo = None
+    made.js_on_event(SelectionGeometry, CustomJS(code=f"window.brushed?.('{name}', cb_obj)"))
     picture = ColumnDataSource(nothing(PICTURE))
     made.image_rgba("picture", "left", "bottom", "width", "height", source=picture)
     points = made.scatter(
@@ -85,7 +87,7 @@ def label(plot: Plot, place: Place) -> None:
     for axis, number in ((plot.figure.xaxis, place.x), (plot.figure.yaxis, place.y)):
         text = f"{place.embedding} {number + 1}"
         if not isinstance(axis.axis_label, PlainText) or axis.axis_label.text != text:
-            axis.axis_label = PlainText(text)
+            axis.axis_label = PlainText(text=text)
 
 
 def resize(plot: Plot, n: int) -> None:

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bokeh.events import SelectionGeometry
 from bokeh.models import ColumnDataSource, Selection
 
 from viewer import columns, density
-from viewer.columns import places, positions, shown_window
-from viewer.filters import passing
+from viewer.columns import places, shown_window
 from viewer.project import Category
 from viewer.resolve import Scene
-from viewer.selection import decode, encode
 from viewer.state import State
 from viewer.views.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize
 from viewer.views.view import Update, View
@@ -23,7 +20,7 @@ WATCHES = (*PLACES, *COLOURS, "window", "beside_window", "focus", "selection")
 POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 
 
-def scatter(update: Update) -> View:
+def scatter(_update: Update) -> View:
     # Rows selected in the browser are reported by static/viewer.js, one bit a row, and not as a list of numbers.
     source = ColumnDataSource(nothing(POINTS), name="points", selected=Selection(syncable=False))
     focused = ColumnDataSource(nothing(POINTS), name="focused")
@@ -32,8 +29,6 @@ def scatter(update: Update) -> View:
         "beside_plot": plot("beside_plot", "beside_x", "beside_y", source, focused),
     }
     drawn: dict[str, Any] = {}  # what each thing was last drawn from: all that is sent makes a plot draw all its points
-    for name in plots:
-        plots[name].figure.on_event(SelectionGeometry, _select_in_density(drawn, name, update))
 
     def render(scene: Scene) -> None:
         category = scene.category
@@ -58,7 +53,6 @@ def scatter(update: Update) -> View:
             _draw_points(source, category, scene.state, drawn)
         focus = (category, scene.state.focus, _of(scene.state, PLACES))
         _draw(drawn, "focus", focus, lambda: _draw_focus(focused, category, scene.state))
-        drawn["scene"] = scene
 
     def dark(is_dark: bool) -> None:
         for found in plots.values():
@@ -108,27 +102,3 @@ def _draw_focus(focused: ColumnDataSource, category: Category, state: State) -> 
         found = columns.geometry(category, state)
         data = {name: found[name][rows] for name in POINTS if name in found}
         focused.update(data=data | {"color": np.zeros(len(rows), np.uint32)})
-
-
-def _select_in_density(drawn: dict[str, Any], name: str, update: Update) -> Callable[[Any], None]:
-    """Where there are no points in the browser, what was drawn around them selects here."""
-
-    def select(event: SelectionGeometry) -> None:
-        scene, geometry = drawn.get("scene"), event.geometry
-        if scene is None or not density.is_dense(scene.category) or not event.final or geometry is None:
-            return
-        before = scene.category.rows(decode(scene.state.selection))
-        inside = density.inside(positions(scene.category, places(scene.state)[name]), geometry)
-        rows = MODES.get(str(geometry.get("mode")), MODES["replace"])(before, inside)
-        update(selection=encode(scene.category.sample[rows & passing(scene.category, scene.state)]), page=0)
-
-    return select
-
-
-MODES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "replace": lambda _before, inside: inside,
-    "append": lambda before, inside: before | inside,
-    "intersect": lambda before, inside: before & inside,
-    "subtract": lambda before, inside: before & ~inside,
-    "xor": lambda before, inside: before ^ inside,
-}

@@ -1,7 +1,7 @@
 """What a view is."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bokeh.models import UIElement
 
@@ -18,16 +18,23 @@ def _same(_dark: bool) -> None:
     """Most views take their colours from the page's own style."""
 
 
+def _nothing(_scene: Scene) -> None:
+    """Most views have all they need at hand."""
+
+
 class View(NamedTuple):
     """Models that are placed by their names in templates/index.html, and how a scene is drawn into them.
 
-    `watches` are the settings of the state that the drawing depends on, besides the project and the category.
+    `watches` are the settings of the state that the drawing depends on, besides the project and the category. What
+    takes long is `work`: done in another thread after drawing, and `finish` draws what it returned unless that is None.
     """
 
     models: tuple[UIElement, ...]
     watches: tuple[str, ...]
     render: Callable[[Scene], None]
     darken: Callable[[bool], None] = _same
+    work: Callable[[Scene], Any] = _nothing
+    finish: Callable[[Scene, Any], None] | None = None
 
     def due(self, old: Scene, new: Scene) -> bool:
         if old.project is not new.project or old.category is not new.category:

@@ -1,0 +1,40 @@
+"""The confusion table of what is selected: labels, predictions, how often; a click selects the samples of a row."""
+
+from viewer import html
+from viewer.labels import Confusion, Pair, confusion
+from viewer.project import Project
+from viewer.resolve import Scene
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+
+def label_table(_update: Update) -> View:
+    box = pane("labels")
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None:
+            box.text = ""
+            return
+        found = confusion(scene.category, scene.state)
+        unknown = html.tag("p", "This project has no labels and predictions of its samples.", class_="hint")
+        box.text = unknown if found is None else _table(scene.project, found, bool(scene.state.selection))
+
+    return View((box,), ("selection",), render)
+
+
+def _table(project: Project, found: Confusion, is_selection: bool) -> str:
+    head = html.tag("tr", *(html.tag("th", word, scope="col") for word in ("label", "predicted", "samples")))
+    words = "Of the selection" if is_selection else "Of all samples"
+    more = f", the {len(found.pairs)} most frequent of {found.different}" if found.different > len(found.pairs) else ""
+    rows = (_row(project, pair) for pair in found.pairs)
+    return html.tag("table", html.tag("caption", words + more), head, *rows, class_="confusion")
+
+
+def _row(project: Project, pair: Pair) -> str:
+    label, prediction = project.label_text(pair.label), project.label_text(pair.prediction)
+    select = html.button(
+        "pair", pair.number, html.text(pair.samples), aria_label=f"Select {label} seen as {prediction}"
+    )
+    wrong = "wrong" if pair.label != pair.prediction else None
+    cells = (html.tag("td", html.text(label)), html.tag("td", html.text(prediction), class_=wrong))
+    return html.tag("tr", *cells, html.tag("td", select))
