@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
 from bench.clever_hans import check, criteria, figures, variations
-from bench.clever_hans.choices import ARMS, CLASSES, DIGITS, EXPERIMENTS, FEWER, VARIATIONS, Choices
+from bench.clever_hans.choices import ARMS, CLASSES, EXPERIMENTS, VARIATIONS, Choices
 from bench.clever_hans.data import load
 from bench.clever_hans.results import collect
 from bench.clever_hans.trial import Trial
@@ -32,12 +31,9 @@ def experiment(given: argparse.Namespace, choices: Choices, name: str, arms: tup
 
 
 def varied(given: argparse.Namespace) -> dict[str, xr.Dataset]:
-    """The digits with one choice changed, fewer seeds and no null, for each of `VARIATIONS`."""
-    names = {name: f"digits-{name.replace('%', 'percent').replace(' ', '-')}" for name in VARIATIONS}
-    return {
-        name: experiment(given, replace(DIGITS, **FEWER, **changed), names[name], ARMS[:2])
-        for name, changed in VARIATIONS.items()
-    }
+    """The variations, without the null."""
+    folders = {name: "-".join(name.replace("%", "percent").replace(",", "").split()) for name in VARIATIONS}
+    return {name: experiment(given, choices, folders[name], ARMS[:2]) for name, choices in VARIATIONS.items()}
 
 
 def publish(done: Mapping[str, xr.Dataset], folder: Path) -> None:
@@ -75,7 +71,7 @@ def arguments() -> argparse.Namespace:
         "--cifar", type=Path, metavar="FOLDER", help="CIFAR-10, as torchvision.datasets keeps it, instead"
     )
     parser.add_argument("--download", action="store_true", help="let torchvision fetch CIFAR-10 into that folder")
-    parser.add_argument("--variations", action="store_true", help="also digits with one choice changed at a time")
+    parser.add_argument("--variations", action="store_true", help="also some with one choice changed at a time")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--device", default="cpu", help="where models run (default: cpu)")
     stored = "print the criteria of published results (default: those in docs), and make one class again"

@@ -67,12 +67,14 @@ HARD = replace(DIGITS, noise=0.6, gray=1.0)
 
 EXPERIMENTS = {"digits": DIGITS, "hard": HARD, "cifar10": CIFAR10}
 
-# What is changed in DIGITS, one choice at a time, to understand what came out. Named before the first run as well.
+# One choice changed at a time, to understand what came out. Those of DIGITS were named before the first run.
 FEWER = {"seeds": 3, "neighbors_tried": (10,), "components_tried": (8,)}
-VARIATIONS: dict[str, dict] = {
-    "white box": {"gray": 1.0},  # is gray too weak a cue?
-    "90 % boxed": {"fraction": 0.9},  # does the model need the digit as long as half of them carry no box?
-    "noisy images": {"noise": 0.3},  # are two digits too easy to need a box?
-    "16x16 pixels": {"size": 16},  # is the box too large a part of the image?
-    "5 epochs": {"epochs": 5},  # is the box learned first, and the digit later?
+VARIATIONS = {
+    "white box": replace(DIGITS, gray=1.0, **FEWER),  # is gray too weak a cue?
+    "90 % boxed": replace(DIGITS, fraction=0.9, **FEWER),  # do they need the digit while half have no box?
+    "noisy images": replace(DIGITS, noise=0.3, **FEWER),  # are two digits too easy to need a box?
+    "16x16 pixels": replace(DIGITS, size=16, **FEWER),  # is the box too large a part of the image?
+    "5 epochs": replace(DIGITS, epochs=5, **FEWER),  # is the box learned first, and the digit later?
+    # named after the second experiment
+    "hard, clusters of 20": replace(HARD, min_cluster_size=20, **FEWER),  # does HDBSCAN divide too finely?
 }
