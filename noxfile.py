@@ -38,7 +38,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests and doctests; arguments go to pytest: `nox -s tests -- tests/core -k gamma`."""
     ensure_chromium(session)
-    install(session, "dev,embeddings")
+    install(session, "dev,docs,embeddings")
     session.run("pytest", "-n", "2", "-q", *session.posargs)
 
 
@@ -53,10 +53,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Reference pages from the docstrings, in docs/_build."""
-    install(session, "dev,embeddings")
-    session.install("-q", "pdoc>=14")
-    session.run("pdoc", "-o", "docs/_build", "--math", "lrp", "spray")
+    """The documentation in docs/_build/html, every warning an error; `nox -s docs -- linkcheck` asks external links."""
+    install(session, "docs")
+    builder, *options = session.posargs or ["html"]
+    session.run("sphinx-build", "-W", "--keep-going", "-b", builder, *options, "docs", f"docs/_build/{builder}")
 
 
 @nox.session
