@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viewer import exports, findings, links, selection, state
+from viewer.colours import paint
 from viewer.columns import places, positions
 from viewer.density import brushed, is_dense
 from viewer.filters import passing
@@ -91,6 +92,16 @@ def _select_samples(session: "Session", value: str) -> None:
 def _invert(session: "Session", _: object) -> None:
     _, category = _here(session)
     _choose(session, ~category.rows(selection.decode(session.scene.state.selection)))
+
+
+def _paint(session: "Session", value: Mapping[str, str] | str) -> None:
+    """One group's colour, or with no group all of them as they were."""
+    before = session.scene.state.paint
+    session.update(paint=paint(before, int(value["of"]), value["value"]) if isinstance(value, Mapping) else "")
+
+
+def _end(name: str) -> Callable[["Session", Any], None]:
+    return lambda session, value: session.update(**{name: float(value["value"]) if value["value"] else None})
 
 
 def _step(session: "Session", value: int) -> None:
@@ -196,6 +207,10 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "project": lambda session, value: session.go(replace(session.scene.state, **_elsewhere(project=value))),
     "view": _show,
     "page": _page,
+    "paint": _paint,
+    "scale": lambda session, value: session.update(scale=value["value"]),
+    "low": _end("low"),
+    "high": _end("high"),
     "look": _look,
     "focus": lambda session, value: session.update(focus=int(value)),
     "unfocus": lambda session, _: session.update(focus=None),
@@ -217,4 +232,9 @@ def _elsewhere(**changes: Any) -> dict[str, Any]:
     """Changes that lead to other samples: nothing of the old ones is selected there."""
     names = ("analysis", "category", "clustering", "embedding", "beside", "window", "beside_window", "selection")
     gone = dict.fromkeys((*names, "label", "predicted", "correct"), "")
-    return gone | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0} | changes
+    return (
+        gone
+        | {"paint": "", "scale": "", "low": None, "high": None}
+        | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0}
+        | changes
+    )

@@ -1,6 +1,7 @@
 """Values of any kind -> one RGBA colour a point, readable for colour-blind eyes and with 200 groups."""
 
 import colorsys
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,6 +13,7 @@ NOISE = (0x8A, 0x90, 0x99)
 SET = (0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x7A5195, 0x8C6D31, 0xC43C5C, 0x5E9B1F)
 SEQUENTIAL = "440154,3b528b,21918c,5ec962,fde725"  # perceived evenly, and by colour-blind eyes
 DIVERGING = "2166ac,67a9cf,80:d1d5db,ef8a62,b2182b"
+PAINT = re.compile(r"-?\d{1,9}:[0-9a-f]{6}(,-?\d{1,9}:[0-9a-f]{6})*")
 GOLDEN = 0.6180339887498949
 
 
@@ -24,6 +26,23 @@ def group_colour(number: int) -> tuple[int, int, int]:
     hue, light = (number * GOLDEN) % 1.0, (0.42, 0.56, 0.68)[number % 3]
     red, green, blue = colorsys.hls_to_rgb(hue, light, 0.55)
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def painted(text: str) -> dict[int, tuple[int, int, int]]:
+    """Group -> the colour it was given; ValueError for a text that is no such list.
+
+    >>> painted("0:ff0000,-1:000080")
+    {0: (255, 0, 0), -1: (0, 0, 128)}
+    """
+    if text and not PAINT.fullmatch(text):
+        raise ValueError("colours of groups are a list like 0:ff0000,7:00aa00")
+    pairs = (pair.split(":") for pair in text.split(",") if text)
+    return {int(number): (int(c[:2], 16), int(c[2:4], 16), int(c[4:], 16)) for number, c in pairs}
+
+
+def paint(text: str, number: int, colour: str) -> str:
+    """`text` with one group's colour changed; `colour` as the browser has it, #rrggbb."""
+    return ",".join(f"{n}:{css(c)[1:]}" for n, c in (painted(text) | painted(f"{number}:{colour[1:]}")).items())
 
 
 def css(colour: Iterable[int]) -> str:
@@ -43,17 +62,16 @@ def packed(colours: np.ndarray, alpha: np.ndarray | int = 255) -> np.ndarray:
     return words[:, 0] << 24 | words[:, 1] << 16 | words[:, 2] << 8 | np.uint32(alpha)
 
 
-def scale_colours(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float], str]:
-    """(n, 3) uint8 colours of numbers, the range they cover, and the colour map used; what is not finite is noise.
+def automatic(values: np.ndarray) -> tuple[float, float, str]:
+    """Range and colour map of numbers: those of both signs diverge from zero, all others run from least to most."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    return (-max(-low, high), max(-low, high), DIVERGING) if low < 0 < high else (low, high, SEQUENTIAL)
 
-    Numbers of both signs diverge from zero, all others run from their smallest to their largest.
-    """
+
+def scale_colours(values: np.ndarray, low: float, high: float, source: str) -> np.ndarray:
+    """(n, 3) uint8 colours of numbers, `low` and below at one end of a colour map; what is not finite is noise."""
     finite = np.isfinite(values)
-    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
-    if low < 0 < high:
-        low, high, source = -max(-low, high), max(-low, high), DIVERGING
-    else:
-        source = SEQUENTIAL
     steps = np.zeros(len(values), np.uint8)
-    steps[finite] = ((values[finite] - low) / ((high - low) or 1) * 255).round()
-    return np.where(finite[:, None], palette(source)[steps], np.array(NOISE, np.uint8)), (low, high), source
+    steps[finite] = (np.clip((values[finite] - low) / ((high - low) or 1), 0, 1) * 255).round()
+    return np.where(finite[:, None], palette(source)[steps], np.array(NOISE, np.uint8))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from viewer.grouping import cluster_colour
 from viewer.pictures import mass
 from viewer.project import Category, Project
 from viewer.selection import decode
@@ -16,6 +17,7 @@ MOST_READ = 1000  # samples whose relevance is read to sort by it
 class Tile(NamedTuple):
     sample: int
     cluster: int | None
+    colour: str  # of the cluster
     label: str
     prediction: str
     confidence: float | None
@@ -66,9 +68,11 @@ ORDERS: dict[str, Callable[[Project, Category, np.ndarray], np.ndarray]] = {
 
 def tile(project: Project, category: Category, state: State, row: int) -> Tile:
     groups, confidence = category.clusterings.get(state.clustering), category.variables.get("confidence")
+    cluster = None if groups is None else int(groups[row])
     return Tile(
         int(category.sample[row]),
-        None if groups is None else int(groups[row]),
+        cluster,
+        "" if cluster is None else cluster_colour(state, cluster),
         _label(project, category, "label", row),
         _label(project, category, "prediction", row),
         None if confidence is None else float(confidence[row]),

@@ -36,6 +36,9 @@ class Grouping(NamedTuple):
     scale: Scale | None = None
 
 
+NONE = np.empty(0), np.empty(0, int)  # a scale has no groups
+
+
 def variables(category: Category) -> list[str]:
     """What samples can be coloured by, besides their cluster."""
     return [name for name in category.variables if name not in ("part", "row")]
@@ -44,33 +47,34 @@ def variables(category: Category) -> list[str]:
 def grouping(category: Category, state: State) -> Grouping:
     """How the state colours a category's rows."""
     if state.colour == "cluster" or state.colour not in category.variables:
-        return cluster_grouping(category, state.clustering)
+        return cluster_grouping(category, state.clustering, state.paint)
     values = category.variables[state.colour]
     if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > MANY):
-        found, (low, high), source = colours.scale_colours(values.astype(np.float64))
-        return Grouping(colours.packed(found), np.empty(0), np.empty(0, int), Scale(low, high, source))
+        scale = _scale(values, state)
+        return Grouping(colours.packed(colours.scale_colours(values.astype(float), *scale)), *NONE, scale)
     texts = values.astype(str) if values.dtype.kind in "OSUb" else values
     different, at = np.unique(texts, return_inverse=True)
-    table = np.array([_value_colour(state.colour, value, n) for n, value in enumerate(different)], np.uint8)
+    table = np.array([_value_colour(state, value, n) for n, value in enumerate(different)], np.uint8)
     return Grouping(colours.packed(table.reshape(-1, 3)[at]), different, at)
 
 
 @lru_cache(maxsize=16)
-def cluster_grouping(category: Category, clustering: str) -> Grouping:
+def cluster_grouping(category: Category, clustering: str, paint: str = "") -> Grouping:
     groups = category.clusterings.get(clustering, np.zeros(len(category.sample), np.int32))
     numbers, at = np.unique(groups, return_inverse=True)
-    table = np.array([colours.group_colour(int(number)) for number in numbers], np.uint8).reshape(-1, 3)
+    given = colours.painted(paint)
+    table = np.array([given.get(n, colours.group_colour(n)) for n in numbers.tolist()], np.uint8).reshape(-1, 3)
     return Grouping(colours.packed(table[at]), numbers, at)
 
 
-def clusters(category: Category, clustering: str, selected: np.ndarray) -> list[Group]:
+def clusters(category: Category, state: State, selected: np.ndarray) -> list[Group]:
     """By number, noise last; `selected` is a mask over the category's rows."""
-    if clustering not in category.clusterings:
+    if state.clustering not in category.clusterings:
         return []
-    found = cluster_grouping(category, clustering)
+    found = cluster_grouping(category, state.clustering)
     sizes, chosen = _counts(found, selected)
     listed = [
-        Group(int(n), cluster_name(int(n)), int(size), int(part), colours.css(colours.group_colour(int(n))))
+        Group(int(n), cluster_name(int(n)), int(size), int(part), cluster_colour(state, int(n)))
         for n, size, part in zip(found.values, sizes, chosen, strict=True)
     ]
     return sorted(listed, key=lambda group: (group.number < 0, group.number))
@@ -82,7 +86,7 @@ def groups(project: Project, category: Category, state: State, selected: np.ndar
     sizes, chosen = _counts(found, selected)
     text = project.label_text if state.colour in ("label", "prediction", "target") else str
     return [
-        Group(n, text(value), int(sizes[n]), int(chosen[n]), colours.css(_value_colour(state.colour, value, n)))
+        Group(n, text(value), int(sizes[n]), int(chosen[n]), colours.css(_value_colour(state, value, n)))
         for n, value in enumerate(found.values)
     ]
 
@@ -91,12 +95,25 @@ def cluster_name(number: int) -> str:
     return "noise" if number < 0 else f"cluster {number}"
 
 
-def _value_colour(variable: str, value: object, number: int) -> tuple[int, int, int]:
-    if variable == "correct" and str(value) in CORRECT:
+def cluster_colour(state: State, number: int) -> str:
+    given = colours.painted(state.paint) if state.colour == "cluster" else {}
+    return colours.css(given.get(number, colours.group_colour(number)))
+
+
+def _value_colour(state: State, value: object, number: int) -> tuple[int, int, int]:
+    if number in (given := colours.painted(state.paint)):
+        return given[number]
+    if state.colour == "correct" and str(value) in CORRECT:
         return CORRECT[str(value)]
-    if variable in ("label", "prediction", "target") and isinstance(value, np.integer | int):
+    if state.colour in ("label", "prediction", "target") and isinstance(value, np.integer | int):
         return colours.group_colour(int(value))  # a class keeps its colour in every category
     return colours.group_colour(number)
+
+
+def _scale(values: np.ndarray, state: State) -> Scale:
+    low, high, source = colours.automatic(values.astype(float))
+    low, high = (low if state.low is None else state.low), (high if state.high is None else state.high)
+    return Scale(low, high, state.scale or source)
 
 
 def _counts(found: Grouping, selected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -68,6 +68,8 @@ class Session:
             self.guarded(self._update, changes)
 
     def _update(self, changes: dict[str, Any]) -> None:
+        if refused := state.read(changes).warnings:
+            raise actions.Refusal(refused[0])
         self.go(replace(self.scene.state, **changes))
 
     def go(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:

@@ -23,7 +23,7 @@ class Card(NamedTuple):
 
 def sheet(project: Project, category: Category, state: State) -> list[Card]:
     """One card a cluster, the noise last."""
-    found = clusters(category, state.clustering, np.zeros(len(category.sample), bool))
+    found = clusters(category, state, np.zeros(len(category.sample), bool))
     return [_card(project, category, state, group) for group in found]
 
 

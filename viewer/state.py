@@ -15,6 +15,7 @@ import numpy as np
 
 from spray.colormap import palette
 from viewer import window
+from viewer.colours import painted
 from viewer.selection import decode, encode
 
 VERSION = 1
@@ -39,6 +40,10 @@ class State:
     beside_window: str = ""
     markers: str = "dots"
     colour: str = "cluster"  # or any per-sample variable
+    paint: str = ""  # colours of single groups, `0:ff0000,7:00aa00`, where they are not the default's
+    scale: str = ""  # the colour map of a variable that is a number; none: by its signs
+    low: float | None = None  # the numbers at the scale's ends; none: the least and the most there are
+    high: float | None = None
     label: str = ""  # filters: only samples that pass all of them can be selected
     predicted: str = ""
     correct: str = ""
@@ -109,6 +114,10 @@ def _number(value: Any) -> float:
     return number
 
 
+def _optional_number(value: Any) -> float | None:
+    return None if value in (None, "") else _number(value)
+
+
 def _selection(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_SELECTION:
         raise ValueError("a selection of samples is needed")
@@ -128,9 +137,26 @@ def _colour_map(value: Any) -> str:
     return source
 
 
-READ: dict[str, Callable[[Any], Any]] = {"str": _text, "int": _natural, "int | None": _optional, "float": _number}
-FIELDS = {field.name: READ[str(getattr(field.type, "__name__", field.type))] for field in fields(State)}
-FIELDS |= {"selection": _selection, "colour_map": _colour_map, "window": _window, "beside_window": _window}
+def _scale(value: Any) -> str:
+    return value and _colour_map(value)
+
+
+def _paint(value: Any) -> str:
+    text = _text(value)
+    painted(text)
+    return text
+
+
+READ: dict[str, Callable[[Any], Any]] = {
+    "str": _text,
+    "int": _natural,
+    "int | None": _optional,
+    "float": _number,
+    "float | None": _optional_number,
+}
+FIELDS = {f.name: READ[f.type.__name__ if isinstance(f.type, type) else str(f.type)] for f in fields(State)}
+FIELDS |= {"selection": _selection, "window": _window, "beside_window": _window}
+FIELDS |= {"colour_map": _colour_map, "scale": _scale, "paint": _paint}
 DEFAULT = State()
 
 

@@ -1,6 +1,7 @@
 """Every control changes what it should and nothing else, and undo takes it back: the address holds the whole state."""
 
 import json
+import re
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -77,6 +78,29 @@ def colour_map(name):
     return pick
 
 
+def own_colours(text):
+    def fill(viewer):
+        _open(viewer, "More")
+        viewer.page.get_by_label("Own colours, from − to +").fill(text)
+        viewer.page.keyboard.press("Tab")
+
+    return fill
+
+
+def paint(name, colour):
+    """What the browser does when a colour was picked: the picker itself is the operating system's."""
+
+    def pick(viewer):
+        viewer.page.get_by_label(f"Colour of {name}", exact=True).evaluate(
+            """(field, colour) => { field.value = colour
+            field.dispatchEvent(new Event("input", {bubbles: true, composed: true}))
+            field.dispatchEvent(new Event("change", {bubbles: true})) }""",
+            colour,
+        )
+
+    return pick
+
+
 def focus_first(viewer):
     viewer.page.locator(".tiles figure button").first.click()
 
@@ -95,6 +119,8 @@ CONTROLS = {
     "scaling": (choose("Full colour is", "the category's max"), {"scaling": "category"}),
     "order": (choose("Order", "typical first"), {"sort": "typical"}),
     "page size": (choose("A page", "50"), {"page_size": "50"}),
+    "own colours": (own_colours("00f,80:fff,0a0"), {"colour_map": "00f,80:fff,0a0"}),
+    "paint": (paint("cluster 2", "#ff00ff"), {"paint": "2:ff00ff"}),
     "enlarging": (within("More", choose("Enlarging", "smooth")), {"sampling": "smooth"}),
     "percentile": (number("Percentile of |relevance|", "99"), {"percentile": "99.0"}),
     "gamma": (number("Gamma (< 1 lifts weak)", "0.5"), {"gamma": "0.5"}),
@@ -200,6 +226,39 @@ def test_colours_of_a_variable_have_a_legend_that_selects(visit, digits):
     viewer.page.get_by_role("button", name=f"Select nine, {nines.sum()} samples").click()
     viewer.page.wait_for_function("location.search.includes('selection=')")
     assert decode(state(viewer)["selection"]).tolist() == category.sample.values[nines].tolist()
+
+
+def test_painted_clusters_have_their_colour_everywhere(visit):
+    viewer = visit("?category=3&markers=pictures&paint=0:ff00ff")
+    viewer.page.get_by_role("button", name="Select cluster 0").click()
+    magenta = "background: #ff00ff"
+    expect(viewer.page.locator(".samples figcaption .dot").first).to_have_attribute("style", magenta)
+    expect(viewer.page.get_by_label("Colour of cluster 0", exact=True)).to_have_value("#ff00ff")
+    colours = """() => [...document.querySelectorAll(".marker")].some(m => m.style.borderColor === "rgb(255, 0, 255)")
+        && Bokeh.documents[0].get_model_by_name("points").get_array("color").includes(0xff00ffff)"""
+    viewer.page.wait_for_function(colours)
+    viewer.page.get_by_role("button", name="Default colours").click()
+    viewer.page.wait_for_function("!location.search.includes('paint')")
+
+
+def test_scale_of_a_number_has_colours_and_ends_of_ones_own(visit, digits):
+    viewer = visit("?category=3&colour=confidence")
+    viewer.page.get_by_label("Colours of the scale").select_option("hot")
+    viewer.page.wait_for_function("location.search.includes('scale=hot')")
+    viewer.page.get_by_label("From", exact=True).fill("0.5")
+    viewer.page.keyboard.press("Tab")
+    viewer.page.wait_for_function("location.search.includes('low=0.5')")
+    expect(viewer.page.locator(".legend .ends span").first).to_have_text("0.5")
+    expect(viewer.page.locator(".legend .strip")).to_have_attribute("src", re.compile("map=hot"))
+    viewer.choose("Colour by", "label")
+    viewer.page.wait_for_function("!location.search.includes('scale') && !location.search.includes('low')")
+
+
+def test_colours_that_are_none_are_refused_with_a_message(visit):
+    viewer = visit("?category=3")
+    own_colours("no colours")(viewer)
+    expect(viewer.page.locator(".banner").get_by_role("alert")).to_contain_text("'colour_map' was ignored")
+    assert "colour_map" not in state(viewer)
 
 
 def test_points_that_a_filter_leaves_out_cannot_be_selected(visit, digits):

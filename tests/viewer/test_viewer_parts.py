@@ -79,7 +79,7 @@ def test_gallery_pages_through_the_selection(scene):
 
 
 def test_clusters_count_members_and_selected(scene):
-    found = clusters(scene.category, "hdbscan", np.arange(240) < 10)
+    found = clusters(scene.category, replace(scene.state, clustering="hdbscan"), np.arange(240) < 10)
     assert [cluster.number for cluster in found] == [0, 1, 2, 3, -1]
     assert sum(cluster.size for cluster in found) == 240 and sum(cluster.selected for cluster in found) == 10
     assert found[-1].name == "noise" and found[-1].colour == colours.css(colours.NOISE)

@@ -17,6 +17,7 @@ KINDS = {
     "float": st.floats(0, 1),
     "str": names,
     "int": st.integers(0, 2**31 - 1),
+    "float | None": st.none() | st.floats(allow_nan=False, allow_infinity=False),
     "int | None": st.none() | st.integers(-(2**63), 2**63 - 1),
 }
 windows = st.just("") | st.builds(
@@ -27,6 +28,8 @@ SPECIAL = {
     "window": windows,
     "beside_window": windows,
     "selection": st.lists(st.integers(0, 5000), max_size=50).map(lambda found: selection.encode(np.array(found))),
+    "scale": st.sampled_from(["", "bwr", "000,fff"]),
+    "paint": st.sampled_from(["", "0:ff0000", "-1:00ff00,12:123456"]),
     "colour_map": st.sampled_from(["bwr", "jet", "000,fff"]),
 }
 
@@ -38,7 +41,7 @@ def _kind(field):
         return st.floats(*BOUNDS[field.name])
     if field.name in CHOICES:
         return st.sampled_from(CHOICES[field.name])
-    return KINDS[getattr(field.type, "__name__", str(field.type))]
+    return KINDS[field.type.__name__ if isinstance(field.type, type) else str(field.type)]
 
 
 states = st.builds(State, **{field.name: _kind(field) for field in fields(State)})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import viewer
-from viewer.colours import SET, group_colours, packed, scale_colours
+from viewer.colours import SET, automatic, group_colours, packed, paint, painted, scale_colours
 from viewer.views.plot import LINE, TEXT
 
 STYLE = (Path(viewer.__file__).parent / "static" / "style.css").read_text()
@@ -50,10 +50,22 @@ def test_groups_are_seen_on_both_backgrounds(theme):
     assert min(contrast(f"#{colour:06x}", theme["raised"]) for colour in SET) >= 2.1
 
 
-def test_scale_colours_name_their_range():
-    colours, span, _ = scale_colours(np.array([-1.0, 0.0, 2.0, np.nan]))
-    assert span == (-2.0, 2.0) and len(np.unique(colours, axis=0)) == 4
-    assert scale_colours(np.full(3, np.nan))[1] == (0.0, 0.0)
+def test_scales_diverge_from_zero_and_keep_their_ends():
+    values = np.array([-1.0, 0.0, 2.0, np.nan])
+    low, high, source = automatic(values)
+    assert (low, high) == (-2.0, 2.0) and len(np.unique(scale_colours(values, low, high, source), axis=0)) == 4
+    assert automatic(np.full(3, np.nan))[:2] == (0.0, 0.0) and automatic(np.array([1.0, 3.0]))[:2] == (1.0, 3.0)
+    grey = scale_colours(np.array([-5.0, 0.5, 9.0]), 0.0, 1.0, "000,fff")[:, 0]
+    assert grey.tolist() == [0, 128, 255]
+
+
+def test_groups_can_be_painted_one_by_one():
+    text = paint(paint("", 3, "#ff0000"), -1, "#00ff00")
+    assert painted(text) == {3: (255, 0, 0), -1: (0, 255, 0)} and painted("") == {}
+    assert painted(paint(text, 3, "#000001"))[3] == (0, 0, 1)
+    for bad in ("x", "0:red", "0:ff0000,", "0:ff0000;1:ff0000", "0:FF0000 onload=x"):
+        with pytest.raises(ValueError, match="colours of groups"):
+            painted(bad)
 
 
 def test_packed_colours_are_red_green_blue_alpha():

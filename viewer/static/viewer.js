@@ -154,6 +154,14 @@ function switchTheme() {
   setTheme(theme);
 }
 
+// Inputs in our own panes: `change` does not leave their shadow trees, but the `input` before it does
+
+function input(event) {
+  const field = event.composedPath()[0];
+  const { input: name, of } = field.dataset;
+  if (name) field.onchange = () => send(name, { of, value: field.value });
+}
+
 // Clicks and keys
 
 function click(event) {
@@ -230,6 +238,7 @@ root.dataset.theme = preferredTheme();
 root.dataset.drawing = isWebglSlow() ? "canvas" : "webgl";
 if (root.dataset.drawing === "canvas") hideWebgl();
 document.addEventListener("click", click);
+document.addEventListener("input", input);
 document.addEventListener("keydown", key, true);
 document.addEventListener("wheel", zoom, { passive: false });
 document.addEventListener("dblclick", zoom);

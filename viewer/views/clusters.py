@@ -1,13 +1,15 @@
 """The clusters with colours and sizes, and what other colours mean; a click selects all of a kind."""
 
+from spray.colormap import NAMES
 from viewer import html
 from viewer.grouping import Group, Scale, clusters, grouping, groups
 from viewer.resolve import Scene
 from viewer.selection import decode
+from viewer.state import State
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
-WATCHES = ("clustering", "selection", "colour")
+WATCHES = ("clustering", "selection", "colour", "paint", "scale", "low", "high")
 
 
 def cluster_list(_update: Update) -> View:
@@ -22,10 +24,12 @@ def cluster_list(_update: Update) -> View:
 def _clusters(scene: Scene) -> str:
     assert scene.category is not None
     selected = scene.category.rows(decode(scene.state.selection))
-    found = clusters(scene.category, scene.state.clustering, selected)
+    found = clusters(scene.category, scene.state, selected)
     if not found:
         return html.tag("p", "This category has no clusterings.", class_="hint")
-    return html.tag("div", *(row("cluster", group) for group in found), class_="groups")
+    paintable = scene.state.colour == "cluster"
+    rows = html.tag("div", *(_row("cluster", group, paintable) for group in found), class_="groups")
+    return rows + (_default(scene) if paintable else "")
 
 
 def _legend(scene: Scene) -> str:
@@ -35,11 +39,11 @@ def _legend(scene: Scene) -> str:
         return ""
     title = html.tag("h3", html.text(scene.state.colour))
     if scale := grouping(scene.category, scene.state).scale:
-        return html.tag("div", title, _bar(scene.project.key, scale), class_="legend")
+        return html.tag("div", title, _bar(scene.project.key, scale), _settings(scene.state, scale), class_="legend")
     selected = scene.category.rows(decode(scene.state.selection))
     found = groups(scene.project, scene.category, scene.state, selected)
-    rows = html.tag("div", *(row("group", group) for group in found), class_="groups")
-    return html.tag("div", title, rows, class_="legend")
+    rows = html.tag("div", *(_row("group", group, True) for group in found), class_="groups")
+    return html.tag("div", title, rows, _default(scene), class_="legend")
 
 
 def _bar(key: str, scale: Scale) -> str:
@@ -48,14 +52,47 @@ def _bar(key: str, scale: Scale) -> str:
     return picture + html.tag("div", ends, class_="ends")
 
 
-def row(action: str, group: Group) -> str:
+def _settings(state: State, scale: Scale) -> str:
+    """The colour map and the ends of a scale: what is left empty is told from the data."""
+    named = {"": "automatic", **{name: name for name in (state.scale, *NAMES) if name}}
+    options = (
+        html.tag("option", html.text(text), value=name, selected="" if name == state.scale else None)
+        for name, text in named.items()
+    )
+    choice = html.tag("select", *options, data_input="scale", aria_label="Colours of the scale")
+    ends = (_end("low", "From", state.low, scale.low), _end("high", "to", state.high, scale.high))
+    return html.tag("div", choice, *ends, class_="settings")
+
+
+def _end(name: str, title: str, chosen: float | None, found: float) -> str:
+    value = "" if chosen is None else f"{chosen:g}"
+    hint = f"{found:.4g}"
+    field = html.tag("input", type="number", step="any", value=value, placeholder=hint, data_input=name)
+    return html.tag("label", title, field)
+
+
+def _default(scene: Scene) -> str:
+    return html.button("paint", "", "Default colours", class_="plain") if scene.state.paint else ""
+
+
+def _row(action: str, group: Group, paintable: bool) -> str:
     share = f"{group.selected} / {group.size}" if group.selected else str(group.size)
-    return html.button(
+    dot = html.tag("span", class_="dot", style=f"background: {group.colour}")
+    if paintable:
+        name = f"Colour of {group.name}"
+        given = {
+            "value": group.colour,
+            "data_input": "paint",
+            "data_of": group.number,
+            "aria_label": name,
+            "title": name,
+        }
+        dot = html.tag("input", type="color", class_="dot", **given)
+    choose = html.button(
         action,
         group.number,
-        html.tag("span", class_="dot", style=f"background: {group.colour}"),
         html.tag("span", html.text(group.name), class_="name"),
         html.tag("span", html.text(share), class_="size"),
         aria_label=f"Select {group.name}, {group.size} samples",
-        class_="group chosen" if group.selected else "group",
     )
+    return html.tag("div", dot, choose, class_="group chosen" if group.selected else "group")

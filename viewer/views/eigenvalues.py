@@ -42,7 +42,7 @@ def eigenvalues(update: Update) -> View:
     source = ColumnDataSource(spectrum(None), name="spectrum", selected=Selection())
     plot = figure(
         name="eigenvalues",
-        height=132,
+        height=116,
         sizing_mode="stretch_width",
         tools=[HoverTool(tooltips=TIPS), TapTool(mode="replace")],
         toolbar_location=None,

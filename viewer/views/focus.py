@@ -14,7 +14,18 @@ from viewer.views.view import Update, View
 
 MODES = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
-WATCHES = ("focus", "clustering", "sampling", "colour_map", "scaling", "limit", "percentile", "gamma")
+WATCHES = (
+    "focus",
+    "clustering",
+    "sampling",
+    "colour_map",
+    "scaling",
+    "limit",
+    "percentile",
+    "gamma",
+    "colour",
+    "paint",
+)
 
 
 def focus(_update: Update) -> View:

@@ -73,6 +73,8 @@ def _change(name: str, value: Any) -> dict[str, object]:
         return gone | {name: value, "focus": None, "page": 0}
     if name in ("embedding", "beside"):
         return {name: value, f"{beside}x": 0, f"{beside}y": 1, f"{beside}window": ""}
+    if name in ("clustering", "colour"):  # other groups
+        return {name: value, "paint": "", "scale": "", "low": None, "high": None}
     if name in AXES:
         return {name: int(value), f"{beside}window": ""}
     return {name: value}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import PaletteSelect, RadioButtonGroup, Select, Spinner
+from bokeh.models import PaletteSelect, RadioButtonGroup, Select, Spinner, TextInput
 
 from spray.colormap import NAMES, palette
 from viewer.colours import css
@@ -34,13 +34,15 @@ def rendering(update: Update) -> View:
         name: Select(name=name, title=title, options=_words(name), width=WIDTHS[name]) for name, title in TITLES.items()
     }
     colour_map = PaletteSelect(name="colour_map", title="Colour map", items=_swatches(NAMES), value=NAMES[0], ncols=3)
+    own = TextInput(name="own_colours", title="Own colours, from − to +", placeholder="00f,fff,f00")
     numbers = {
         "percentile": Spinner(name="percentile", title="Percentile of |relevance|", low=50, high=100, step=0.5),
         "gamma": Spinner(name="gamma", title="Gamma (< 1 lifts weak)", low=0.1, high=10, step=0.1),
         "limit": Spinner(name="limit", title="Relevance of full colour", low=1e-30, step=0.1),
     }
     mode.on_change("active", lambda _attr, _old, new: update(mode=CHOICES["mode"][new]))
-    colour_map.on_change("value", lambda _attr, _old, new: update(colour_map=new))
+    for chooser in (colour_map, own):
+        chooser.on_change("value", lambda _attr, _old, new: new and update(colour_map=new))
     for name, select in selects.items():
         select.on_change("value", lambda _attr, _old, new, name=name: update(**{name: _typed(name, new)}, page=0))
     for name, spinner in numbers.items():
@@ -55,8 +57,9 @@ def rendering(update: Update) -> View:
         if scene.state.colour_map not in dict(colour_map.items):  # one that the address wrote out
             colour_map.items = _swatches((*NAMES, scene.state.colour_map))
         colour_map.value = scene.state.colour_map
+        own.value = "" if scene.state.colour_map in NAMES else scene.state.colour_map
 
-    return View((mode, colour_map, *selects.values(), *numbers.values()), WATCHES, render)
+    return View((mode, colour_map, own, *selects.values(), *numbers.values()), WATCHES, render)
 
 
 def _words(name: str) -> Any:

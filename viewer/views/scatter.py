@@ -15,7 +15,7 @@ from viewer.views.plot import PICTURE, Plot, darken, label, look, nothing, plot,
 from viewer.views.view import Update, View
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
-COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most")
+COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most", "paint", "scale", "low", "high")
 WATCHES = (*PLACES, *COLOURS, "window", "beside_window", "focus", "selection")
 POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 

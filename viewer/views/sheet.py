@@ -10,7 +10,19 @@ from viewer.views.pane import pane
 from viewer.views.tile import thumbnail
 from viewer.views.view import Update, View
 
-WATCHES = ("view", "clustering", "mode", "sampling", "colour_map", "scaling", "limit", "percentile", "gamma")
+WATCHES = (
+    "view",
+    "clustering",
+    "mode",
+    "sampling",
+    "colour_map",
+    "scaling",
+    "limit",
+    "percentile",
+    "gamma",
+    "colour",
+    "paint",
+)
 
 
 def contact_sheet(_update: Update) -> View:

@@ -2,7 +2,6 @@
 
 from viewer import html
 from viewer.addresses import picture, sharpness
-from viewer.colours import css, group_colour
 from viewer.gallery import Tile
 from viewer.grouping import cluster_name
 from viewer.resolve import Scene
@@ -28,7 +27,7 @@ def thumbnail(scene: Scene, sample: int, mode: str) -> str:
 def cluster_mark(found: Tile) -> str:
     if found.cluster is None:
         return ""
-    dot = html.tag("span", class_="dot", style=f"background: {css(group_colour(found.cluster))}")
+    dot = html.tag("span", class_="dot", style=f"background: {found.colour}")
     return html.tag("span", dot, html.text(cluster_name(found.cluster)))
 
 
