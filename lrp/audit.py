@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -97,20 +97,36 @@ def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Da
         >>> bool(abs(account.residual).max() < 1e-9)
         True
     """
+    samples = list(_one_by_one(program.graph, check_input(program.graph, x), seed))
+    if not samples:
+        raise ValueError("an audit needs at least one sample, got an empty batch")
+    return xr.concat([_account(program, weights, *sample) for sample in samples], "sample")
+
+
+def _one_by_one(graph: Graph, inputs: list[Tensor], seed: Tensor) -> Iterator[tuple[list[Tensor], Tensor]]:
+    """Each sample's inputs and seed. Inside a model the batch may be part of any axis, so no sum there tells samples
+    apart; and a model that is tied to its batch size runs on all of it, with the seed of one."""
+    for i in range(len(seed)):
+        if graph.batch is None:
+            yield [value[i : i + 1] for value in inputs], seed[i : i + 1]
+        else:
+            yield inputs, torch.zeros_like(seed).index_copy(0, torch.tensor([i], device=seed.device), seed[i : i + 1])
+
+
+def _account(program: Program, weights: Weights, inputs: list[Tensor], seed: Tensor) -> xr.Dataset:
     graph, decided = program.graph, program.plan
-    inputs = check_input(graph, x)
     rows: dict[fx.Node, dict[str, Tensor]] = {}
     with torch.no_grad():
         env, bound = forward(graph, decided, weights, inputs)
         watched = {node: _watched(rule, rows, node) for node, rule in decided.rules.items()}
         observed = type(decided)(decided.facts, decided.ops, watched)
         relevance = backward(graph, observed, weights, env, bound, seed)
-    received = sum(_per_sample(r) for r in relevance if r is not None)
-    return _dataset(decided.rules, decided.ops, rows, received, _per_sample(seed))  # type: ignore[arg-type]
+    received = sum(_total(r) for r in relevance if r is not None)
+    return _dataset(decided.rules, decided.ops, rows, received, _total(seed))  # type: ignore[arg-type]
 
 
-def _per_sample(x: Tensor) -> Tensor:
-    return x.reshape(x.shape[0], -1).double().sum(1)
+def _total(x: Tensor) -> Tensor:
+    return x.double().sum()
 
 
 def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], node: fx.Node) -> Rule:
@@ -118,8 +134,8 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], node: fx.Node) 
 
     def propagate(op: Op, weights: Any, inputs: Any, output: Tensor, relevance: Tensor) -> Any:
         shares = rule.propagate(op, weights, inputs, output, relevance)
-        arrived = _per_sample(relevance)
-        passed = sum((_per_sample(s) for s in shares if s is not None), torch.zeros_like(arrived))
+        arrived = _total(relevance)
+        passed = sum((_total(s) for s in shares if s is not None), torch.zeros_like(arrived))
         terms = rule.terms(op, weights, inputs, output) if rule.terms is not None else []
         bias = sum((_bias(op, term, rule, relevance) for term in terms), torch.zeros_like(arrived))
         stabilizer = sum((_stabilizer(term, rule, relevance) for term in terms), torch.zeros_like(arrived))
@@ -133,7 +149,7 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], node: fx.Node) 
 
 def _live(term: Term, amount: Tensor) -> Tensor:
     amount = amount * term.factor
-    return _per_sample(amount if term.live is None else torch.where(term.live, amount, 0))
+    return _total(amount if term.live is None else torch.where(term.live, amount, 0))
 
 
 def _bias(op: Op, term: Term, rule: Rule, relevance: Tensor) -> Tensor:
@@ -150,7 +166,7 @@ def _stabilizer(term: Term, rule: Rule, relevance: Tensor) -> Tensor:
 def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) -> xr.Dataset:
     nodes = [node for node in rules if node in rows]
     names = ("arrived", "passed", "bias", "stabilizer", "dropped")
-    columns = {name: (("node", "sample"), torch.stack([rows[n][name] for n in nodes]).cpu().numpy()) for name in names}
+    columns = {name: ("node", torch.stack([rows[n][name] for n in nodes]).cpu().numpy()) for name in names}
     table = xr.Dataset(
         columns,
         coords={
@@ -161,7 +177,7 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
         },
     )
     absorbed = table.bias + table.stabilizer + table.dropped
-    table["seed"], table["input"] = ("sample", seed.cpu().numpy()), ("sample", received.cpu().numpy())
+    table["seed"], table["input"] = seed.item(), received.item()
     table["residual"] = table.input + absorbed.sum("node") - table.seed
     table["scale"] = abs(table.input) + abs(absorbed).sum("node") + abs(table.seed)
     return table

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
@@ -76,9 +77,20 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
         hidden = [(env[n], seen[n] if n in seen else torch.zeros_like(env[n])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
-    with torch.no_grad():
-        module = make_fx(both, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
-    return _tidy(module, predicting, len(seeds))
+    for function in (both, dispatch_functionalize(both)):
+        predicting.clear()
+        with torch.no_grad():
+            module = make_fx(function, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
+        if not _writes(module):
+            return _tidy(module, predicting, len(seeds))
+    raise RuntimeError(f"{', '.join(_writes(module))} write into tensors, which a recorded program must not; report it")  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _writes(module: fx.GraphModule) -> list[str]:
+    """Operators that change their arguments. What they write would be lost where a program is cut in two; they hide in
+    some of PyTorch's own backward formulas, and functionalization, which takes a while, makes copies of them."""
+    targets = [n.target for n in module.graph.nodes if isinstance(n.target, torch._ops.OpOverload)]
+    return sorted({str(target) for target in targets if target._schema.is_mutable})
 
 
 def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Record:

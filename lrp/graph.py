@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._dispatch.python import enable_python_dispatcher
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
@@ -160,8 +159,7 @@ class Builder:
         """Add `target(*args, **kwargs)`, attributed to the layer of `like`; its shape is computed at once."""
         node = self.graph.call_function(target, args, kwargs)
         values, keywords = map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
-        with enable_python_dispatcher():  # or else some operators would tie symbolic sizes to numbers
-            node.meta = {"layer": like.meta.get("layer", ""), "val": target(*values, **keywords)}
+        node.meta = {"layer": like.meta.get("layer", ""), "val": target(*values, **keywords)}
         return node
 
     def output(self, node: fx.Node) -> fx.Node:

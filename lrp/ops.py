@@ -35,7 +35,7 @@ KINDS: dict[str, str] = {
         maximum minimum topk""",
     "activation": """relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid
         tanh softplus softsign prelu rrelu hardshrink softshrink tanhshrink threshold logsigmoid log_sigmoid clamp
-        clamp_min clamp_max rrelu_with_noise shifted_relu""",
+        clamp_min clamp_max rrelu_with_noise""",
     "gate": "mul multiply",
     "division": "div divide true_divide",
     "bilinear": "matmul bmm mm baddbmm einsum scaled_dot_product_attention dot mv",
@@ -79,15 +79,6 @@ class BiasMap:
     @property
     def __name__(self) -> str:
         return f"{operator_name(self.op)}+map"
-
-
-def shifted_relu(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """`(relu(scale x + shift) - shift) / scale`: x where the ReLU is open, else the x at which it opens.
-
-    Then `relu(scale x + shift) = scale * shifted_relu(x) + shift`, linear in what follows. 0 where the scale is.
-    """
-    opening = torch.where(scale == 0, 0, -shift / torch.where(scale == 0, 1, scale))
-    return torch.where((scale * x + shift > 0) & (scale != 0), x, opening)
 
 
 def overload(target: Any) -> torch._ops.OpOverload | None:

@@ -71,6 +71,19 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
     return rewrite(_graph_of(exported, structure, output), _single_values)
 
 
+def _mean_if_global(x: Tensor, size: list[int]) -> Any:
+    """Average pooling to one value, as the mean that PyTorch makes of it, but without changing strides in place."""
+    return x.mean([*range(-len(size), 0)], keepdim=True) if all(n == 1 for n in size) else NotImplemented
+
+
+FUNCTIONAL: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.adaptive_avg_pool1d.default: _mean_if_global,
+    torch.ops.aten.adaptive_avg_pool2d.default: _mean_if_global,
+    torch.ops.aten.adaptive_avg_pool3d.default: _mean_if_global,
+}
+"""Operators that write into tensors behind the scenes, and what stands for them."""
+
+
 def check_evaluating(model: nn.Module) -> None:
     """Explanations are of the model that predicts: dropout off, batch norm on its running statistics."""
     training = [name or type(module).__name__ for name, module in model.named_modules() if module.training]
@@ -88,7 +101,7 @@ def _export(model: nn.Module, example: Example) -> ExportedProgram:
         shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
         with _unrecorded(), torch.no_grad():
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
-            return exported.run_decompositions({})
+            return exported.run_decompositions(FUNCTIONAL)
     except Exception as error:
         shown = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise TraceError(

@@ -2,23 +2,26 @@
 
 With `scale x + shift` on the way to a layer `W, b`: W' = W diag(scale), b' = b + W shift. A zero-padded convolution
 pads after the shift, so its new bias has a value for each position. Through a ReLU: relu(scale x + shift) =
-scale thr(x) + shift with `thr = lrp.ops.shifted_relu` (DenseNet; Motzkus et al. 2022, arXiv:2202.06621, Pahde et al.
-2023, arXiv:2211.17174). Average pooling and flattening on the way keep both.
+scale clamp(x) + shift, where clamp keeps x where the ReLU is open and else has the x at which it opens (DenseNet;
+Motzkus et al. 2022, arXiv:2202.06621, Pahde et al. 2023, arXiv:2211.17174). Average pooling and flattening on the way
+keep both.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
-from torch import fx
+from torch import Tensor, fx
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.fx.node import map_arg
 
 from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
 from lrp.canonize.weights import along_inputs
 from lrp.facts import facts
 from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import BiasMap, arguments, operator_name, shifted_relu
+from lrp.ops import BiasMap, arguments, operator_name
 
 aten = torch.ops.aten
 CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
@@ -66,7 +69,11 @@ def _keeps_affine_maps(node: fx.Node) -> bool:
     name = operator_name(node.target) if node.op == "call_function" else ""
     if name in ("view", "flatten", "reshape"):
         before, after = node.args[0].meta["val"].shape, node.meta["val"].shape  # type: ignore[union-attr]
-        return len(after) == 2 and len(before) > 2 and after[1] == before[1:].numel()
+        # the batch may be any axis by now, and asking for its size would tie the graph to it
+        return len(after) == 2 and len(before) > 2 and statically_known_true(after[1] == math.prod(before[1:]))
+    if name == "mean":
+        axes, rank = arguments(node).get("dim") or [], node.args[0].meta["val"].ndim  # type: ignore[union-attr]
+        return bool(axes) and all(axis % rank > 1 for axis in axes)
     if name in POOLS:
         return not any(arguments(node).get("padding") or [])
     return False
@@ -90,8 +97,8 @@ def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
         # where the scale is 0 the channel is the constant relu(shift)
         closed = call(aten.eq.Scalar, scale, 0)
         spatial = [1] * (current.meta["val"].ndim - 2)
-        shaped = [call(aten.view.default, v, [-1, *spatial]) for v in (scale, shift)]
-        current = builder.call(shifted_relu, current, *shaped, like=path.norm)
+        bounds = [call(aten.view.default, call(bound, scale, shift), [-1, *spatial]) for bound in (_lower, _upper)]
+        current = builder.call(aten.clamp.Tensor, current, *bounds, like=path.norm)
         shift = call(aten.where.self, closed, call(aten.relu.default, shift), shift)
     for move in path.moves:
         rest = map_arg(move.args[1:], new)
@@ -105,6 +112,16 @@ def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
     folded = builder.call(target, current, weight, bias, *rest, like=layer)
     folded.meta["folded"] = layer.meta.get("folded", ())
     return folded
+
+
+def _lower(scale: Tensor, shift: Tensor) -> Tensor:
+    """The x at which relu(scale x + shift) opens, where it is open above it; else no bound, or 0 where scale is 0."""
+    return torch.where(scale > 0, -shift / scale, torch.where(scale < 0, -torch.inf, 0.0))
+
+
+def _upper(scale: Tensor, shift: Tensor) -> Tensor:
+    """The same where it is open below: a negative scale."""
+    return -_lower(-scale, shift)
 
 
 def _bias(builder: Builder, layer: fx.Node, shift: fx.Node, source: fx.Node) -> tuple[Any, fx.Node]:

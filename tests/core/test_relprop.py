@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Functional, Shared, image
@@ -7,6 +8,7 @@ from torch import nn
 
 import lrp
 from lrp import rules
+from lrp.passes import backward, forward
 from lrp.testing import assert_conserves, lrp_composites, networks, randomize
 
 
@@ -361,10 +363,67 @@ class Tokens(nn.Module):
         return self.dense(x + self.attend(x, x, x, need_weights=False)[0]).mean(1)
 
 
-def test_attention_that_ties_the_batch_size_is_an_error_that_says_so():
-    model = randomize(Tokens(), 0)
-    with pytest.raises(NotImplementedError, match="ties the recorded program to a batch of 11"):
-        lrp.explainer(model, torch.zeros(1, 4, 8, dtype=torch.float64), lrp.composites.epsilon_plus())
+class Windows(nn.Module):
+    """Self-attention within windows: the batch moves through the axes, as in Swin and MaxViT."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix, self.classify = nn.Linear(8, 24), nn.Linear(8, 3)
+
+    def forward(self, x):
+        tokens = x.reshape(-1, 2, 4, 8).transpose(1, 2).reshape(-1, 2, 8)
+        q, k, v = self.mix(tokens).reshape(-1, 2, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 4, 2, 8).permute(0, 3, 1, 2)
+        return self.classify(F.adaptive_avg_pool2d(mixed, 1).flatten(1))
+
+
+class Normalized(nn.Module):
+    """RMS norm: its backward formula writes into a tensor of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.dense = nn.RMSNorm(8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.dense(self.norm(x).mean(1))
+
+
+@pytest.mark.parametrize("make", [Tokens, Windows, Normalized])
+def test_recorded_programs_do_what_the_loops_do_for_any_batch_size(make):
+    model = randomize(make(), 0)
+    graph = lrp.canonize(lrp.trace(model, torch.zeros(1, 8, 8, dtype=torch.float64)))
+    program = lrp.relprop(graph, lrp.composites.epsilon_plus())
+    weights = program.prepare(graph.params)
+    for batch in (1, 2, 5):
+        x = torch.randn(batch, 8, 8, dtype=torch.float64)
+        output, pullback = program(weights, x)
+        seed = torch.randn_like(output)
+        with torch.no_grad():
+            env, bound = forward(graph, program.plan, weights, [x])
+            (expected,) = backward(graph, program.plan, weights, env, bound, seed)
+        torch.testing.assert_close(output, model(x).detach())
+        torch.testing.assert_close(pullback(seed), expected)
+        assert expected.abs().sum() > 0.01
+        account = lrp.audit(program, weights, x, seed)
+        assert float(abs(account.residual / account.scale).max()) < 1e-12
+        torch.testing.assert_close(torch.from_numpy(account.input.values), pullback(seed).sum((1, 2)))
+
+
+def test_operators_that_write_into_tensors_are_recorded_as_copies():
+    """A program is cut in two by its data flow, where a write into a tensor would be lost."""
+    model = randomize(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), 0)
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+
+    def propagate(op, weights, inputs, output, relevance):
+        ours = torch.zeros_like(inputs[0])
+        ours[:, :, 1:, 1:] += inputs[0][:, :, 1:, 1:] * relevance.sum((1, 2, 3), keepdim=True)
+        return (ours,)
+
+    writing = rules.Rule(propagate, name="writing")
+    _, relevance = lrp.explainer(model, x, [("linear", writing)])(x, torch.ones(2, 4, 4, 4, dtype=torch.float64))
+    expected = x * 16 * 4
+    expected[:, :, 0], expected[:, :, :, 0] = 0, 0
+    torch.testing.assert_close(relevance, expected)
 
 
 def test_dense_layers_on_tokens_take_any_batch_size():
