@@ -18,6 +18,7 @@ myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path, html_css_files = ["_static"], ["docs.css"]
 html_title = f"lrp-spray {release}"
 html_copy_source = html_show_sourcelink = False
 html_math_renderer = "mathml"
@@ -73,6 +74,11 @@ def _plain(text: str) -> str:
     return re.sub(r"(?<=\w)_(?!\w)|[*|\\]", r"\\\g<0>", text)
 
 
+def options_as_rst(_app, _context, lines: list[str]) -> None:
+    """Help texts of commands: a bar is a bar."""
+    lines[:] = [line if line.startswith("..") else line.replace("|", r"\|") for line in lines]
+
+
 def inline(translator, node) -> None:
     translator.body.append(convert(node.astext()))
     raise _skip()
@@ -91,4 +97,5 @@ def _skip() -> Exception:
 
 def setup(app) -> None:
     app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
+    app.connect("sphinx-click-process-options", options_as_rst)
     app.add_html_math_renderer("mathml", (inline, None), (block, None))

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = "# not run: "
 SERVES = re.compile(r"^(lrp-viewer (?!convert)|bokeh serve ).*", re.M)
-LANGUAGES = {"python", "bash", "output", "text", "json", "{eval-rst}", "{toctree}", "{click}"}
+LANGUAGES = {"python", "bash", "output", "text", "json", "{eval-rst}", "{toctree}"}
 MODULES = "lrp lrp.rules lrp.composites lrp.canonize lrp.attribution lrp.evaluate lrp.colormap spray".split()
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
