@@ -18,7 +18,7 @@ from viewer.grouping import grouping
 from viewer.labels import pairs
 from viewer.project import Category, Project
 from viewer.resolve import resolve
-from viewer.state import CHOICES
+from viewer.state import CHOICES, State
 from viewer.window import Window, read, whole, write
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "all": lambda session, _: _choose(session, np.ones(len(_here(session)[1].sample), bool)),
     "invert": _invert,
     "clear": lambda session, _: session.update(selection="", page=0),
-    "project": lambda session, value: session.go(replace(session.scene.state, **_elsewhere(project=value))),
+    "project": lambda session, value: session.go(_elsewhere(session.scene.state, value)),
     "view": _show,
     "page": _page,
     "paint": _paint,
@@ -228,13 +228,21 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
 }
 
 
-def _elsewhere(**changes: Any) -> dict[str, Any]:
-    """Changes that lead to other samples: nothing of the old ones is selected there."""
-    names = ("analysis", "category", "clustering", "embedding", "beside", "window", "beside_window", "selection")
-    gone = dict.fromkeys((*names, "label", "predicted", "correct"), "")
-    return (
-        gone
-        | {"paint": "", "scale": "", "low": None, "high": None}
-        | {"focus": None, "page": 0, "colour": "cluster", "least": 0.0, "most": 1.0}
-        | changes
-    )
+STAYS = (
+    "view",
+    "mode",
+    "colour_map",
+    "sampling",
+    "scaling",
+    "limit",
+    "percentile",
+    "gamma",
+    "page_size",
+    "sort",
+    "markers",
+)
+
+
+def _elsewhere(current: State, project: str) -> State:
+    """Another project in the same view and colours: its samples are others."""
+    return State(project=project, **{name: getattr(current, name) for name in STAYS})

@@ -6,8 +6,10 @@ import numpy as np
 
 from viewer import html
 from viewer.pictures import spread
+from viewer.project import Project
 from viewer.resolve import Scene
 from viewer.selection import decode, encode
+from viewer.sources import FIRST, Source
 
 SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
 SCALE_FROM = 64  # samples that the common scale of many is told from
@@ -16,7 +18,19 @@ SCALE_FROM = 64  # samples that the common scale of many is told from
 def picture(scene: Scene, sample: int, mode: str) -> str:
     """One sample, in the colours that the state asks for."""
     assert scene.project is not None
-    return html.address("image", scene.project.key, sample, f"{mode}.png", **_colours(scene, mode), v=version(scene))
+    return html.address(
+        "image", scene.project.key, sample, f"{mode}.png", **_colours(scene, mode), v=_version(scene.project)
+    )
+
+
+def elsewhere(scene: Scene, source: Source, what: int | str, mode: str) -> str:
+    """One sample, or the mean of several, as another method or model explains it, on a scale of its own."""
+    settings = {} if mode == "input" else _map(scene, mode) | {"method": source.method}
+    if isinstance(what, str):
+        place, settings = ("mean", source.project.key), settings | {"samples": what}
+    else:
+        place = ("image", source.project.key, what)
+    return html.address(*place, f"{mode}.png", **settings, v=_version(source.project))
 
 
 def cluster(scene: Scene, number: int, mode: str) -> str:
@@ -24,14 +38,16 @@ def cluster(scene: Scene, number: int, mode: str) -> str:
     assert scene.project is not None
     state = scene.state
     where = (state.analysis, state.category, state.clustering, number, f"{mode}.png")
-    return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=version(scene))
+    return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
 
 
 def mean(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
     """The mean of `samples`, on one scale with that of `other`, or less that of `minus`."""
     assert scene.project is not None
     given = {"samples": samples, "minus": minus or None, "other": other or None}
-    return html.address("mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=version(scene))
+    return html.address(
+        "mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=_version(scene.project)
+    )
 
 
 def some(ids: np.ndarray) -> str:
@@ -39,10 +55,9 @@ def some(ids: np.ndarray) -> str:
     return encode(spread(ids))
 
 
-def version(scene: Scene) -> str:
+def _version(project: Project) -> str:
     """Changes when the project is written to, so that no browser shows a picture of its past."""
-    assert scene.project is not None
-    return f"{crc32(repr(scene.project.stamp).encode()):x}"
+    return f"{crc32(repr(project.stamp).encode()):x}"
 
 
 def sharpness(scene: Scene) -> str:
@@ -58,7 +73,12 @@ def sharpness(scene: Scene) -> str:
 def _map(scene: Scene, mode: str) -> dict[str, object]:
     if mode == "input":
         return {}
-    return {"map": scene.state.colour_map, "gamma": scene.state.gamma if scene.state.gamma != 1 else None}
+    gamma, method = scene.state.gamma, scene.state.method
+    return {
+        "map": scene.state.colour_map,
+        "gamma": gamma if gamma != 1 else None,
+        "method": method if method != FIRST else None,
+    }
 
 
 def _colours(scene: Scene, mode: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 from viewer.grouping import cluster_colour
 from viewer.pictures import mass
 from viewer.project import Category, Project
-from viewer.selection import decode
+from viewer.selection import decode, encode
 from viewer.state import State
 
 MOST_READ = 1000  # samples whose relevance is read to sort by it
@@ -45,8 +45,10 @@ def ordered(project: Project, category: Category, state: State) -> tuple[np.ndar
         return rows, ""
     if state.sort in ("confident", "unsure") and "confidence" not in category.variables:
         return rows, "unsorted: this project does not know its model's confidence"
-    if state.sort == "relevance" and len(rows) > MOST_READ:
-        return rows, f"unsorted: more than {MOST_READ} samples to read"
+    if state.sort == "relevance":
+        if len(rows) > MOST_READ:
+            return rows, f"unsorted: more than {MOST_READ} samples to read"
+        return rows[np.argsort(-relevance(project, category, rows, state), kind="stable")], ""
     return rows[np.argsort(ORDERS[state.sort](project, category, rows), kind="stable")], ""
 
 
@@ -56,13 +58,19 @@ def distance(category: Category, rows: np.ndarray) -> np.ndarray:
     return np.linalg.norm(space - space.mean(axis=0), axis=1)
 
 
+def relevance(project: Project, category: Category, rows: np.ndarray, state: State) -> np.ndarray:
+    ids = category.sample[rows]
+    masses = np.empty(len(ids))
+    masses[np.argsort(ids, kind="stable")] = mass(project, state.method, encode(ids))
+    return masses
+
+
 ORDERS: dict[str, Callable[[Project, Category, np.ndarray], np.ndarray]] = {
     "random": lambda _project, _category, rows: np.random.default_rng(0).permutation(len(rows)),
     "typical": lambda _project, category, rows: distance(category, rows),
     "unusual": lambda _project, category, rows: -distance(category, rows),
     "confident": lambda _project, category, rows: -category.variables["confidence"][rows],
     "unsure": lambda _project, category, rows: category.variables["confidence"][rows],
-    "relevance": lambda project, category, rows: -mass(project, category.sample[rows]),
 }
 
 

@@ -19,6 +19,7 @@ class Look(NamedTuple):
     limit: float | None = None  # the relevance of full colour; None: the largest of the sample itself
     percentile: float = 100.0  # of |relevance|, when there is no limit
     gamma: float = 1.0  # below 1 lifts weak relevance
+    method: str = "relevance"  # the variable that is shown
 
 
 def input_pixels(image: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -22,7 +22,7 @@ def picture(project: Project, sample: int, mode: str, look: Look) -> bytes:
     if row[0] < 0:
         raise KeyError(f"no sample {sample}")
     image = None if mode == "heatmap" else read(project, "image", row)[0]
-    relevance = None if mode == "input" else read(project, "relevance", row)[0]
+    relevance = None if mode == "input" else read(project, look.method, row)[0]
     return _encoded(project, image, relevance, mode, look)
 
 
@@ -30,7 +30,7 @@ def picture(project: Project, sample: int, mode: str, look: Look) -> bytes:
 def mean_picture(project: Project, samples: str, minus: str, mode: str, look: Look) -> bytes:
     """PNG of the mean of several samples, less the mean of others: what a cluster has, and others have not."""
     image = None if mode == "heatmap" else _mean(project, "image", samples)
-    relevance = None if mode == "input" else _difference(project, samples, minus)
+    relevance = None if mode == "input" else _difference(project, look.method, samples, minus)
     return _encoded(project, image, relevance, mode, look)
 
 
@@ -43,7 +43,7 @@ def cluster_picture(
         raise KeyError(f"no category {category}")
     means = cluster_samples(open_category(project, analysis, category), clustering)
     if mode != "input":
-        look = look._replace(limit=largest_mean(project, *means.values()))
+        look = look._replace(limit=largest_mean(project, look.method, *means.values()))
     return mean_picture(project, means[number], "", mode, look)
 
 
@@ -53,9 +53,9 @@ def cluster_samples(category: Category, clustering: str) -> dict[int, str]:
     return {int(number): encode(spread(category.sample[groups == number])) for number in np.unique(groups)}
 
 
-def _difference(project: Project, samples: str, minus: str) -> np.ndarray:
-    mean = _mean(project, "relevance", samples)
-    return mean - _mean(project, "relevance", minus) if minus else mean
+def _difference(project: Project, method: str, samples: str, minus: str) -> np.ndarray:
+    mean = _mean(project, method, samples)
+    return mean - _mean(project, method, minus) if minus else mean
 
 
 def _encoded(project: Project, image: np.ndarray | None, relevance: np.ndarray | None, mode: str, look: Look) -> bytes:
@@ -77,21 +77,22 @@ def _mean(project: Project, variable: str, samples: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def largest_of(project: Project, samples: str, percentile: float) -> float:
+def largest_of(project: Project, method: str, samples: str, percentile: float) -> float:
     """The relevance that has full colour when many samples share one scale."""
     rows = known(project, decode(samples)[: 2 * SPREAD])
-    return images.largest(summed(read(project, "relevance", rows)), percentile)
+    return images.largest(summed(read(project, method, rows)), percentile)
 
 
 @lru_cache(maxsize=64)
-def largest_mean(project: Project, *selections: str) -> float:
+def largest_mean(project: Project, method: str, *selections: str) -> float:
     """The relevance that has full colour when several means share one scale."""
-    return max(images.largest(summed(_mean(project, "relevance", samples)[None])) for samples in selections)
+    return max(images.largest(summed(_mean(project, method, samples)[None])) for samples in selections)
 
 
-def mass(project: Project, ids: np.ndarray) -> np.ndarray:
-    """Sum of |relevance| of each sample."""
-    relevance = summed(read(project, "relevance", known(project, ids)))
+@lru_cache(maxsize=16)
+def mass(project: Project, method: str, samples: str) -> np.ndarray:
+    """Sum of |relevance| of each sample, by id."""
+    relevance = summed(read(project, method, known(project, decode(samples))))
     return np.abs(relevance).reshape(len(relevance), -1).sum(axis=1)
 
 

@@ -10,6 +10,7 @@ from viewer.grouping import variables
 from viewer.links import expand
 from viewer.project import Category, Project, open_category
 from viewer.selection import decode, encode
+from viewer.sources import FIRST, Source, methods, others
 from viewer.state import State
 
 
@@ -22,6 +23,13 @@ class Scene(NamedTuple):
     category: Category | None = None
     problem: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def other(self) -> tuple[Source, str] | None:
+        """The other method that shows the same samples, and what people call it."""
+        if self.project is None or self.category is None or not self.state.other:
+            return None
+        return others(self.projects, Source(self.project, self.state.method), self.category)[self.state.other]
 
     @property
     def table(self) -> str:
@@ -57,7 +65,10 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene:
     if not category.embeddings:
         problem = f"category {name!r} of analysis {analysis!r} has no embedding"
         return Scene(projects, state, project, None, problem, tuple(warnings))
-    return Scene(projects, _within(project, category, state, warnings), project, category, "", tuple(warnings))
+    state = _within(project, category, state, warnings)
+    known = ["", *others(projects, Source(project, state.method), category)] if state.other else [""]
+    state = replace(state, other=_known("method", state.other, known, warnings))
+    return Scene(projects, state, project, category, "", tuple(warnings))
 
 
 def _within(project: Project, category: Category, state: State, warnings: list[str]) -> State:
@@ -70,6 +81,7 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
+    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST], warnings))
     view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
     return replace(view, selection=_here(project, category, state.selection, warnings))
 

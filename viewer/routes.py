@@ -4,7 +4,8 @@
     <app>/mean/<project>/<mode>.png?samples=...&minus=...&other=...              the mean of several
     <app>/cluster/<project>/<analysis>/<category>/<clustering>/<number>/<mode>.png
 
-Colours by `map`, `gamma`, and `limit`, or `percentile` of the sample itself or of the samples named by `of`.
+Of the relevance by `method`, in colours by `map` and `gamma`, and `limit`, or `percentile` of the sample itself or of
+the samples named by `of`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from tornado.web import HTTPError, RequestHandler, authenticated
 from viewer import pictures
 from viewer.images import Look
 from viewer.project import Project
+from viewer.sources import FIRST, methods
 
 PART = "([^/]+)"
 MODE = r"([a-z]+)\.png"
@@ -37,7 +39,7 @@ def mean(project: Project, query: Mapping[str, str], mode: str) -> bytes:
     settings = look(project, query)
     if mode != "input":
         shared = (samples, other) if other else (samples,)
-        settings = settings._replace(limit=pictures.largest_mean(project, *shared))
+        settings = settings._replace(limit=pictures.largest_mean(project, settings.method, *shared))
     return pictures.mean_picture(project, samples, minus, mode, settings)
 
 
@@ -67,10 +69,13 @@ def look(project: Project, query: Mapping[str, str]) -> Look:
     except ValueError as error:
         raise SettingError(str(error)) from error
     percentile = _bounded(query.get("percentile", "100"), 0, 100)
+    method = query.get("method", FIRST)
+    if method not in methods(project):
+        raise SettingError("no such method")
     limit = _bounded(query["limit"], 0, math.inf) if "limit" in query else None
     if "of" in query:
-        limit = pictures.largest_of(project, query["of"], percentile)
-    return Look(colour_map, limit, percentile, _bounded(query.get("gamma", "1"), 0.05, 20))
+        limit = pictures.largest_of(project, method, query["of"], percentile)
+    return Look(colour_map, limit, percentile, _bounded(query.get("gamma", "1"), 0.05, 20), method)
 
 
 class SettingError(ValueError):

@@ -55,6 +55,7 @@ class State:
     page_size: int = 20
     sort: str = "file"
     colour_map: str = "bwr"
+    method: str = "relevance"  # whose relevance is shown, where a project has several
     mode: str = "input"
     sampling: str = "auto"
     scaling: str = "sample"  # whose relevance has full colour
@@ -62,6 +63,7 @@ class State:
     percentile: float = 100.0
     gamma: float = 1.0
     against: str = ""  # a finding to compare the selection with; none: the rest of the category
+    other: str = ""  # a method, of this project or another, that shows the same samples
     order: str = ""  # the column that categories are ranked by
 
 
@@ -138,7 +140,7 @@ def _colour_map(value: Any) -> str:
 
 
 def _scale(value: Any) -> str:
-    return value and _colour_map(value)
+    return "" if value == "" else _colour_map(value)
 
 
 def _paint(value: Any) -> str:

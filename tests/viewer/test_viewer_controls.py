@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -108,6 +109,7 @@ def focus_first(viewer):
 GONE = ("analysis", "category", "clustering", "embedding", "selection")
 CONTROLS = {
     "category": (lambda viewer: viewer.open_category("seven (7)"), {"category": "7", "selection": None}),
+    "method": (choose("Method", "gradient"), {"method": "relevance_gradient"}),
     "clustering": (choose("Clustering", "hdbscan"), {"clustering": "hdbscan"}),
     "embedding": (choose("Embedding", "spectral"), {"embedding": "spectral"}),
     "pictures in the plot": (choose("Points as", "pictures"), {"markers": "pictures"}),
@@ -413,6 +415,30 @@ def test_comparison_with_the_rest_and_with_a_finding(visit):
     expect(viewer.page.get_by_role("heading", name="selection, 60 samples")).to_be_visible()
     expect(viewer.page.get_by_role("heading", name="rest, 180 samples")).to_be_visible()
     viewer.settled()
+
+
+def test_the_same_samples_by_another_method_and_another_model(visit, serve, tmp_path, digits):
+    """A second project with every third sample, of which the model sees some otherwise: joined by sample id."""
+    path = viewer_projects.write(tmp_path / "small model", 240, name="small model")
+    part = store.open_attributions(path).isel(sample=slice(0, 240, 3)).load()
+    shutil.rmtree(path / "attributions")
+    store.write_part(path, 0, part.assign_coords(prediction=("sample", (part.prediction.values + 1) % 10)))
+    viewer = visit("?project=digits&category=3&view=compare", at=serve(digits, path))
+    viewer.page.get_by_role("button", name="Explore", exact=True).click()
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.get_by_role("button", name="Compare", exact=True).click()
+    viewer.choose("The same samples by", "gradient")
+    compared = viewer.page.locator(".page.compare")
+    expect(compared.get_by_text("60 of 60 samples are in both.")).to_be_visible()
+    expect(compared.locator(".three-wide")).to_have_count(21)
+    viewer.settled()
+    viewer.choose("The same samples by", "small model: LRP")
+    expect(compared.get_by_text("20 of 60 samples are in both; both models predict the same in 0.")).to_be_visible()
+    first = compared.locator("article", has=viewer.page.get_by_role("heading", name="sample 8", exact=True))
+    expect(first).to_have_count(0)  # the other project does not have it
+    viewer.settled()
+    viewer.page.reload()
+    expect(compared.get_by_text("20 of 60 samples are in both")).to_be_visible()
 
 
 def test_findings_are_kept_shown_compared_and_deleted(visit):

@@ -10,6 +10,7 @@ import pytest
 import viewer_projects
 from bokeh.document import Document
 from PIL import Image
+from scipy.stats import chi2_contingency, contingency
 
 from spray import store
 from viewer import colours, columns, html, images, window
@@ -18,11 +19,13 @@ from viewer.gallery import gallery
 from viewer.grouping import clusters
 from viewer.images import Look
 from viewer.markers import MOST, marker_rows
-from viewer.pictures import picture
+from viewer.pictures import largest_of, picture
 from viewer.project import open_category, open_projects
 from viewer.resolve import resolve
 from viewer.selection import encode
 from viewer.session import Session
+from viewer.sheet import association
+from viewer.sources import methods
 from viewer.state import State
 
 
@@ -219,3 +222,24 @@ def test_density_of_a_part_has_its_samples_only(scene):
     found = density(scene.category, scene.state, close)
     assert (found.x, found.y, found.width, found.height) == (3, 3, 2, 2)
     assert 0 < (found.picture > 0).sum() <= 60 < (density(scene.category, scene.state, place).picture > 0).sum()
+
+
+def test_methods_have_pictures_and_scales_of_their_own(projects):
+    project = projects["digits"]
+    assert methods(project) == {"relevance": "LRP", "relevance_gradient": "gradient"}
+    first, second = (
+        pixels(picture(project, 11, "heatmap", Look("gray", method=method))) for method in methods(project)
+    )
+    assert np.abs(first.astype(int) + second - 255).max() <= 1
+    assert largest_of(project, "relevance_gradient", encode(np.array([11])), 100) > 0
+
+
+def test_label_test_agrees_with_scipy():
+    random = np.random.default_rng(0)
+    values, first = random.integers(0, 4, 300), np.arange(300) < 120
+    values[:60] = 2
+    observed = np.stack([np.bincount(values[rows], minlength=4) for rows in (first, ~first)])
+    found = association(values, first, ~first)
+    assert found is not None and found.p == pytest.approx(chi2_contingency(observed, correction=False).pvalue)
+    assert found.strength == pytest.approx(contingency.association(observed, method="cramer"))
+    assert association(values, first, first) is None and association(values * 0, first, ~first) is None

@@ -26,7 +26,13 @@ def write(path: Path, n: int = 240, *, side: int = 12, channels: int = 1, name: 
     sample = np.arange(n) * 3 + 5
     store.write_project(path, name=name, model="small CNN", dataset="digits", method="LRP", label_names=LABELS)
     facts = {"label": ("sample", label), "target": ("sample", label), "prediction": ("sample", prediction)}
-    arrays = {"image": (DIMS, image), "relevance": (DIMS, relevance), "output": (("sample", "class"), output)}
+    gradient = (DIMS, -relevance, {"method": "gradient"})
+    arrays = {
+        "image": (DIMS, image),
+        "relevance": (DIMS, relevance),
+        "relevance_gradient": gradient,
+        "output": (("sample", "class"), output),
+    }
     everything = xr.Dataset(arrays, {"sample": sample} | facts)
     for number, rows in enumerate(np.array_split(np.arange(n), parts)):
         store.write_part(path, number, everything.isel(sample=rows))

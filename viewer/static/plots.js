@@ -5,7 +5,7 @@
 const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
 const REST = 250; // ms without a move before a window is reported
 const PLOTS = ["scatter", "beside_plot"];
-const shown = { windows: {}, timers: {}, hovered: null };
+const shown = { windows: {}, timers: {}, applying: false, hovered: null };
 
 const over = (plot) => document.querySelector(`[data-plot="${plot}"] .over`);
 
@@ -91,7 +91,7 @@ window.brushed = (plot, { geometry, final }) => {
 
 // Which part of the embedding is shown
 
-const window_of = ({ x_range, y_range }) => [x_range.start, x_range.end, y_range.start, y_range.end];
+const windowOf = ({ x_range, y_range }) => [x_range.start, x_range.end, y_range.start, y_range.end];
 
 function same(a, b) {
   const size = [b[1] - b[0], b[1] - b[0], b[3] - b[2], b[3] - b[2]];
@@ -99,24 +99,32 @@ function same(a, b) {
 }
 
 function applyWindows() {
+  const before = shown.windows;
   shown.windows = JSON.parse(named("page").windows);
-  for (const [plot, { shown: [left, right, bottom, top], whole }] of Object.entries(shown.windows)) {
+  for (const [plot, { of, shown: window, whole }] of Object.entries(shown.windows)) {
+    const [left, right, bottom, top] = window;
     const { x_range, y_range } = named(plot);
     x_range.setv({ reset_start: whole[0], reset_end: whole[1] }, { silent: true });
     y_range.setv({ reset_start: whole[2], reset_end: whole[3] }, { silent: true });
-    if (shown.timers[plot] || same(window_of(named(plot)), [left, right, bottom, top])) continue;
+    const moving = shown.timers[plot] && of === before[plot]?.of; // the hand is ahead of what the server knows
+    if (moving || same(windowOf(named(plot)), window)) continue;
+    clearTimeout(shown.timers[plot]);
+    shown.timers[plot] = 0;
+    shown.applying = true;
     x_range.setv({ start: left, end: right });
     y_range.setv({ start: bottom, end: top });
+    shown.applying = false;
   }
 }
 
 function moved(plot) {
   requestAnimationFrame(() => replace(plot));
+  if (shown.applying) return;
   clearTimeout(shown.timers[plot]);
   shown.timers[plot] = setTimeout(() => {
     shown.timers[plot] = 0;
     const known = shown.windows[plot];
-    const now = window_of(named(plot));
+    const now = windowOf(named(plot));
     if (known && !same(now, known.shown)) send("look", { plot, of: known.of, shown: now });
   }, REST);
 }

@@ -11,6 +11,7 @@ from viewer.views.focus import focus
 from viewer.views.gallery import gallery_pane
 from viewer.views.header import header, status
 from viewer.views.labels import label_table
+from viewer.views.methods import compare_methods
 from viewer.views.options import options
 from viewer.views.rendering import rendering
 from viewer.views.scatter import scatter
@@ -31,6 +32,7 @@ VIEWS = (
     contact_sheet,
     categories,
     compare,
+    compare_methods,
     finding_list,
     status,
 )

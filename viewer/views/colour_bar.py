@@ -7,7 +7,7 @@ from viewer.resolve import Scene
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
-WATCHES = ("mode", "colour_map", "scaling", "limit", "percentile", "gamma", "selection")
+WATCHES = ("method", "mode", "colour_map", "scaling", "limit", "percentile", "gamma", "selection")
 WHOSE = {"selection": "of the selection", "category": "of the category", "sample": "of each sample"}
 
 
@@ -29,7 +29,7 @@ def _limit(scene: Scene) -> float | None:
     if scene.project is None or scene.category is None or scene.state.mode == "input":
         return None
     samples = scale_samples(scene)
-    return largest_of(scene.project, samples, scene.state.percentile) if samples else None
+    return largest_of(scene.project, scene.state.method, samples, scene.state.percentile) if samples else None
 
 
 def _bar(scene: Scene, limit: float | None) -> str:

@@ -1,14 +1,17 @@
 """The selection against a finding, or against the rest of its category: mean images, mean heatmaps, labels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from bokeh.models import Select
 
 from viewer import findings, html
 from viewer.addresses import mean, sharpness, some
 from viewer.pictures import SPREAD
+from viewer.project import Category
 from viewer.resolve import Scene
 from viewer.selection import decode
-from viewer.sheet import label_counts
+from viewer.sheet import association, label_counts
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
@@ -33,10 +36,11 @@ def compare(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("view", "selection", "against", "sampling", "colour_map", "gamma"), render)
+    return View((box, against), ("view", "selection", "against", "sampling", "colour_map", "gamma", "method"), render)
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:
+    assert scene.category is not None
     a, b = some(chosen), some(rest)
     difference = mean(scene, "heatmap", a, minus=b, other=b)
     columns = (
@@ -50,7 +54,21 @@ def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> 
     )
     shared = np.intersect1d(chosen, rest).size
     words = f"Means of at most {SPREAD} samples each, evenly spread, on one scale. {shared} samples are in both."
-    return html.tag("p", html.text(words), class_="hint") + html.tag("div", *columns, class_="cards")
+    hints = (html.tag("p", html.text(line), class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
+    return html.tag("section", *hints, html.tag("div", *columns, class_="cards"))
+
+
+def _tests(category: Category, chosen: np.ndarray, rest: np.ndarray) -> Iterator[str]:
+    """Whether labels and predictions differ between the two sets."""
+    for name in ("label", "prediction"):
+        values = category.variables.get(name)
+        found = None if values is None else association(values, category.rows(chosen), category.rows(rest))
+        if found:
+            yield f"{name}: Cramér's V {found.strength:.2f}, p {_p(found.p)} (chi-squared)"
+
+
+def _p(value: float) -> str:
+    return "< 1e-16" if value < 1e-16 else f"= {value:.2g}"
 
 
 def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> str:

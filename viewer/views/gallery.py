@@ -9,7 +9,7 @@ from viewer.views.view import Update, View
 
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
 WATCHES = ("selection", "clustering", "page", "page_size", "sort", "focus", "sampling")
-WATCHES = (*WATCHES, "mode", "colour_map", "scaling", "limit", "percentile", "gamma", "colour", "paint")
+WATCHES = (*WATCHES, "mode", "colour_map", "scaling", "limit", "percentile", "gamma", "colour", "paint", "method")
 
 
 def gallery_pane(_update: Update) -> View:

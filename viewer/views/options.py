@@ -7,13 +7,15 @@ from bokeh.models import AutocompleteInput, Select
 
 from viewer.grouping import variables
 from viewer.resolve import Scene
+from viewer.sources import methods
 from viewer.state import CHOICES
 from viewer.views.view import Update, View
 
 AXES = ("x", "y", "beside_x", "beside_y")
-WATCHES = ("analysis", "category", "clustering", "embedding", "beside", *AXES, "colour", "markers")
+WATCHES = ("analysis", "method", "category", "clustering", "embedding", "beside", *AXES, "colour", "markers")
 TITLES = {
     "analysis": "Analysis",
+    "method": "Method",
     "clustering": "Clustering",
     "embedding": "Embedding",
     "x": "x axis",
@@ -50,6 +52,7 @@ def options(update: Update) -> View:
             _fill(selects[name], choices, str(getattr(scene.state, name)))
         for name in AXES:
             selects[name].visible = len(selects[name].options) > 2
+        selects["method"].visible = len(selects["method"].options) > 1
         names.clear()
         names.update({scene.project.category_text(name): name for name in scene.project.analyses[scene.state.analysis]})
         category.completions = list(names)
@@ -88,6 +91,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
     beside = _axes(category.embeddings[state.beside].shape[1]) if state.beside else []
     return {
         "analysis": _same(name for name, categories in project.analyses.items() if categories),
+        "method": list(methods(project).items()),
         "clustering": _same(category.clusterings),
         "embedding": embeddings,
         "x": axes,

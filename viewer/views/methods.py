@@ -1,0 +1,73 @@
+"""The same samples as another method or another model explains them, side by side."""
+
+import numpy as np
+from bokeh.models import Select
+
+from viewer import html
+from viewer.addresses import elsewhere, sharpness, some
+from viewer.gallery import gallery
+from viewer.resolve import Scene
+from viewer.selection import decode
+from viewer.sources import Source, agreement, methods, others, predictions
+from viewer.views.pane import pane
+from viewer.views.view import Update, View
+
+WATCHES = ("view", "other", "method", "selection", "page", "page_size", "sort", "sampling", "colour_map")
+WATCHES = (*WATCHES, "gamma")
+
+
+def compare_methods(update: Update) -> View:
+    box = pane("methods")
+    other = Select(name="other", title="The same samples by")
+    other.on_change("value", lambda _attr, _old, new: update(other=new))
+
+    def render(scene: Scene) -> None:
+        if scene.project is None or scene.category is None or scene.state.view != "compare":
+            box.text = ""
+            return
+        known = others(scene.projects, Source(scene.project, scene.state.method), scene.category)
+        other.update(options=[("", "no other method"), *((name, text) for name, (_, text) in known.items())])
+        other.update(value=scene.state.other, visible=bool(known))
+        box.text = _compared(scene) if scene.other else ""
+
+    return View((other, box), WATCHES, render)
+
+
+def _compared(scene: Scene) -> str:
+    assert scene.project is not None and scene.category is not None and scene.other is not None
+    here, (there, text) = Source(scene.project, scene.state.method), scene.other
+    chosen = decode(scene.state.selection)
+    ids = chosen if chosen.size else scene.category.sample
+    found = agreement(here.project, there.project, ids)
+    words = f"{len(found.samples)} of {len(ids)} samples are in both"
+    words += "." if found.same is None else f"; both models predict the same in {found.same}."
+    title = html.tag("h2", html.text(f"The same samples by {text}"))
+    names = (methods(here.project)[here.method], text)
+    shown = [tile.sample for tile in gallery(scene.project, scene.category, scene.state).tiles]
+    shown = [sample for sample in shown or found.samples[: scene.state.page_size].tolist() if sample in found.samples]
+    means = _card(scene, "mean", some(found.samples), (here, there), names) if found.samples.size else ""
+    cards = "".join(_card(scene, f"sample {sample}", sample, (here, there), names) for sample in shown)
+    hint = html.tag("p", html.text(words), class_="hint")
+    return html.tag("section", title, hint, html.tag("div", means + cards, class_="cards"))
+
+
+def _card(scene: Scene, title: str, what: int | str, sources: tuple[Source, Source], names: tuple[str, str]) -> str:
+    """One sample, or the mean of many: input, and the heatmap by each, every one on a scale of its own."""
+    captions = ("input", *(_caption(source, name, what) for source, name in zip(sources, names, strict=True)))
+    places = [
+        elsewhere(scene, sources[0], what, "input"),
+        *(elsewhere(scene, source, what, "heatmap") for source in sources),
+    ]
+    figures = (_figure(scene, place, caption) for place, caption in zip(places, captions, strict=True))
+    return html.tag("article", html.tag("h3", title), html.tag("div", *figures, class_="means three-wide"))
+
+
+def _caption(source: Source, name: str, what: int | str) -> str:
+    if isinstance(what, str) or not (found := predictions(source.project, np.array([what]))[0]):
+        return name
+    return f"{name}: {found}"
+
+
+def _figure(scene: Scene, address: str, caption: str) -> str:
+    shown = html.tag("img", src=address, alt=caption, class_=sharpness(scene), loading="lazy")
+    return html.tag("figure", shown, html.tag("figcaption", html.text(caption)))
