@@ -8,7 +8,6 @@ from typing import Any
 import torch
 import xarray as xr
 from torch import Tensor, fx
-from torch.utils import _pytree as pytree
 
 from lrp.assign import assign, shape
 from lrp.composite import Row
@@ -17,6 +16,7 @@ from lrp.ops import Op, arguments
 from lrp.passes import Weights, backward, forward
 from lrp.relprop import Program
 from lrp.rules import Rule, Term, stabilize
+from lrp.rules.rule import unstacked
 
 
 class PlanTable(tuple[dict[str, str], ...]):
@@ -211,7 +211,7 @@ def weight_relevance(program: Program, weights: Weights, x: Example, seed: Tenso
             w = {"weight": part.params["weight"]}
             _, pull = torch.func.vjp(lambda w, part=part: op({**part.params, **w}, *part.inputs), w)[:2]
             (cotangent,) = pull(s * part.factor)
-            share = pytree.tree_map(torch.mul, w, cotangent)
+            share = {k: unstacked(v * cotangent[k], part.stacked and 1) for k, v in w.items()}
             total = {k: total[k] + v if k in total else v for k, v in share.items()}
     return total
 

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrp.ops import Inputs, Op, Params
+from lrp.ops import Inputs, Op, Params, arguments
 from lrp.rules.rule import Part, Rule, Shares, Term, factory, shared
 from lrp.rules.stabilizer import Stabilize
 
 ZeroParams = str | Iterable[str] | None
+STACKABLE = {"linear", "conv1d", "conv2d", "conv3d"}
 
 
 def _zeroed(params: Params, names: ZeroParams) -> Params:
@@ -74,7 +75,8 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
     N_j where z_j < 0; nothing where z_j = 0. |z_j / D_j| <= 1 always.
 
     Computed from Q_j = sum_i |w_ij| |a_i| + |b_j|, since P = (z + Q) / 2 and N = (z - Q) / 2: the terms of
-    |D_j| = (1 + gamma / 2) |z_j| + gamma / 2 Q_j are all positive, so nothing cancels. Where no relevance arrives at
+    |D_j| = (1 + gamma / 2) |z_j| + gamma / 2 Q_j are all positive, so nothing cancels; and
+    n_ij / D_j = (sign(z_j) (1 + gamma / 2) w_ij a_i + gamma / 2 |w_ij| |a_i|) / |D_j|. Where no relevance arrives at
     z_j <= 0 (a ReLU follows) and a >= 0, the weights w + gamma w+ do it all at once.
     """
     half = gamma / 2
@@ -86,26 +88,45 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
     def prepare(op: Op, params: Params) -> tuple[Params, ...]:
         kept = _zeroed(params, zero_params)
         if is_one_sided(op):
-            return kept, _mapped(kept, lambda w: w + gamma * _positive(w))
-        return kept, _mapped(kept, torch.abs)
+            return (_mapped(kept, lambda w: w + gamma * _positive(w)),)
+        return kept, _mapped(kept, lambda w: (1 + half) * w), _mapped(kept, lambda w: half * w.abs())
 
     def terms(op: Op, weights: tuple[Params, ...], inputs: Inputs, output: Tensor) -> list[Term]:
-        kept, other = weights
         (a,) = inputs
-        z = op(kept, a) if zero_params else output
         if is_one_sided(op):
-            return [Term([Part(other, inputs)], op(other, a), live=z > 0)]
+            (raised,) = weights
+            return [Term([Part(raised, inputs)], op(raised, a))]
+        kept, signed, unsigned = weights
+        z = op(kept, a) if zero_params else output
         magnitude = a if op.nonnegative[0] else a.abs()
-        raised = z * (1 + half) + z.sign() * op(other, magnitude) * half
-        return [Term([Part(kept, inputs, 1 + half), Part(other, (magnitude,), z.sign() * half)], raised, live=z != 0)]
+        total = torch.add(op(unsigned, magnitude), z.abs(), alpha=1 + half)
+        return [Term([Part(signed, inputs, z.sign()), Part(unsigned, (magnitude,))], total, live=z != 0)]
 
     return shared(terms, stabilizer, prepare, proportional=True)
 
 
-def _of_sign(op: Op, weights: tuple[Params, ...], a: Tensor, sign: int) -> list[Part]:
-    """The contributions w_ij a_i of one sign: W+ a+ and W- a-, or W- a+ and W+ a-."""
-    same, other = weights[:2] if sign > 0 else weights[2:]
-    return [Part(same, (a,))] if op.nonnegative[0] else [Part(same, (_positive(a),)), Part(other, (_negative(a),))]
+Pair = tuple[Params, ...]
+"""Weights for two inputs: of both stacked along the channels where the operator allows it, so that one call does for
+both; else one after the other."""
+
+
+def _pair(op: Op, first: Params, second: Params) -> Pair:
+    if op.name in STACKABLE and arguments(op.node).get("groups", 1) == 1:
+        return ({**first, "weight": torch.cat([first["weight"], second["weight"]], 1)},)
+    return first, _bare(second)
+
+
+def _parts(op: Op, pair: Pair, x: Tensor, y: Tensor) -> list[Part]:
+    """The contributions of `x` by the first weights and of `y` by the second."""
+    if len(pair) == 1:
+        axis = -1 if op.name == "linear" else 1
+        return [Part(pair[0], (torch.cat([x, y], axis),), stacked=axis)]
+    return [Part(pair[0], (x,)), Part(pair[1], (y,))]
+
+
+def _total(op: Op, parts: list[Part]) -> Tensor:
+    first, *others = (op(part.params, *part.inputs) for part in parts)
+    return sum(others, first)
 
 
 @factory
@@ -124,18 +145,23 @@ def alpha_beta(
     if alpha < 0 or beta < 0 or abs(alpha - beta - 1) > 1e-9:
         raise ValueError(f"alpha - beta must be 1 and both nonnegative to conserve relevance, got {alpha=}, {beta=}")
 
-    def prepare(op: Op, params: Params) -> tuple[Params, ...]:
+    factors = [alpha] + ([-beta] if beta else [])
+
+    def prepare(op: Op, params: Params) -> list[Pair]:
         kept = _zeroed(params, zero_params)
         positive, negative = _mapped(kept, _positive), _mapped(kept, _negative)
-        del op
-        return positive, _bare(negative), negative, _bare(positive)
+        signs = [(positive, negative), (negative, positive)][: len(factors)]
+        return [(same,) if op.nonnegative[0] else _pair(op, same, other) for same, other in signs]
 
-    def terms(op: Op, weights: tuple[Params, ...], inputs: Inputs, output: Tensor) -> list[Term]:
+    def terms(op: Op, weights: list[Pair], inputs: Inputs, output: Tensor) -> list[Term]:
         del output
         (a,) = inputs
-        signs = [(+1, alpha)] + ([(-1, -beta)] if beta else [])
-        parts = [(_of_sign(op, weights, a, sign), factor) for sign, factor in signs]
-        return [Term(part, sum(op(p.params, *p.inputs) for p in part), factor) for part, factor in parts]  # type: ignore[arg-type]
+        # contributions w_ij a_i of one sign: W+ a+ and W- a-, or W- a+ and W+ a-
+        parts = [
+            [Part(pair[0], inputs)] if op.nonnegative[0] else _parts(op, pair, _positive(a), _negative(a))
+            for pair in weights
+        ]
+        return [Term(part, _total(op, part), factor) for part, factor in zip(parts, factors, strict=True)]
 
     return shared(terms, stabilizer, prepare, proportional=True)
 
@@ -169,16 +195,15 @@ def z_box(
         raise ValueError(f"low must not exceed high, got {low=}, {high=}")
 
     def prepare(op: Op, params: Params) -> tuple[Any, ...]:
-        del op
-        kept = _zeroed(params, zero_params)
+        kept = _bare(_zeroed(params, zero_params))
         bounds = [torch.as_tensor(b, dtype=kept["weight"].dtype, device=kept["weight"].device) for b in (low, high)]
-        return _mapped(kept, _positive, bias=False), _mapped(kept, _negative, bias=False), *bounds
+        return _pair(op, _mapped(kept, _positive), _mapped(kept, _negative)), *bounds
 
     def terms(op: Op, weights: tuple[Any, ...], inputs: Inputs, output: Tensor) -> list[Term]:
         del output
-        positive, negative, least, most = weights
-        parts = [Part(positive, (inputs[0] - least,)), Part(negative, (inputs[0] - most,))]
-        return [Term(parts, op(positive, *parts[0].inputs) + op(negative, *parts[1].inputs))]
+        pair, least, most = weights
+        parts = _parts(op, pair, inputs[0] - least, inputs[0] - most)
+        return [Term(parts, _total(op, parts))]
 
     return shared(terms, stabilizer, prepare)
 

@@ -24,6 +24,8 @@ class Part(NamedTuple):
     params: Params
     inputs: Inputs
     factor: float | Tensor = 1.0
+    stacked: int | None = None
+    """The axis along which two versions of the input are stacked, so that one call does for both; their shares add."""
 
 
 class Term(NamedTuple):
@@ -107,9 +109,14 @@ def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -
         for part in term.parts:
             scaled = s if isinstance(part.factor, float) and part.factor == 1 else s * part.factor
             cotangents = op.transpose(part.params, part.inputs, scaled)
-            shares = [a * c for a, c in zip(part.inputs, cotangents, strict=True)]
+            shares = [unstacked(a * c, part.stacked) for a, c in zip(part.inputs, cotangents, strict=True)]
             totals = [new if old is None else old + new for old, new in zip(totals, shares, strict=True)]
     return tuple(totals)
+
+
+def unstacked(x: Tensor, axis: int | None) -> Tensor:
+    """Shares of two inputs stacked along `axis`, or of their weights, added up."""
+    return x if axis is None else torch.add(*x.chunk(2, axis))
 
 
 def shared(

@@ -17,7 +17,7 @@ LARGEST = 64.0
 
 @dataclass(frozen=True)
 class Stabilizer:
-    """`stab(z) = z + epsilon sign z`, with `sign 0 = 1`.
+    """`stab(z) = z + epsilon sign z`, with `sign 0 = 1` and `sign -0 = -1`.
 
     epsilon: 0 gives LRP-0. In float16, where 1 / 1e-6 overflows, the least epsilon is 64 / 65504.
     clip: `sign z max(|z|, epsilon)` instead: leaves all larger values as they are.
@@ -31,15 +31,14 @@ class Stabilizer:
 
     def __call__(self, z: Tensor) -> Tensor:
         least = max(self.epsilon, LARGEST / torch.finfo(z.dtype).max) if self.epsilon else 0.0
-        step: float | Tensor = least
+        step = torch.full((), least, dtype=z.dtype, device=z.device)
         if self.norm_scale:
             dim = self.dim if self.dim is not None else tuple(range(1, z.ndim))
             step = least * z.square().mean(dim, keepdim=True).sqrt()
         if self.clip:
-            magnitude = z.abs().maximum(torch.as_tensor(step, dtype=z.dtype, device=z.device))
-            return torch.where(z < 0, -magnitude, magnitude)
-        # zero counts as positive, else dead units divide by zero
-        return torch.where(z < 0, z - step, z + step)
+            return z.abs().maximum(step).copysign(z)
+        # copysign gives zeros a sign too, else dead units divide by zero
+        return z + step.copysign(z)
 
 
 def stabilize(z: Tensor, stabilizer: Stabilize) -> Tensor:

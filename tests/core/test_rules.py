@@ -201,9 +201,9 @@ def test_rules_of_equal_options_are_equal_and_print_them():
 @pytest.mark.parametrize(
     ("stabilizer", "z", "expected"),
     [
-        (rules.Stabilizer(1.0), [0.0, -0.0, 1.0, -1.0], [1.0, 1.0, 2.0, -2.0]),
+        (rules.Stabilizer(1.0), [0.0, -0.0, 1.0, -1.0], [1.0, -1.0, 2.0, -2.0]),
         (rules.Stabilizer(1.0, clip=True), [0.0, -0.5, 2.0, -2.0], [1.0, -1.0, 2.0, -2.0]),
-        (rules.Stabilizer(1.0, norm_scale=True), [0.0, -0.0, 2.0, -2.0], [2**0.5, 2**0.5, 2 + 2**0.5, -2 - 2**0.5]),
+        (rules.Stabilizer(1.0, norm_scale=True), [0.0, -0.0, 2.0, -2.0], [2**0.5, -(2**0.5), 2 + 2**0.5, -2 - 2**0.5]),
         (rules.Stabilizer(0.5, clip=True, norm_scale=True), [0.0, 0.0, 2.0, -2.0], [0.5**0.5, 0.5**0.5, 2.0, -2.0]),
         (rules.Stabilizer(0.0), [0.0, 1.0], [0.0, 1.0]),
     ],
