@@ -95,7 +95,9 @@ def _recorded(value: Any, step: Step) -> Any:
     """The value of a step; its variables say how they came about, and a map is named like its step."""
     facts = {"stage": stage_name(step.stage), "base": ", ".join(step.inputs), "parameters": _bound(step.stage)}
     if isinstance(value, xr.DataArray):
-        return value.rename(step.name).assign_attrs(facts)
+        # maps of other than two dimensions do not share the dimension of those that have two
+        own = {"axis": f"{step.name}_axis"} if value.sizes.get("axis", 2) != 2 else {}
+        return value.rename(own).rename(step.name).assign_attrs(facts)
     if isinstance(value, xr.Dataset):
         return value.assign({name: array.assign_attrs(facts) for name, array in value.data_vars.items()})
     return value
