@@ -11,6 +11,7 @@ from viewer import exports, findings, links, selection, state
 from viewer.colours import paint
 from viewer.columns import places, positions
 from viewer.density import brushed, is_dense
+from viewer.figure import gallery_drawing
 from viewer.filters import passing
 from viewer.findings import Finding
 from viewer.gallery import step
@@ -178,16 +179,21 @@ def _share(session: "Session", _: object) -> None:
 
 def _export(session: "Session", kind: str) -> None:
     project, category = _here(session)
-    current = session.scene.state
-    made: dict[str, Callable[[], tuple[str, str]]] = {
-        "json": lambda: ("application/json", state.to_json(current)),
-        "csv": lambda: ("text/csv", exports.table(category, current)),
-        "svg": lambda: ("image/svg+xml", exports.drawing(category, current)),
-        "py": lambda: ("text/x-python", exports.snippet(project, category, current)),
+    scene, current = session.scene, session.scene.state
+    made: dict[str, tuple[str, Callable[[], str]]] = {
+        "json": ("application/json", lambda: state.to_json(current)),
+        "csv": ("text/csv", lambda: exports.table(category, current)),
+        "svg": ("image/svg+xml", lambda: exports.drawing(category, current)),
+        "py": ("text/x-python", lambda: exports.snippet(project, category, current)),
+        "gallery.svg": ("image/svg+xml", lambda: gallery_drawing(scene)),
+        "gallery.png": ("image/png", lambda: gallery_drawing(scene)),  # the browser draws it
     }
+    if kind.startswith("gallery") and not current.selection:
+        raise Refusal("Select samples first: the gallery is empty.")
     if kind in made:
-        media, text = made[kind]()
-        session.command("download", file=exports.file_name(project, current, kind), media=media, text=text)
+        media, make = made[kind]
+        file = exports.file_name(project, current, kind)
+        session.later(make, lambda text: session.command("download", file=file, media=media, text=text))
 
 
 def _page(session: "Session", value: str) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 import viewer_projects
+from PIL import Image
 from playwright.sync_api import expect
 from viewer_pages import Viewer
 
@@ -511,12 +512,18 @@ def test_table_drawing_and_code(visit, tmp_path):
     viewer.page.get_by_role("button", name="Select cluster 1").click()
     viewer.page.wait_for_function("location.search.includes('selection=')")
     texts = {}
-    for kind, label in {"csv": "Selection as table", "svg": "Embedding as drawing", "py": "Python that finds"}.items():
+    kinds = {"csv": "Selection as table", "svg": "Embedding as drawing", "py": "Python that finds"}
+    kinds |= {"gallery": "Gallery as drawing", "png": "Gallery as picture"}
+    for kind, label in kinds.items():
         viewer.page.get_by_text("File", exact=True).click()
         with viewer.page.expect_download() as download:
             viewer.page.get_by_role("button", name=label).click()
         download.value.save_as(tmp_path / kind)
-        texts[kind] = (tmp_path / kind).read_text()
+        texts[kind] = (tmp_path / kind).read_bytes().decode("utf-8", "replace")
+    assert texts["gallery"].count("<image") == 20 and ">sample 8<" in texts["gallery"]
+    drawn = np.asarray(Image.open(tmp_path / "png").convert("L"))
+    assert drawn.shape == (2 * 322, 2 * 1230) and drawn.min() < 100 and (drawn[:20] == 255).all()
+    assert np.ptp(drawn[20:244, 20:244].astype(int)) > 150
     assert texts["csv"].count("\n") == 31 and texts["csv"].startswith("sample,kmeans-4,hdbscan,tsne 1,tsne 2")
     assert texts["svg"].count("<circle") == 120
     found: dict = {}

@@ -65,13 +65,27 @@ function applyQuery() {
   history.replaceState(null, "", location.pathname + (query ? "?" + query : ""));
 }
 
+function save(file, blob) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = file;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function rasterise(drawing) {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([drawing], { type: "image/svg+xml" }));
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * image.width, height: 2 * image.height });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((done) => canvas.toBlob(done));
+}
+
 const COMMANDS = {
-  download({ file, media, text }) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: media }));
-    link.download = file;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  async download({ file, media, text }) {
+    save(file, media === "image/png" ? await rasterise(text) : new Blob([text], { type: media }));
   },
   share({ query, note }) {
     const dialog = byId("share");
