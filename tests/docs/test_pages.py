@@ -30,6 +30,9 @@ NOT_RUN = "# not run: "
 SERVES = re.compile(r"^(lrp-viewer (?!convert)|bokeh serve ).*", re.M)
 LANGUAGES = {"python", "bash", "output", "text", "json", "{eval-rst}", "{toctree}"}
 MODULES = "lrp lrp.rules lrp.composites lrp.canonize lrp.attribution lrp.evaluate lrp.colormap spray".split()
+EXTERNAL = re.compile(
+    r"https://doi\.org/10\.\d{4,}/\S+|https://(?!doi\.org)(\w[\w-]*\.)+[a-z]{2,}(/\S*)?|http://localhost:\d+\S*"
+)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -126,11 +129,17 @@ def test_few_blocks_are_not_run():
     assert len(found) <= 12, [name(page) for page in found]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent == ROOT], ids=name)
+@pytest.mark.parametrize("page", [ROOT / "SECURITY.md", *PAGES[:2]], ids=name)
 def test_links_of_pages_outside_the_documentation(page):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
-    assert [link for link in links if link.startswith("http:")] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_external_links_have_the_form_of_one(page):
+    """Whether they lead somewhere is for `nox -s docs -- linkcheck` to say, where there is a network."""
+    links = re.findall(r"(?:\]\(|<)(\w+://[^)>\s]*)[)>]", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not EXTERNAL.fullmatch(link)] == []
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path):
