@@ -222,6 +222,7 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "unfocus": lambda session, _: session.update(focus=None),
     "step": _step,
     "category": _open_category,
+    "spectrum": lambda session, value: session.update(spectrum=str(value)),
     "order": lambda session, value: session.update(order=str(value)),
     "undo": lambda session, _: session.undo(),
     "redo": lambda session, _: session.redo(),

@@ -13,6 +13,7 @@ from viewer.grouping import grouping, variables
 from viewer.project import Category, Project
 from viewer.selection import decode
 from viewer.state import State
+from viewer.tree import NAME
 
 FOREIGN = "# this project is ViRelAy's: `lrp-viewer convert` makes the folder that belongs below"
 MOST_DRAWN = 50_000
@@ -66,19 +67,27 @@ def snippet(project: Project, category: Category, state: State) -> str:
     lines = [
         f"# {len(ids)} samples, as selected in the viewer",
         FOREIGN if project.foreign is not None else "#",
-        "from spray import store",
+        "from spray import clustering, store" if NAME.fullmatch(state.clustering) else "from spray import store",
         "",
         f"path = {str(project.path)!r}",
         f"sample = {ids}",
         "",
         f"category = store.open_analysis(path, {state.analysis!r})[{state.category!r}].sel(sample=sample)",
         f"points = category[{state.embedding!r}].values[:, [{state.x}, {state.y}]]",
-        f'cluster = category["cluster"].sel(clustering={state.clustering!r}).values' if category.clusterings else "",
+        _cluster_line(category, state),
         "",
         "attributions = store.open_attributions(path).sel(sample=sample)",
         'image, relevance = attributions["image"], attributions["relevance"]  # read when .values is asked for',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cluster_line(category: Category, state: State) -> str:
+    if match := NAME.fullmatch(state.clustering):
+        space = getattr(category.clusterings.points, "name", None)
+        whole = f"store.open_analysis(path, {state.analysis!r})[{state.category!r}][{space!r}]"
+        return f"cluster = clustering.agglomerative({whole}, clusters={match[1]}).cluster[0].sel(sample=sample).values"
+    return f'cluster = category["cluster"].sel(clustering={state.clustering!r}).values' if state.clustering else ""
 
 
 def file_name(project: Project, state: State, kind: str) -> str:

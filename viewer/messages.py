@@ -23,7 +23,8 @@ def marks(scene: Scene) -> str:
     """What the page's style depends on."""
     view = "help" if not scene.projects else "broken" if scene.category is None else scene.state.view
     beside, focus = bool(scene.state.beside), scene.state.focus is not None
-    return json.dumps({"view": view, "beside": beside, "focus": focus, "fixed": scene.state.scaling == "fixed"})
+    found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum}
+    return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
 
 
 def query(scene: Scene) -> str:

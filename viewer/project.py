@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spray import store
+from viewer.tree import Clusterings
 from viewer.virelay import open_virelay
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
@@ -86,7 +87,7 @@ class Category:
     name: str
     sample: np.ndarray
     embeddings: Mapping[str, np.ndarray]
-    clusterings: Mapping[str, np.ndarray]
+    clusterings: Clusterings
     variables: Mapping[str, np.ndarray]
     eigenvalue: np.ndarray
     facts: Mapping[str, Any]
@@ -153,8 +154,22 @@ def open_category(project: Project, analysis: str, name: str) -> Category:
     sample = data.sample.values.astype(np.int64)
     eigenvalue = data["eigenvalue"].values if "eigenvalue" in data else np.empty(0)
     return Category(
-        name, sample, _embeddings(data), _clusterings(data), _variables(project, sample), eigenvalue, data.attrs, data
+        name,
+        sample,
+        _embeddings(data),
+        Clusterings(_clusterings(data), _space(data)),
+        _variables(project, sample),
+        eigenvalue,
+        data.attrs,
+        data,
     )
+
+
+def _space(data: xr.Dataset) -> xr.DataArray | None:
+    """Where distances between samples count: the spectral embedding if it is there."""
+    name = "spectral" if "spectral" in data.data_vars else next(iter(_embeddings(data)), None)
+    finite = name is not None and bool(np.isfinite(data[name].values).all())
+    return data[name] if finite else None
 
 
 def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:

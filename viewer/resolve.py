@@ -73,7 +73,8 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene:
 
 def _within(project: Project, category: Category, state: State, warnings: list[str]) -> State:
     """Clustering, embeddings, axes, colours and samples that the category has."""
-    clustering = _known("clustering", state.clustering, _preferred(category), warnings)
+    made = [state.clustering] if state.clustering in category.clusterings else []
+    clustering = _known("clustering", state.clustering, [*made, *_preferred(category)], warnings)
     embedding = _known("embedding", state.embedding, list(category.embeddings), warnings)
     x, y = _axes(category, embedding, state.x, state.y)
     beside = state.beside and _known("embedding", state.beside, ["", *category.embeddings], warnings)

@@ -1,5 +1,6 @@
 """A category on one page: each cluster's size, scores, labels, typical and unusual samples."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ class Card(NamedTuple):
     unusual: list[int]
     labels: list[tuple[str, int]]
     wrong: float | None
+    scores: dict[str, float]
 
 
 def sheet(project: Project, category: Category, state: State) -> list[Card]:
@@ -30,11 +32,24 @@ def sheet(project: Project, category: Category, state: State) -> list[Card]:
 
 def scores(category: Category, clustering: str) -> dict[str, float]:
     """Every number that the analysis has for a clustering as a whole."""
-    if "clustering" not in category.data.coords or clustering not in category.clusterings:
-        return {}
+    return {name: float(values) for name, values in _scored(category, clustering, ("clustering",))}
+
+
+def cluster_scores(category: Category, clustering: str, number: int) -> dict[str, float]:
+    """Every number that the analysis has for one cluster, besides its share."""
+    found = _scored(category, clustering, ("clustering", "number"))
+    at = {name: values[number] for name, values in found if 0 <= number < len(values) and name != "share"}
+    return {name.removeprefix("cluster_"): float(value) for name, value in at.items() if np.isfinite(value)}
+
+
+def _scored(category: Category, clustering: str, dims: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+    """Variables over clusterings, at one of them; a cut of the tree has none."""
+    if "clustering" not in category.data.coords or clustering not in category.clusterings.own:
+        return
     at = list(category.clusterings).index(clustering)
-    numbers = ((name, v) for name, v in category.data.variables.items() if v.dims == ("clustering",))
-    return {str(name): float(v.values[at]) for name, v in numbers if v.dtype.kind in "fiu"}
+    for name, variable in category.data.variables.items():
+        if variable.dims == dims and variable.dtype.kind in "fiu":
+            yield str(name), variable.values[at]
 
 
 def _card(project: Project, category: Category, state: State, group: Group) -> Card:
@@ -48,6 +63,7 @@ def _card(project: Project, category: Category, state: State, group: Group) -> C
         category.sample[near[::-1][: min(SHOWN, max(0, len(near) - SHOWN))]].tolist(),
         label_counts(project, category, rows),
         None if correct is None else float((correct[rows] == "wrong").mean()),
+        cluster_scores(category, state.clustering, group.number),
     )
 
 

@@ -64,12 +64,14 @@ class State:
     gamma: float = 1.0
     against: str = ""  # a finding to compare the selection with; none: the rest of the category
     other: str = ""  # a method, of this project or another, that shows the same samples
+    spectrum: str = "eigenvalues"
     order: str = ""  # the column that categories are ranked by
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "view": ("explore", "clusters", "categories", "compare", "findings"),
     "markers": ("dots", "pictures"),
+    "spectrum": ("eigenvalues", "tree"),
     "mode": ("input", "overlay", "heatmap"),
     "sampling": ("auto", "smooth", "pixelated"),
     "scaling": ("sample", "selection", "category", "fixed"),

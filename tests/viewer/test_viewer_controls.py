@@ -10,6 +10,7 @@ import pytest
 import viewer_projects
 from PIL import Image
 from playwright.sync_api import expect
+from scipy.cluster.hierarchy import fcluster, linkage
 from viewer_pages import Viewer
 
 from spray import store
@@ -308,6 +309,30 @@ def test_clicking_an_eigenvalue_chooses_that_many_clusters(visit):
     }"""
     viewer.page.mouse.click(*viewer.page.evaluate(place, 4))
     viewer.page.wait_for_function("location.search.includes('kmeans-4')")
+
+
+def test_a_click_cuts_the_tree_of_merges(visit, digits):
+    viewer = visit("?category=7&colour=cluster")
+    viewer.page.get_by_role("button", name="Tree", exact=True).click()
+    viewer.page.wait_for_function("location.search.includes('spectrum=tree')")
+    drawn = 'Bokeh.documents[0].get_model_by_name("branches").data.ys.length'
+    viewer.page.wait_for_function(f"{drawn} === 19")
+    points = store.open_analysis(digits, "spectral")["7"].spectral
+    heights = np.sort(linkage(points.values.astype(float), "ward")[:, 2])
+    place = """y => {
+        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("tree"))
+        const box = plot.canvas_view.el.getBoundingClientRect()
+        return [box.x + box.width / 2, box.y + plot.frame.y_scale.compute(y)]
+    }"""
+    k = 2 + int(np.argmax(np.diff(heights[-6:])[::-1]))  # where the gap is widest, so that the mouse hits it
+    viewer.page.mouse.click(*viewer.page.evaluate(place, float(heights[-k] + heights[-k + 1]) / 2))
+    viewer.page.wait_for_function(f"location.search.includes('clustering=tree-{k}')")
+    rows = viewer.page.locator(".side-clusters .groups > .group")
+    expect(rows).to_have_count(k)
+    again = visit(at=viewer.page.evaluate("location.href"))
+    sizes = sorted(np.bincount(fcluster(linkage(points.values.astype(float), "ward"), k, "maxclust"))[1:])[::-1]
+    expect(again.page.locator(".side-clusters .size")).to_have_text([str(size) for size in sizes])
+    expect(again.page.get_by_label("Clustering", exact=True)).to_have_value(f"tree-{k}")
 
 
 def test_brush_in_one_embedding_selects_in_both(visit, digits):

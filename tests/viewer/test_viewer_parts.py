@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.stats import chi2_contingency, contingency
 
 from spray import store
-from viewer import colours, columns, html, images, window
+from viewer import colours, columns, exports, html, images, window
 from viewer.density import density
 from viewer.gallery import gallery
 from viewer.grouping import clusters
@@ -24,9 +24,11 @@ from viewer.project import open_category, open_projects
 from viewer.resolve import resolve
 from viewer.selection import encode
 from viewer.session import Session
-from viewer.sheet import association
+from viewer.sheet import association, sheet
 from viewer.sources import methods
 from viewer.state import State
+from viewer.tree import MOST as MOST_COMPARED
+from viewer.tree import Clusterings, count_at, cut_height
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +245,31 @@ def test_label_test_agrees_with_scipy():
     assert found is not None and found.p == pytest.approx(chi2_contingency(observed, correction=False).pvalue)
     assert found.strength == pytest.approx(contingency.association(observed, method="cramer"))
     assert association(values, first, first) is None and association(values * 0, first, ~first) is None
+
+
+@pytest.mark.parametrize("clustering", ["hdbscan", "tree-3"])
+def test_code_finds_the_same_samples_and_clusters(scene, clustering):
+    chosen = scene.category.sample[10:60:2]
+    state = replace(scene.state, clustering=clustering, selection=encode(chosen))
+    found: dict = {}
+    exec(exports.snippet(scene.project, scene.category, state), found)
+    rows = scene.category.rows(chosen)
+    assert found["cluster"].tolist() == scene.category.clusterings[clustering][rows].tolist()
+    assert np.array_equal(found["points"], scene.category.embeddings["tsne"][rows])
+    assert found["image"].sizes["sample"] == 25
+
+
+def test_trees_are_for_as_many_samples_as_can_be_compared(scene):
+    assert "tree-20" in scene.category.clusterings and "tree-21" not in scene.category.clusterings
+    many = Clusterings({}, scene.category.data.spectral.isel(sample=np.arange(MOST_COMPARED + 1) % 240))
+    assert "tree-2" not in many and not len(many.merges)
+    assert count_at(scene.category.clusterings.merges, 1e9) == 1 and cut_height(many.merges, "tree-2") is None
+
+
+def test_cards_have_the_scores_of_the_analysis_and_cuts_of_the_tree_have_none(scene):
+    cards = sheet(scene.project, scene.category, scene.state)
+    assert [card.scores for card in cards] == [{"silhouette": value} for value in (0.1, 0.2, 0.3, 0.4)]
+    noisy = sheet(scene.project, scene.category, replace(scene.state, clustering="hdbscan"))
+    assert noisy[3].scores == noisy[-1].scores == {}
+    cut = sheet(scene.project, scene.category, replace(scene.state, clustering="tree-3"))
+    assert len(cut) == 3 and cut[0].scores == {} and sum(card.group.size for card in cut) == 240

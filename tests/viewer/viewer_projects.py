@@ -58,6 +58,7 @@ def analysis(sample: np.ndarray, group: np.ndarray, random: np.random.Generator)
                 np.stack([group, noisy]).astype(np.int32),
             ),
             "tau": ("clustering", [0.7, 0.8]),
+            "cluster_silhouette": (("clustering", "number"), [[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, np.nan]]),
             "neighbor": (("sample", "rank"), np.stack([np.roll(sample, -k) for k in (1, 2, 3)], axis=1)),
         },
         {"sample": sample, "clustering": ["kmeans-4", "hdbscan"]},

@@ -16,6 +16,7 @@ from viewer.views.options import options
 from viewer.views.rendering import rendering
 from viewer.views.scatter import scatter
 from viewer.views.sheet import contact_sheet
+from viewer.views.tree import tree
 
 VIEWS = (
     header,
@@ -25,6 +26,7 @@ VIEWS = (
     filters,
     label_table,
     eigenvalues,
+    tree,
     rendering,
     colour_bar,
     gallery_pane,

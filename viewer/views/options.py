@@ -92,7 +92,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
     return {
         "analysis": _same(name for name, categories in project.analyses.items() if categories),
         "method": list(methods(project).items()),
-        "clustering": _same(category.clusterings),
+        "clustering": _same(dict.fromkeys([*category.clusterings, state.clustering])),
         "embedding": embeddings,
         "x": axes,
         "y": axes,

@@ -80,5 +80,6 @@ def _labels(card: Card) -> str:
         html.tag("span", html.text(f"{label}: {count}"), style=f"--share: {count / most:.3f}", class_="bar")
         for label, count in card.labels
     )
-    wrong = "" if card.wrong is None else html.tag("p", f"{card.wrong:.0%} predicted wrong", class_="hint")
-    return html.tag("div", *bars, class_="bars") + wrong
+    words = [] if card.wrong is None else [f"{card.wrong:.0%} predicted wrong"]
+    words += [f"{name} {value:.2f}" for name, value in card.scores.items()]
+    return html.tag("div", *bars, class_="bars") + html.tag("p", html.text(", ".join(words)), class_="hint")
