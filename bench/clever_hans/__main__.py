@@ -11,11 +11,13 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 import xarray as xr
+from torch import Tensor
 
 from bench.clever_hans import check, criteria, figures, variations
 from bench.clever_hans.choices import ARMS, CLASSES, EXPERIMENTS, VARIATIONS, Choices
-from bench.clever_hans.data import load
+from bench.clever_hans.data import load, task, with_box
 from bench.clever_hans.results import collect
 from bench.clever_hans.trial import Trial
 from spray.store import write_netcdf
@@ -36,7 +38,7 @@ def varied(given: argparse.Namespace) -> dict[str, xr.Dataset]:
     return {name: experiment(given, choices, folders[name], ARMS[:2]) for name, choices in VARIATIONS.items()}
 
 
-def publish(done: Mapping[str, xr.Dataset], folder: Path) -> None:
+def publish(given: argparse.Namespace, done: Mapping[str, xr.Dataset], folder: Path) -> None:
     """The trials of each experiment, and their figures in a folder of images."""
     for name, trials in done.items():
         path = check.file_of(name, folder)
@@ -44,6 +46,15 @@ def publish(done: Mapping[str, xr.Dataset], folder: Path) -> None:
         figures.save(figures.agreement(trials, TITLES[name]), folder / "images" / f"{path.stem}-agreement.png")
     shown = {TITLES[name]: trials for name, trials in done.items()}
     figures.save(figures.sensitivity(shown), folder / "images" / "experiment-sensitivity.png")
+    pictures = {TITLES[name]: example(given, EXPERIMENTS[name]) for name in done}
+    figures.save(figures.examples(shown, pictures, given.label), folder / "images" / "experiment-examples.png")
+
+
+def example(given: argparse.Namespace, choices: Choices) -> Tensor:
+    """A training image of the class that is shown, without and with the box."""
+    found = task(load(choices, given.cifar), given.label, choices)
+    image = found.train[found.boxed][:1].expand(2, -1, -1, -1)
+    return with_box(image, torch.tensor([False, True]), choices)
 
 
 def publish_variations(found: xr.Dataset, folder: Path) -> None:
@@ -92,7 +103,7 @@ def main() -> None:
     for name in names:
         done[name] = experiment(given, EXPERIMENTS[name], name)
         print(f"\n{TITLES[name]}\n\n{criteria.table(done[name])}")
-    publish(done, given.publish or given.out)
+    publish(given, done, given.publish or given.out)
     if given.variations and not given.cifar:
         found = variations.side_by_side(done, varied(given))
         print(f"\n{variations.table(found)}")

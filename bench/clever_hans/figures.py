@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from torch import Tensor
 
 from bench.clever_hans.criteria import fixed, pair
 
@@ -29,7 +30,7 @@ def agreement(trials: xr.Dataset, title: str) -> Figure:
     for axes, (name, text) in zip(figure.subplots(1, 2), texts.items(), strict=True):
         _pairs(axes, *pair(at[name]))
         axes.set(title=text.capitalize(), xlabel="control model", ylabel="poisoned model")
-    figure.suptitle(title)
+    figure.suptitle(f"{title}\n", fontweight="bold")
     handles = [
         Line2D([], [], color="0.35", ls="", marker="o", markersize=4, alpha=0.6, label="models of one initialisation"),
         Line2D([], [], color="0.35", ls="", marker="o", markersize=8, label="mean of a class, with its number"),
@@ -99,7 +100,7 @@ def _grid(axes: Axes, means: xr.DataArray, colors: str, limits: tuple[float, flo
     signed = limits[0] < 0
     for (row, column), value in np.ndenumerate(means.values):
         level = (value - limits[0]) / (limits[1] - limits[0])
-        ink = "black" if (0.2 < level < 0.8 if signed else level > 0.5) else "white"
+        ink = "black" if (0.12 < level < 0.88 if signed else level > 0.5) else "white"
         text = f"{round(float(value), 2) + 0.0:{'+' if signed else ''}.2f}"
         axes.text(column, row, text, ha="center", va="center", color=ink)
     column = means.components.values.tolist().index(choices["components"])
@@ -112,23 +113,54 @@ def _grid(axes: Axes, means: xr.DataArray, colors: str, limits: tuple[float, flo
 
 def reliance(variations: xr.Dataset) -> Figure:
     """Is SpRAy's finding a matter of how far the models rely on the box? A marker is the mean of a class."""
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure = Figure(figsize=(9.5, 8), layout="constrained")
     clean, poisoned = (variations.sel(arm=arm).mean("seed") for arm in ("clean", "poisoned"))
     panels = {
         "share of relevance in the box": poisoned.share_boxed,
+        "AMI of 2-means and box": poisoned.ami_kmeans,
         "AMI of HDBSCAN's clusters and box": poisoned.ami,
-        "change of τ": poisoned.tau - clean.tau,
+        "change of cluster gap": poisoned.cluster_gap - clean.cluster_gap,
     }
-    row = figure.subplots(1, 3)
-    for axes, (title, values) in zip(row, panels.items(), strict=True):
+    grid = figure.subplots(2, 2, sharex=True)
+    for axes, (title, values) in zip(grid.flat, panels.items(), strict=True):
         for number, name in enumerate(variations.variation.values):
-            x, y = poisoned.turned.sel(variation=name), values.sel(variation=name)
             style = {"marker": MARKERS[number], "color": COLORS[number], "edgecolors": "black", "linewidths": 0.4}
-            axes.scatter(x, y, s=36, alpha=0.9, label=name, **style)
-        axes.set(xlabel="share of the other class that\nonly the box turns into the class", ylabel=title)
+            at = {"variation": name}
+            axes.scatter(poisoned.box_effect.sel(at), values.sel(at), s=36, alpha=0.9, label=name, **style)
+        axes.set(ylabel=title)
         axes.grid(alpha=0.25)
-    handles, labels = row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.supxlabel("what the box does to the poisoned model: change of the logit difference / its mean magnitude")
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def examples(experiments: Mapping[str, xr.Dataset], pictures: Mapping[str, Tensor], label: int) -> Figure:
+    """What models see and where the relevance of a class lies; `pictures` are `(2, channel, height, width)`."""
+    figure = Figure(figsize=(10, 2.2 * len(experiments)), layout="constrained")
+    rows = figure.subplots(len(experiments), 5, squeeze=False)
+    titles = [
+        "image",
+        "with the box",
+        "control,\nsamples chosen",
+        "poisoned,\nother samples",
+        "poisoned,\nsamples with box",
+    ]
+    shown = [("clean", 1), ("poisoned", 0), ("poisoned", 1)]
+    for row, (name, trials) in zip(rows, experiments.items(), strict=True):
+        maps = trials.relevance.sel({"images": "seen", "class": label}).mean("seed")
+        maps = [maps.sel(arm=arm, chosen=chosen).values for arm, chosen in shown]
+        bound = max(float(np.abs(part).max()) for part in maps)
+        for axes, picture in zip(row, pictures[name], strict=False):
+            axes.imshow(picture.permute(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+        scale = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
+        heats = [axes.imshow(part, **scale) for axes, part in zip(row[2:], maps, strict=True)]
+        figure.colorbar(heats[0], ax=row[2:].tolist(), label="mean relevance", shrink=0.8)
+        for axes in row:
+            axes.set(xticks=[], yticks=[])
+        row[0].set_ylabel(name.replace(", ", ",\n"))
+    for axes, title in zip(rows[0], titles, strict=True):
+        axes.set_title(title)
     return figure
 
 

@@ -12,6 +12,7 @@ KEPT = {
     "accuracy_clean": "accuracy, no box",
     "accuracy": "accuracy, box on the other class",
     "turned": "turned by the box",
+    "box_effect": "effect of the box",
     "share_boxed": "relevance in the box",
     "box_separability": "box told from attributions",
     "ami": "AMI, HDBSCAN",
@@ -39,6 +40,9 @@ def table(variations: xr.Dataset) -> str:
     lines = [f"| | {' | '.join(KEPT.values())} | criteria met |", "|---" * (len(KEPT) + 2) + "|"]
     for name in variations.variation.values:
         row = variations.sel(variation=name)
-        cells = [" → ".join(f"{row[key].sel(arm=arm).mean():.2f}" for arm in row.arm.values) for key in KEPT]
+        cells = [
+            " → ".join(f"{round(row[key].sel(arm=arm).mean().item(), 2) + 0.0:.2f}" for arm in row.arm.values)
+            for key in KEPT
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} | {row.criteria.item() or 'none'} |")
     return "\n".join(lines)
