@@ -5,7 +5,8 @@ changes nothing in the graph.
 The audit residual is what the identity `sum R_input + sum absorbed = sum seed` is off by, relative to the sum of the
 absolute terms, with R_input from the recorded program and absorbed from the plain loops, so that the two check each
 other; the leak is what a node drops beside bias and stabilizer although its rule conserves. Both the worst of all
-composites. `--loops` leaves the recording out, which takes most of the time.
+composites. `--record` names the composites to record a program for, which takes most of the time; the plain loops,
+which a program is recorded from, explain by the others.
 """
 
 from __future__ import annotations
@@ -58,14 +59,27 @@ def by_loops(graph: lrp.Graph, rows: lrp.Composite, x: torch.Tensor) -> Explaine
     return SimpleNamespace(graph=graph, plan=plan), weights, env[graph.output], relevance
 
 
-def measure(name: str, names: list[str], dtype: torch.dtype, device: str, loops: bool) -> dict[str, Any]:
+def awaken(model: torch.nn.Module, x: torch.Tensor) -> None:
+    """Give a new model signals of a trained one's size, or its outputs would vanish beside the stabilizer: weights
+    where there are zeros (the last layer of a ViT), and batch statistics of random images."""
+    for value in model.parameters():
+        if value.ndim > 1 and not value.any():
+            torch.nn.init.normal_(value, std=0.02)
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = None  # a plain average
+            module.train()
+    with torch.no_grad():
+        model(x)
+    model.eval()
+
+
+def measure(name: str, names: list[str], dtype: torch.dtype, device: str, recorded: list[str]) -> dict[str, Any]:
     """Seconds to trace and to explain (mean over composites), nodes, and the worst audit residual."""
     torch.manual_seed(0)
     model = torchvision().models.get_model(name, weights=None).eval().to(device, dtype)
-    for value in model.parameters():
-        if value.ndim > 1 and not value.any():  # the last layer of a new ViT: it would have nothing to explain
-            torch.nn.init.normal_(value, std=0.02)
     size = SIZES.get(name.split("_")[0].rstrip("0123456789"), 64)
+    awaken(model, torch.randn(4, 3, size, size, dtype=dtype).to(device))
     x = torch.randn(1, 3, size, size, dtype=dtype).to(device)
     start = time.perf_counter()
     graph = lrp.canonize(lrp.trace(model, x))
@@ -73,7 +87,7 @@ def measure(name: str, names: list[str], dtype: torch.dtype, device: str, loops:
     worst, leak, explaining, nodes, finite = 0.0, 0.0, 0.0, 0, True
     for rows in names:
         start = time.perf_counter()
-        explain = by_loops if loops else by_program
+        explain = by_program if rows in recorded else by_loops
         program, weights, output, relevance = explain(graph, composite(rows), x)
         finite &= bool(torch.isfinite(relevance).all())
         explaining += (time.perf_counter() - start) / len(names)
@@ -101,7 +115,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["*"], help="globs of model names (default: all)")
     parser.add_argument("--composites", nargs="+", default=COMPOSITES, choices=COMPOSITES, metavar="NAME")
     parser.add_argument("--double", action="store_true", help="float64 instead of float32")
-    parser.add_argument("--loops", action="store_true", help="explain by the plain loops, record no program")
+    parser.add_argument("--record", nargs="*", default=COMPOSITES, metavar="NAME", help="(default: all)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="also write the rows as JSON, kept line by line")
     given = parser.parse_args()
@@ -112,7 +126,7 @@ def main() -> None:
     print(f"{'model':24} {'trace s':>8} {'explain s':>9} {'nodes':>6} {'residual':>9} {'leak':>8}")
     for name in chosen:
         try:
-            row = measure(name, given.composites, dtype, given.device, given.loops)
+            row = measure(name, given.composites, dtype, given.device, given.record)
         except Exception as error:
             row = {"model": name, "error": f"{type(error).__name__}: {error}"}
         good = "error" not in row and row["finite"] and row["residual"] < limit

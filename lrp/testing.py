@@ -29,6 +29,7 @@ from lrp.canonize import CANONIZERS, Rewrite, canonize
 from lrp.composite import Composite
 from lrp.explain import Explainer
 from lrp.graph import Graph
+from lrp.ops import KIND
 from lrp.trace import trace
 
 DROPPING = frozenset(
@@ -176,7 +177,11 @@ def assert_conserves(
 def leaks(account: xr.Dataset) -> xr.DataArray:
     """What each node drops beside bias and stabilizer, relative to the sum of absolute terms; 0 where its rule may."""
     lost = (abs(account.dropped) / (account.scale + 1e-300)).max("sample", skipna=False)
-    strict = [str(rule).split("(")[0] not in DROPPING for rule in account.rule.values]
+    names = [str(rule).split("(")[0] for rule in account.rule.values]
+    strict = [
+        name not in DROPPING and not (name == "exact" and KIND.get(str(operator)) == "activation")
+        for name, operator in zip(names, account.operator.values, strict=True)
+    ]
     return lost.where(xr.DataArray(strict, dims="node"), 0.0)
 
 
