@@ -155,6 +155,17 @@ def _recall(session: "Session", value: str) -> None:
     session.update(**where, selection=selection.encode(found.ids), view="explore", page=0, focus=None)
 
 
+def _rename(session: "Session", value: Mapping[str, str]) -> None:
+    project, _ = _here(session)
+    try:
+        findings.rename(project.home, value["of"], value["value"])
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    against = session.scene.state.against
+    session.update(against=value["value"].strip() if against == value["of"] else against)
+    session.redraw()
+
+
 def _drop(session: "Session", value: str) -> None:
     project, _ = _here(session)
     findings.drop(project.home, value)
@@ -228,6 +239,7 @@ ACTIONS: dict[str, Callable[["Session", Any], None]] = {
     "redo": lambda session, _: session.redo(),
     "keep": _keep,
     "recall": _recall,
+    "rename": _rename,
     "drop": _drop,
     "import": _import,
     "share": _share,

@@ -65,6 +65,19 @@ def keep(project: Path, finding: Finding) -> None:
         _write(project, found)
 
 
+def rename(project: Path, old: str, new: str) -> None:
+    """Call a finding otherwise, in its place."""
+    new = new.strip()
+    with LOCK:
+        found = load(project)
+        if not new or len(new) > LONGEST:
+            raise ValueError(f"a name has 1 to {LONGEST} characters")
+        if new != old and new in found:
+            raise ValueError(f"there is a finding {new!r} already")
+        if old in found:
+            _write(project, {f.name: f for f in (replace(f, name=new) if f.name == old else f for f in found.values())})
+
+
 def drop(project: Path, name: str) -> None:
     with LOCK:
         found = load(project)

@@ -4,6 +4,7 @@ import json
 import random
 import urllib.error
 import urllib.request
+from dataclasses import fields
 from urllib.parse import quote
 
 import numpy as np
@@ -16,11 +17,12 @@ from playwright.sync_api import expect
 
 from spray import store
 from viewer import findings
+from viewer.actions import ACTIONS
 from viewer.findings import Finding
 from viewer.project import open_projects
 from viewer.resolve import resolve
 from viewer.session import Session
-from viewer.state import from_arguments, from_json, from_query
+from viewer.state import State, from_arguments, from_json, from_query
 
 ALERT = "window.hacked=1"
 SEEDS = [
@@ -116,7 +118,7 @@ def test_hostile_clusters_can_be_used(visit, hostile_address):
     assert is_clean(viewer)
 
 
-NAMES = ("category", "clustering", "embedding", "colour", "colour_map", "selection", "focus", "view", "against")
+NAMES = tuple(field.name for field in fields(State))
 
 
 def test_hostile_links_make_a_page(project):
@@ -124,7 +126,7 @@ def test_hostile_links_make_a_page(project):
     projects = open_projects([str(project)])
     session = Session(Document(), projects)
     for at, text in enumerate(TEXTS):
-        given = {NAMES[at % 9]: text, NAMES[(at + 1) % 9]: text}
+        given = {NAMES[at % len(NAMES)]: text, NAMES[(at + 1) % len(NAMES)]: text}
         state, warnings = from_arguments({name: [value.encode()] for name, value in given.items()})
         scene = resolve(projects, state)
         assert scene.problem == "" and (warnings or scene.warnings or text in vars(scene.state).values())
@@ -133,9 +135,23 @@ def test_hostile_links_make_a_page(project):
         assert f"<script>{ALERT}" not in texts and "<img src=x" not in texts and "<svg" not in texts
 
 
+def test_hostile_messages_from_a_page_are_answers_and_not_crashes(project):
+    """Whatever a browser is made to send: the views stay drawn, and no text of it becomes markup."""
+    session = Session(Document(), open_projects([str(project)]))
+    chance = random.Random(2)
+    for text in TEXTS:
+        values = [text, {"of": text, "value": text}, {"plot": text, "of": text, "shown": [text]}, [text], None, 10**30]
+        action = {"name": chance.choice([*ACTIONS, text]), "value": chance.choice(values)}
+        if action["name"] not in ("drop", "keep", "rename"):  # these write, as everyone who opens the page may
+            session.page.action = chance.choice([json.dumps(action), text, json.dumps(text)])
+        texts = "".join(model.text for model in session.doc.select({"type": Div}))
+        assert f"<script>{ALERT}" not in texts and "<img src=x" not in texts and "<svg" not in texts
+    assert session.scene.problem == ""
+
+
 def test_hostile_links_answer_with_a_page(hostile_address):
     for at, text in enumerate(TEXTS[:9]):
-        query = f"{NAMES[at % 9]}={quote(text)}&{NAMES[(at + 1) % 9]}={quote(text)}"
+        query = f"{NAMES[at % len(NAMES)]}={quote(text)}&{NAMES[(at + 1) % len(NAMES)]}={quote(text)}"
         with urllib.request.urlopen(f"{hostile_address}?{query}") as reply:
             body = reply.read().decode()
         assert reply.status == 200 and f"<script>{ALERT}" not in body and "onerror=window" not in body

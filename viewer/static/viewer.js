@@ -176,6 +176,20 @@ function input(event) {
   if (name) field.onchange = () => send(name, { of, value: field.value });
 }
 
+// A pane that is drawn anew loses the focus with the button that was pressed: who uses keys gets it back
+
+let pressed = null;
+
+const alike = (node) => node.dataset.action === pressed.action && node.dataset.value === pressed.value;
+
+function keepFocus(pane) {
+  pane.properties.text.change.connect(() => requestAnimationFrame(() => {
+    const lost = !document.activeElement || document.activeElement === document.body;
+    const buttons = Bokeh.index.find_one(pane)?.shadow_el.querySelectorAll("button[data-action]") ?? [];
+    if (pressed && lost) [...buttons].find(alike)?.focus();
+  }));
+}
+
 // Clicks and keys
 
 function click(event) {
@@ -183,6 +197,7 @@ function click(event) {
   const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
   const target = path.find((node) => node.dataset?.action);
   if (side) root.dataset.side = side.dataset.side;
+  pressed = target && event.detail === 0 ? { ...target.dataset } : null; // no mouse has clicked
   if (target) send(target.dataset.action, target.dataset.value);
   for (const menu of document.querySelectorAll(".menu[open]")) {
     if (!path.includes(menu) || path.some((node) => node.nodeName === "BUTTON" && menu.contains(node))) menu.open = false;
@@ -238,6 +253,7 @@ function start() {
   watch(page, "selection", applySelection);
   watch(page, "command", applyCommand);
   startPlots();
+  for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
   Bokeh.documents[0].on_event?.("connection_lost", () => (byId("lost").hidden = false));
   root.dataset.ready = "";

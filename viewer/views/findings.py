@@ -28,6 +28,8 @@ def _entry(finding: Finding) -> str:
         html.button("recall", finding.name, "Show", class_="plain", aria_label=f"Show {finding.name}"),
         html.button("drop", finding.name, "Delete", class_="plain", aria_label=f"Delete {finding.name}"),
     )
-    head = html.tag("div", html.tag("h3", html.text(finding.name)), *buttons, class_="title")
+    name = {"value": finding.name, "data_input": "rename", "data_of": finding.name, "maxlength": 200}
+    field = html.tag("input", aria_label=f"Rename {finding.name}", title="Rename", **name)
+    head = html.tag("div", html.tag("h3", field, aria_label=finding.name), *buttons, class_="title")
     note = html.tag("p", html.text(finding.text)) if finding.text else ""
     return html.tag("article", head, note, tags, html.tag("p", html.text(where), class_="hint"))
