@@ -20,7 +20,7 @@ from bench.clever_hans.choices import ARMS, CLASSES, EXPERIMENTS, VARIATIONS, Ch
 from bench.clever_hans.data import load, task, with_box
 from bench.clever_hans.results import collect
 from bench.clever_hans.trial import Trial
-from spray.store import write_netcdf
+from spray.store import ProjectError, write_netcdf
 
 TITLES = {"digits": "Digits", "hard": "Hard digits, white box", "cifar10": "CIFAR-10"}
 
@@ -111,4 +111,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ProjectError as error:
+        raise SystemExit(f"error: {error}") from None

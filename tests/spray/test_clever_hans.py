@@ -14,9 +14,9 @@ import xarray as xr
 
 from bench.clever_hans import check, criteria, figures, variations
 from bench.clever_hans.choices import CIFAR10, DIGITS, EXPERIMENTS, VARIATIONS
-from bench.clever_hans.data import load, task, with_box
+from bench.clever_hans.data import Images, load, task, with_box
 from bench.clever_hans.results import collect, described, stored, work
-from bench.clever_hans.trial import MEASURES, Trial
+from bench.clever_hans.trial import MEASURES, Trial, run
 from lrp._torchvision import torchvision
 from spray.store import ProjectError
 
@@ -92,6 +92,15 @@ def test_cifar_is_read_from_the_files_of_torchvision(tmp_path, monkeypatch):
     assert found.train_class.tolist() == [i % 10 for i in range(20)]
     with pytest.raises(ValueError, match="--cifar FOLDER"):
         load(CIFAR10)
+
+
+def test_colour_images_go_through_the_network_of_cifar():
+    seeded, classes = torch.Generator().manual_seed(0), torch.arange(240) % 10
+    colours = [torch.rand(240, 3, 32, 32, generator=seeded) for _ in range(2)]
+    choices = replace(CIFAR10, epochs=1, neighbors=5, components=4, neighbors_tried=(5,), components_tried=(4,))
+    found = run(Images(colours[0], classes, colours[1], classes), Trial(1, 0, "poisoned"), choices)
+    assert found.relevance.sizes["height"] == 32 and found.relevance.isel(chosen=1).any()
+    assert 0 <= float(found.accuracy) <= 1 and np.isfinite(found.share_boxed).all()
 
 
 def test_a_trial_measures_everything_and_says_how(done):
@@ -213,6 +222,12 @@ def test_the_published_results_are_those_of_the_choices_and_of_the_document(name
     assert dict(trials.sizes) | {"class": 10, "seed": 5, "arm": 3} == dict(trials.sizes)
     assert all(trials[name].notnull().all() for name in ("accuracy", "tau", "ami", "share_boxed", "eigengap"))
     assert criteria.table(trials) in (ROOT / "docs" / "experiment.md").read_text()
+
+
+def test_the_published_variations_are_those_of_the_document():
+    found = xr.load_dataset(check.DOCS / "experiment-variations.nc")
+    assert found.variation.values.tolist() == ["digits", "hard", *VARIATIONS]
+    assert variations.table(found) in (ROOT / "docs" / "experiment.md").read_text()
 
 
 def test_figures_show_every_class_and_variation(done):
