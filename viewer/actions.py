@@ -69,7 +69,9 @@ def _brush(session: "Session", value: Mapping[str, Any]) -> None:
 
 def _select_cluster(session: "Session", value: str) -> None:
     _, category = _here(session)
-    _choose(session, category.clusterings[session.scene.state.clustering] == int(value))
+    if (groups := category.clusterings.get(session.scene.state.clustering)) is None:
+        raise Refusal("This category has no clusterings.")
+    _choose(session, groups == int(value))
 
 
 def _select_group(session: "Session", value: str) -> None:

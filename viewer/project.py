@@ -177,7 +177,8 @@ def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
     found = {
         str(name): variable.values.astype(np.float32)
         for name, variable in data.data_vars.items()
-        if variable.ndim == 2 and variable.dims[0] == "sample" and name not in NOT_EMBEDDINGS
+        if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.dtype.kind in "fiu"
+        if name not in NOT_EMBEDDINGS
     }
     known = [name for name in EMBEDDINGS_FIRST if name in found]
     return {name: found[name] for name in [*known, *(name for name in found if name not in known)]}
@@ -186,9 +187,12 @@ def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
 def _clusterings(data: xr.Dataset) -> dict[str, np.ndarray]:
     if "cluster" not in data:
         return {}
+    if set(data["cluster"].dims) != {"clustering", "sample"} or data["cluster"].dtype.kind not in "fiub":
+        raise store.ProjectError(f"cluster needs numbers by clustering and sample, it has {data['cluster'].dims}")
     cluster = data["cluster"].transpose("clustering", "sample")
     names = cluster.coords["clustering"].values if "clustering" in cluster.coords else range(len(cluster))
-    return {str(name): values.astype(np.int32) for name, values in zip(names, cluster.values, strict=True)}
+    numbers = np.where(np.isfinite(cluster.values), cluster.values, -1).astype(np.int32)  # no number is noise
+    return {str(name): values for name, values in zip(names, numbers, strict=True)}
 
 
 def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:

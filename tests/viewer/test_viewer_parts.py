@@ -1,6 +1,7 @@
 """The thinking parts, without a browser."""
 
 import io
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import viewer_projects
 from bokeh.document import Document
+from bokeh.models import Div
 from PIL import Image
 from scipy.stats import chi2_contingency, contingency
 
@@ -156,12 +158,42 @@ def test_a_damaged_part_spoils_only_its_pictures(tmp_path):
         picture(project, 5 + 3 * 4, "input", Look())
 
 
-def test_a_damaged_category_is_a_problem_and_not_a_crash(tmp_path):
+def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
     path = viewer_projects.write(tmp_path / "p", 9)
     projects = open_projects([str(path)])
     (path / "analyses" / "spectral" / "3.nc").write_bytes(b"\x89HDF\r\n\x1a\nhalf")
-    assert "is no complete netCDF file" in resolve(projects, State()).problem
-    assert resolve(projects, State(category="7")).problem == ""
+    session = Session(Document(), projects)
+    assert "is no complete netCDF file" in session.scene.problem
+    problem = session.doc.get_model_by_name("problem")
+    assert isinstance(problem, Div) and "seven (7)" in problem.text
+    session.page.action = json.dumps({"name": "category", "value": "7"})
+    assert session.scene.problem == "" and session.scene.category is not None
+
+
+STRANGE = {
+    "no clusters": lambda data: data.drop_vars("cluster"),
+    "clusters that are no numbers": lambda data: data.assign(cluster=data.cluster.astype(float) * np.nan),
+    "eigenvalues that are no numbers": lambda data: data.assign(eigenvalue=data.eigenvalue * np.nan),
+    "an embedding of texts": lambda data: data.assign(texts=data.tsne.astype(str)),
+    "one axis": lambda data: data.drop_vars("tsne").isel(component=slice(0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_categories_are_shown(tmp_path, name):
+    path = viewer_projects.write(tmp_path / "p", 24)
+    store.write_category(path, "spectral", "3", STRANGE[name](store.open_analysis(path, "spectral")["3"]))
+    session = Session(Document(), open_projects([str(path)]))
+    for changes in (
+        {"view": "clusters"},
+        {"view": "compare"},
+        {"focus": 5},
+        {"spectrum": "tree"},
+        {"beside": "spectral"},
+    ):
+        session.update(**changes)
+    banner = session.doc.get_model_by_name("banner")
+    assert isinstance(banner, Div) and (session.scene.problem, banner.text) == ("", "")
 
 
 def test_a_category_of_another_project_is_refused(tmp_path):

@@ -5,6 +5,7 @@ from viewer.resolve import Scene
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
+OFFERED = 50  # categories beside one that cannot be shown
 LINE = 80  # characters of the status line for one fact
 
 HELP = html.tag(
@@ -40,10 +41,24 @@ def _tab(scene: Scene, key: str) -> str:
 
 
 def _problem(scene: Scene) -> str:
+    """What is wrong, and what else can be opened."""
     if not scene.problem:
         return ""
     title = html.tag("h1", html.text("This project could not be shown"))
-    return html.tag("div", title, html.tag("p", html.text(scene.problem)), class_="notice", role="alert")
+    return html.tag(
+        "div", title, html.tag("p", html.text(scene.problem)), _elsewhere(scene), class_="notice", role="alert"
+    )
+
+
+def _elsewhere(scene: Scene) -> str:
+    if scene.project is None or scene.project.error:
+        return ""
+    names = [name for name in scene.project.analyses.get(scene.state.analysis, ()) if name != scene.state.category]
+    buttons = (
+        html.button("category", name, html.text(scene.project.category_text(name)), class_="plain")
+        for name in names[:OFFERED]
+    )
+    return html.tag("p", "Other categories: ", ", ".join(buttons)) if names else ""
 
 
 def status(_update: Update) -> View:
