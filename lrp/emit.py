@@ -125,3 +125,14 @@ def function(found: Record, inputs: Sequence[fx.Node], result: Any) -> fx.GraphM
     new.output(map_arg(result, env.__getitem__))
     new.lint()
     return fx.GraphModule(found.module, new)
+
+
+def consuming(module: fx.GraphModule) -> fx.GraphModule:
+    """The same function of one list, which it empties, so that each value is freed after its last use."""
+    new, env = fx.Graph(), {}
+    values = new.placeholder("values")
+    for node in module.graph.nodes:
+        given = node.op == "placeholder"
+        env[node] = new.call_method("pop", (values, 0)) if given else new.node_copy(node, env.__getitem__)
+    new.lint()
+    return fx.GraphModule(module, new)

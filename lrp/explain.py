@@ -39,7 +39,7 @@ class Explainer:
             The output `(batch, class)` and the relevance, of the input's shape; shown as pictures in a notebook.
         """
         output, pullback = self.program(self.weights, x)
-        return Explanation(output, pullback(seed_of(output, target)))
+        return Explanation(output, pullback.once(seed_of(output, target)))
 
 
 def explainer(

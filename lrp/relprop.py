@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from lrp.assign import Plan, assign
 from lrp.composite import Composite, Row
-from lrp.emit import Record, function, record
+from lrp.emit import Record, consuming, function, record
 from lrp.graph import Example, Graph, check_input
 from lrp.passes import Weights, prepare, tensors
 
@@ -71,6 +72,11 @@ class Program:
         forward, backward = (torch.compile(part, fullgraph=True) for part in (self.forward, self.backward))
         return replace(self, forward=forward, backward=backward)  # type: ignore[arg-type]
 
+    @cached_property
+    def last(self) -> fx.GraphModule:
+        """The backward program as a function of one list, which it empties as it goes."""
+        return consuming(self.backward)
+
     @property
     def code(self) -> str:
         """Source of both programs."""
@@ -83,7 +89,7 @@ class Pullback:
 
     program: Program
     given: Sequence[Any] = field(repr=False)
-    kept: Sequence[Any] = field(repr=False)
+    kept: list[Any] = field(repr=False)
     shape: torch.Size
 
     def __call__(
@@ -104,8 +110,7 @@ class Pullback:
             ValueError: The seed or a mask does not have the shape of what it is for.
             KeyError: No such layer.
         """
-        if seed.shape != self.shape:
-            raise ValueError(f"the seed must have the output's shape {tuple(self.shape)}, got {tuple(seed.shape)}")
+        self._check(seed)
         if at is None and not mask:
             return self._structured(self.program.backward(*self.given, *self.kept, seed))
         layers, masked = tuple(at or ()), tuple(sorted(mask or {}))
@@ -113,6 +118,25 @@ class Pullback:
         relevance, hidden = program(*self.given, *self.kept, seed, *((mask or {})[layer] for layer in masked))
         found = {layer: Hidden(*pair) for layer, pair in zip(layers, hidden, strict=True)}
         return self._structured(relevance) if at is None else (self._structured(relevance), found)
+
+    def once(self, seed: Tensor) -> Any:
+        """The same for the last time: what was kept of the prediction is freed on the way, for less memory at the peak.
+
+        Raises:
+            ValueError: As above, or the pullback was used up before.
+        """
+        self._check(seed)
+        if not isinstance(self.program.backward, fx.GraphModule):  # compiled: it frees by itself
+            return self._structured(self.program.backward(*self.given, *self.kept, seed))
+        values = [*self.given, *self.kept, seed]
+        self.kept.clear()
+        return self._structured(self.program.last(values))
+
+    def _check(self, seed: Tensor) -> None:
+        if seed.shape != self.shape:
+            raise ValueError(f"the seed must have the output's shape {tuple(self.shape)}, got {tuple(seed.shape)}")
+        if len(self.kept) != len(self.program.kept):
+            raise ValueError("this pullback was used up by `once`; predict again, or call the pullback itself instead")
 
     def _structured(self, relevance: Sequence[Tensor | None]) -> Any:
         return pytree.tree_unflatten(list(relevance), self.program.graph.structure)

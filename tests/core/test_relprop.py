@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -340,6 +342,20 @@ def test_an_explainer_takes_a_model_of_several_outputs():
     x = (torch.randn(5, 4).double(), torch.randn(5, 2).double())
     output, relevance = lrp.explainer(model, x, lrp.composites.epsilon_plus(), output="logits")(x, 1)
     assert output.shape == (5, 3) and [r.shape for r in relevance] == [t.shape for t in x]
+
+
+def test_a_pullback_can_be_used_up_for_less_memory():
+    program, weights = prepared(cnn(), image(), BOX)
+    output, pullback = program(weights, image(3))
+    expected = pullback(output)
+    tensors = [value for value in pullback.kept if isinstance(value, torch.Tensor) and value is not output]
+    kept = [weakref.ref(value) for value in tensors]
+    del tensors
+    torch.testing.assert_close(pullback.once(output), expected)
+    assert not any(alive() is not None for alive in kept)
+    for again in (pullback, pullback.once):
+        with pytest.raises(ValueError, match="used up"):
+            again(output)
 
 
 def test_a_notebook_shows_explanations_as_pictures():
