@@ -49,7 +49,7 @@ def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> 
         html.tag(
             "article",
             html.tag("h3", "Difference"),
-            html.tag("div", _picture(scene, difference, "heatmap"), class_="means"),
+            html.tag("div", _picture(scene, difference, "heatmap", "selection minus other"), class_="means"),
         ),
     )
     shared = np.intersect1d(chosen, rest).size
@@ -80,6 +80,7 @@ def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) 
     return html.tag("article", title, html.tag("div", pictures, class_="means"), labels)
 
 
-def _picture(scene: Scene, address: str, mode: str) -> str:
-    shown = html.tag("img", src=address, alt=f"mean {mode}", class_=sharpness(scene), loading="lazy")
-    return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))
+def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> str:
+    words = caption or f"mean {mode}"
+    shown = html.tag("img", src=address, alt=words, class_=sharpness(scene), loading="lazy")
+    return html.tag("figure", shown, html.tag("figcaption", words))

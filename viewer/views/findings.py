@@ -23,7 +23,7 @@ def finding_list(_update: Update) -> View:
 
 def _entry(finding: Finding) -> str:
     where = f"{len(finding.samples)} samples of {finding.category or 'no category'}, {finding.analysis}"
-    tags = "".join(html.tag("span", html.text(tag), class_="tag") for tag in finding.tags)
+    tags = html.tag("div", *(html.tag("span", html.text(tag), class_="tag") for tag in finding.tags), class_="tags")
     buttons = (
         html.button("recall", finding.name, "Show", class_="plain", aria_label=f"Show {finding.name}"),
         html.button("drop", finding.name, "Delete", class_="plain", aria_label=f"Delete {finding.name}"),
