@@ -1,6 +1,6 @@
 """Write the screenshots of docs/images: `python docs/viewer_screenshots.py [PROJECT]`, or of the tests' project.
 
-Headless Chromium visits a server of our own; pictures are written with few colours, so that they stay small.
+Headless Chromium visits a server of our own.
 """
 
 import argparse
@@ -61,8 +61,7 @@ def shoot(page: Page, address: str, name: str) -> Path:
     page.mouse.move(SIZE["width"] - 4, SIZE["height"] - 4)  # where nothing is pointed at
     page.wait_for_timeout(1200)
     file = ROOT / "docs" / "images" / f"viewer-{name}.png"
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(file, optimize=True)
     return file
 
 

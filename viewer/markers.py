@@ -17,10 +17,11 @@ def marker_rows(category: Category, state: State, place: Place) -> np.ndarray:
     rows = np.flatnonzero(window.holds(points) & passing(category, state))
     if len(rows) <= MOST:
         return rows
-    at = (points[rows] - window.origin) / window.size * (COLUMNS, ROWS)
-    cell = np.minimum(at.astype(np.int64), (COLUMNS - 1, ROWS - 1))
+    columns = COLUMNS // 2 if state.beside else COLUMNS  # two plots have half the width each
+    at = (points[rows] - window.origin) / window.size * (columns, ROWS)
+    cell = np.minimum(at.astype(np.int64), (columns - 1, ROWS - 1))
     off_centre = np.abs(at - cell - 0.5).max(axis=1)
-    number = cell @ (1, COLUMNS)
+    number = cell @ (1, columns)
     order = np.lexsort((off_centre, number))  # in each cell the sample nearest to its centre comes first
     _, first, count = np.unique(number[order], return_index=True, return_counts=True)
     densest = np.argsort(-count, kind="stable")[:MOST]
