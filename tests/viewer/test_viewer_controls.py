@@ -394,8 +394,11 @@ def test_zoom_is_part_of_the_link_and_shows_pictures_of_what_is_in_view(visit, d
     viewer.page.mouse.move(*viewer.at(4, 4))
     for _ in range(8):
         viewer.page.mouse.wheel(0, -200)
-    viewer.page.wait_for_function("location.search.includes('window=')")
-    viewer.page.wait_for_function("Bokeh.documents[0].is_idle")
+    reported = """() => { const plot = Bokeh.documents[0].get_model_by_name("scatter")
+        const now = [plot.x_range.start, plot.x_range.end, plot.y_range.start, plot.y_range.end]
+        const text = new URLSearchParams(location.search).get("window")
+        return now[1] - now[0] < 3 && text?.split(",").every((value, at) => Math.abs(value - now[at]) < 1e-4) }"""
+    viewer.page.wait_for_function(reported)
     bounds = [float(number) for number in state(viewer)["window"].split(",")]
     category = store.open_analysis(digits, "spectral")["3"]
     x, y = category.tsne.values.T
