@@ -74,6 +74,19 @@ def test_keys_add_keep_the_common_part_and_take_away(visit, category, where, req
     expect_rows(first)
 
 
+def test_order_by_relevance_reads_the_selection_and_keeps_it(visit, digits, category):
+    viewer = visit("?category=3&page_size=100")
+    viewer.page.get_by_role("button", name="Select cluster 2").click()
+    members = category.sample.values[category.cluster.values[0] == 2]
+    viewer.expect_samples(members.tolist())
+    viewer.choose("Order", "relevance first")
+    relevance = store.open_attributions(digits).relevance.sel(sample=members).values
+    order = np.argsort(-np.abs(relevance.sum(axis=1)).sum(axis=(1, 2)), kind="stable")
+    wanted = members[order].tolist()
+    expect(viewer.page.locator(".samples figure[data-sample]").first).to_have_attribute("data-sample", str(wanted[0]))
+    assert viewer.samples() == wanted
+
+
 def test_modes_and_colour_map_change_the_pictures(visit):
     viewer = visit("?category=7&mode=heatmap&colour_map=hot")
     viewer.page.get_by_role("button", name="Select cluster 0").click()

@@ -18,13 +18,26 @@ def gallery_pane(_update: Update) -> View:
     def render(scene: Scene) -> None:
         if scene.project is None or scene.category is None:
             box.text = pager.text = ""
-            return
-        found = gallery(scene.project, scene.category, scene.state)
+        elif not _is_slow(scene):
+            finish(scene, gallery(scene.project, scene.category, scene.state))
+
+    def finish(scene: Scene, found: Gallery) -> None:
         tiles = html.tag("div", *(tile(scene, shown) for shown in found.tiles), class_="tiles")
         box.text = tiles if found.total else html.tag("p", html.text(HINT), class_="hint")
         pager.text = _pager(scene, found)
 
-    return View((box, pager), WATCHES, render)
+    return View((box, pager), WATCHES, render, work=_ordered, finish=finish)
+
+
+def _is_slow(scene: Scene) -> bool:
+    """Whether all selected samples have to be read before the first one can be shown."""
+    return scene.state.sort == "relevance" and bool(scene.state.selection)
+
+
+def _ordered(scene: Scene) -> Gallery | None:
+    if scene.project is None or scene.category is None or not _is_slow(scene):
+        return None
+    return gallery(scene.project, scene.category, scene.state)
 
 
 def _pager(scene: Scene, found: Gallery) -> str:
