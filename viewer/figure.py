@@ -31,8 +31,10 @@ def gallery_drawing(scene: Scene) -> str:
 
 
 def scene_look(scene: Scene) -> Look:
-    """The colours of heatmaps that the state asks for."""
+    """The colours of heatmaps that the state asks for; an input has none."""
     assert scene.project is not None
+    if scene.state.mode == "input":
+        return Look()
     state, limit = scene.state, scene.state.limit if scene.state.scaling == "fixed" else None
     if samples := scale_samples(scene):
         limit = pictures.largest_of(scene.project, state.method, samples, state.percentile)

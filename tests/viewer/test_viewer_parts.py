@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 from scipy.stats import chi2_contingency, contingency
 
 from spray import store
-from viewer import colours, columns, exports, html, images, window
+from viewer import addresses, colours, columns, exports, html, images, routes, window
 from viewer.density import density
 from viewer.gallery import gallery
 from viewer.grouping import clusters
@@ -31,6 +32,7 @@ from viewer.sources import methods
 from viewer.state import State
 from viewer.tree import MOST as MOST_COMPARED
 from viewer.tree import Clusterings, count_at, cut_height
+from viewer.views.gallery import gallery_pane
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +307,17 @@ def test_cards_have_the_scores_of_the_analysis_and_cuts_of_the_tree_have_none(sc
     assert noisy[3].scores == noisy[-1].scores == {}
     cut = sheet(scene.project, scene.category, replace(scene.state, clustering="tree-3"))
     assert len(cut) == 3 and cut[0].scores == {} and sum(card.group.size for card in cut) == 240
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"mode": "overlay", "gamma": 0.5}, {"mode": "heatmap", "scaling": "category"}]
+)
+def test_pictures_are_rendered_ahead_as_their_addresses_ask_for_them(projects, settings):
+    scene = resolve(projects, State(selection=encode(np.array([5, 8])), percentile=99, **settings))
+    picture.cache_clear()
+    gallery_pane(lambda **_: None).work(scene)
+    assert picture.cache_info().misses == 2
+    where = urlsplit(addresses.picture(scene, 8, scene.state.mode))
+    query = {name: value for name, value in parse_qsl(where.query) if name != "v"}
+    routes.image(scene.project, query, "8", scene.state.mode)
+    assert picture.cache_info().misses == 2

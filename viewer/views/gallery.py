@@ -1,7 +1,11 @@
 """The selected samples as pictures, one page at a time."""
 
+from contextlib import suppress
+
 from viewer import html
+from viewer.figure import scene_look
 from viewer.gallery import Gallery, gallery
+from viewer.pictures import picture
 from viewer.resolve import Scene
 from viewer.views.pane import pane
 from viewer.views.tile import tile
@@ -26,7 +30,7 @@ def gallery_pane(_update: Update) -> View:
         box.text = tiles if found.total else html.tag("p", html.text(HINT), class_="hint")
         pager.text = _pager(scene, found)
 
-    return View((box, pager), WATCHES, render, work=_ordered, finish=finish)
+    return View((box, pager), WATCHES, render, work=_read, finish=finish)
 
 
 def _is_slow(scene: Scene) -> bool:
@@ -34,10 +38,18 @@ def _is_slow(scene: Scene) -> bool:
     return scene.state.sort == "relevance" and bool(scene.state.selection)
 
 
-def _ordered(scene: Scene) -> Gallery | None:
-    if scene.project is None or scene.category is None or not _is_slow(scene):
+def _read(scene: Scene) -> Gallery | None:
+    """What took too long for drawing; else the pictures, rendered while the browser is still busy with the plot."""
+    if scene.project is None or scene.category is None:
         return None
-    return gallery(scene.project, scene.category, scene.state)
+    found = gallery(scene.project, scene.category, scene.state)
+    if _is_slow(scene):
+        return found
+    with suppress(KeyError, ValueError, OSError, RuntimeError):  # their addresses answer with what is wrong
+        look = scene_look(scene)
+        for shown in found.tiles:
+            picture(scene.project, shown.sample, scene.state.mode, look)
+    return None
 
 
 def _pager(scene: Scene, found: Gallery) -> str:
