@@ -209,6 +209,8 @@ def weight_relevance(program: Program, weights: Weights, x: Example, seed: Tenso
         s = s if term.live is None else torch.where(term.live, s, 0)
         for part in term.parts:
             w = {"weight": part.params["weight"]}
+            if term.alike:
+                w = {"weight": w["weight"].expand_as(weights[node.name]["params"]["weight"])}
             _, pull = torch.func.vjp(lambda w, part=part: op({**part.params, **w}, *part.inputs), w)[:2]
             (cotangent,) = pull(s * part.factor)
             share = {k: unstacked(v * cotangent[k], part.stacked and 1) for k, v in w.items()}

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from lrp.ops import Inputs, Op, Params, arguments
-from lrp.rules.rule import Part, Rule, Shares, Term, factory, shared
+from lrp.rules.rule import Part, Rule, Shares, Term, channels, factory, shared
 from lrp.rules.stabilizer import Stabilize
 
 ZeroParams = str | Iterable[str] | None
-STACKABLE = {"linear", "conv1d", "conv2d", "conv3d"}
+DENSE = {"linear", "conv1d", "conv2d", "conv3d"}
 
 
 def _zeroed(params: Params, names: ZeroParams) -> Params:
@@ -110,8 +110,13 @@ Pair = tuple[Params, ...]
 both; else one after the other."""
 
 
+def _mixes_all_channels(op: Op) -> bool:
+    """Whether the weight's axes are (output channel, input channel, ...) and every one reads all."""
+    return op.name in DENSE and arguments(op.node).get("groups", 1) == 1
+
+
 def _pair(op: Op, first: Params, second: Params) -> Pair:
-    if op.name in STACKABLE and arguments(op.node).get("groups", 1) == 1:
+    if _mixes_all_channels(op):
         return ({**first, "weight": torch.cat([first["weight"], second["weight"]], 1)},)
     return first, _bare(second)
 
@@ -119,8 +124,7 @@ def _pair(op: Op, first: Params, second: Params) -> Pair:
 def _parts(op: Op, pair: Pair, x: Tensor, y: Tensor) -> list[Part]:
     """The contributions of `x` by the first weights and of `y` by the second."""
     if len(pair) == 1:
-        axis = -1 if op.name == "linear" else 1
-        return [Part(pair[0], (torch.cat([x, y], axis),), stacked=axis)]
+        return [Part(pair[0], (torch.cat([x, y], channels(op)),), stacked=channels(op))]
     return [Part(pair[0], (x,)), Part(pair[1], (y,))]
 
 
@@ -209,19 +213,21 @@ def z_box(
 
 
 def _input_independent(
-    modify: Callable[[Tensor], Tensor], stabilizer: Stabilize, bias: bool, names: ZeroParams
+    modify: Callable[[Tensor], Tensor], stabilizer: Stabilize, bias: bool, names: ZeroParams, alike: bool = False
 ) -> Rule:
-    """R_i = sum_j v_ij R_j / stab(sum_i v_ij) with v = modify(w), whatever the input."""
+    """R_i = sum_j v_ij R_j / stab(sum_i v_ij) with v = modify(w), whatever the input; `alike` where v_ij is for all j
+    the same, so that one channel of the output stands for all."""
 
     def prepare(op: Op, params: Params) -> Params:
-        del op
-        return _mapped(_zeroed(params, names), modify, bias)
+        modified = _mapped(_zeroed(params, names), modify, bias)
+        return _mapped(modified, lambda v: v[:1]) if alike and _mixes_all_channels(op) else modified
 
     def terms(op: Op, weights: Params, inputs: Inputs, output: Tensor) -> list[Term]:
         del output
         # the same for every sample, so one sample's worth is enough
         ones = tuple(torch.ones_like(a[:1]) for a in inputs)
-        return [Term([Part(weights, tuple(torch.ones_like(a) for a in inputs))], op(weights, *ones))]
+        part = Part(weights, tuple(torch.ones_like(a) for a in inputs))
+        return [Term([part], op(weights, *ones), alike=alike and _mixes_all_channels(op))]
 
     return shared(terms, stabilizer, prepare)
 
@@ -232,7 +238,7 @@ def flat(stabilizer: Stabilize = 1e-6) -> Rule:
 
     The padding of a convolution is no input and does not count (doi:10.1038/s41467-019-08987-4).
     """
-    return _input_independent(torch.ones_like, stabilizer, bias=False, names=None)
+    return _input_independent(torch.ones_like, stabilizer, bias=False, names=None, alike=True)
 
 
 @factory

@@ -36,6 +36,8 @@ class Term(NamedTuple):
     factor: float = 1.0
     live: Tensor | None = None
     """Where relevance is shared; elsewhere it is dropped."""
+    alike: bool = False
+    """All channels of the output have the same numerators, given for one: their relevance is summed first."""
 
 
 Terms = Callable[[Op, Any, Inputs, Tensor], list[Term]]
@@ -103,7 +105,8 @@ def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -
     """R_i = sum over terms and parts of a_i sum_j w_ij factor_j R_j / stab(total_j)."""
     totals: list[Tensor | None] = [None] * len(op.inputs)
     for term in terms:
-        s = relevance / stabilize(term.total, stabilizer)
+        arrived = relevance.sum(channels(op), keepdim=True) if term.alike else relevance
+        s = arrived / stabilize(term.total, stabilizer)
         s = s if term.factor == 1 else s * term.factor
         s = s if term.live is None else torch.where(term.live, s, 0)
         for part in term.parts:
@@ -112,6 +115,11 @@ def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -
             shares = [unstacked(a * c, part.stacked) for a, c in zip(part.inputs, cotangents, strict=True)]
             totals = [new if old is None else old + new for old, new in zip(totals, shares, strict=True)]
     return tuple(totals)
+
+
+def channels(op: Op) -> int:
+    """The axis of a linear layer's channels, of its input as of its output."""
+    return -1 if op.name == "linear" else 1
 
 
 def unstacked(x: Tensor, axis: int | None) -> Tensor:

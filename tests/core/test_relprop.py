@@ -240,9 +240,10 @@ def test_masks_of_all_channels_add_up_to_the_whole():
     assert not none.any() and not hidden["3"].relevance.any()
 
 
-def test_weight_relevance_sums_to_what_the_layer_passes_on():
+@pytest.mark.parametrize("composite", [BOX, lrp.composites.epsilon_alpha2_beta1_flat()], ids=["box", "flat"])
+def test_weight_relevance_sums_to_what_the_layer_passes_on(composite):
     x = image()
-    program, weights = prepared(cnn(), x, BOX)
+    program, weights = prepared(cnn(), x, composite)
     output = program(weights, x)[0].detach()
     account = lrp.audit(program, weights, x, output)
     for layer in ("0", "4", "7"):
