@@ -60,12 +60,9 @@ def show(given: Any, results: dict[str, Any]) -> None:
     widths = [max(len(row[i]) for row in table) for i in range(4)]
     print("\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table))
     if given.page:
-        known = results["facts"]
-        name = given.page.with_suffix("").name + "-attribution.png"
-        report.plot(results, given.page.parent / "images" / name)
-        made = f"{known['date']}, PyTorch {known['torch']}, {known['processor']}, {known['threads']} threads"
-        parts = [made, f"![Time by model and method](images/{name})", report.markdown(report.times_table(results))]
-        given.page.write_text("\n\n".join([*parts, report.markdown(table)]) + "\n")
+        name = given.page.with_suffix("").name
+        report.plot(results, given.page.parent / "images" / f"{name}.png")
+        given.page.write_text(report.page(results, table, f"images/{name}.png"))
 
 
 def main() -> None:

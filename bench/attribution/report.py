@@ -177,3 +177,21 @@ def plot(results: dict[str, Rows], path: Path) -> None:
     figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def page(results: dict[str, Any], bounds: list[tuple[str, ...]], picture: str) -> str:
+    """All of it in Markdown."""
+    known = results["facts"]
+    made = f"{known['date']}, PyTorch {known['torch']}, {known['processor']}, {known['threads']} threads"
+    parts = [
+        "# What an explanation costs",
+        f"`python -m bench.attribution` wrote this page. {made}. Medians of runs in turns, random weights, images of "
+        "224 x 224; times as multiples of the plain gradient's.",
+        f"![Time of each method as a multiple of the plain gradient's, by model]({picture})",
+        "## What was asked, and what was found",
+        markdown(bounds),
+        "## Times",
+        markdown(times_table(results)),
+        "Captum runs its nearest rules (gamma, alpha1-beta0), and only plain chains of modules.",
+    ]
+    return "\n\n".join(parts) + "\n"
