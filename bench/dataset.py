@@ -4,7 +4,6 @@ peak_growth_mb: how much the peak of resident memory grows from the 1 000th imag
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import lrp
+from bench.memory import peak_memory
 
 FROM = 1000
 
@@ -29,7 +29,7 @@ class Images(Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         if index in (FROM, self.count - 1):
-            self.notes[index] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter())
+            self.notes[index] = (1024 * peak_memory(), time.perf_counter())
         return torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(index)), index % 10
 
 
@@ -43,11 +43,10 @@ def measure(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         lrp.attribute_dataset(explain, images, folder, progress=False)
     (early, start), (late, end) = images.notes[FROM], images.notes[count - 1]
-    unit = 1024 if sys.platform != "darwin" else 1024**2  # kilobytes, bytes on macOS
     return {
         "images": count,
-        "peak_growth_mb": round((late - early) / unit, 1),
-        "peak_mb": round(late / unit, 1),
+        "peak_growth_mb": round(late - early, 1),
+        "peak_mb": round(late, 1),
         "images_per_second": round((count - 1 - FROM) / (end - start), 1),
     }
 

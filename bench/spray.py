@@ -6,7 +6,6 @@ its own; the two take turns. Needs `pip install corelay` for the comparison; `--
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 import spray
+from bench.memory import peak_memory
 from spray import memo, recipes, store
 from spray._digest import digest
 
@@ -73,14 +73,6 @@ def child(who: str, n: int, d: int) -> None:
     smallest = np.sort({"ours": ours, "theirs": theirs}[who](values, timed))[:4]
     work = time.process_time() - work
     print(json.dumps({"times": times, "work": work, "gigabytes": peak_memory(), "smallest": smallest.tolist()}))
-
-
-def peak_memory() -> float:
-    """Gigabytes of this process at most; on Linux not `ru_maxrss`, which starts with what the parent process had."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30
-    return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 2**20
 
 
 def run(who: str, n: int, d: int) -> dict:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from bench.attribution.runs import Run, contestants
+from bench.memory import peak_memory
 
 
 def seconds(runs: Mapping[str, Run], rounds: int, device: str) -> dict[str, float]:
@@ -52,16 +51,7 @@ def peak_child(name: str, composite: str, batch: int, device: str, who: str) -> 
         torch.cuda.reset_peak_memory_stats()
     for _ in range(2):
         runs[who]()
-    print(json.dumps(_resident_peak() if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20))
-
-
-def _resident_peak() -> float:
-    """High-water mark of resident memory, MB. Linux's getrusage would count the process that started this one too."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(json.dumps(1024 * peak_memory() if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20))
 
 
 def memory_row(name: str, composite: str, batch: int, given: Any) -> dict[str, Any]:
