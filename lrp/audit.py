@@ -118,7 +118,7 @@ def _account(program: Program, weights: Weights, inputs: list[Tensor], seed: Ten
     rows: dict[fx.Node, dict[str, Tensor]] = {}
     with torch.no_grad():
         env, bound = forward(graph, decided, weights, inputs)
-        watched = {node: _watched(rule, rows, node) for node, rule in decided.rules.items()}
+        watched = {node: _watched(rule, rows, decided.ops[node]) for node, rule in decided.rules.items()}
         observed = type(decided)(decided.facts, decided.ops, watched)
         relevance = backward(graph, observed, weights, env, bound, seed)
     received = sum(_total(r) for r in relevance if r is not None)
@@ -129,7 +129,7 @@ def _total(x: Tensor) -> Tensor:
     return x.double().sum()
 
 
-def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], node: fx.Node) -> Rule:
+def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], planned: Op) -> Rule:
     """The same rule, writing its account as it propagates."""
 
     def propagate(op: Op, weights: Any, inputs: Any, output: Tensor, relevance: Tensor) -> Any:
@@ -137,11 +137,13 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], node: fx.Node) 
         arrived = _total(relevance)
         passed = sum((_total(s) for s in shares if s is not None), torch.zeros_like(arrived))
         terms = rule.terms(op, weights, inputs, output) if rule.terms is not None else []
-        bias = sum((_bias(op, term, rule, relevance) for term in terms), torch.zeros_like(arrived))
+        # what is moved in from a constant, such as a class token, takes its relevance with it
+        moved_in = arrived - passed if op.kind == "movement" and planned.roles else torch.zeros_like(arrived)
+        bias = sum((_bias(op, term, rule, relevance) for term in terms), moved_in)
         stabilizer = sum((_stabilizer(term, rule, relevance) for term in terms), torch.zeros_like(arrived))
         dropped = arrived - passed - bias - stabilizer
         columns = {"arrived": arrived, "passed": passed, "bias": bias, "stabilizer": stabilizer, "dropped": dropped}
-        rows[node] = columns
+        rows[planned.node] = columns
         return shares
 
     return Rule(propagate, rule.prepare, rule.receives, name=rule.name, options=rule.options)

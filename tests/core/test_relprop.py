@@ -405,6 +405,28 @@ class Normalized(nn.Module):
         return self.dense(self.norm(x).mean(1))
 
 
+class ClassToken(nn.Module):
+    """A token that the model brings with it, in front of those of the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.token, self.dense = nn.Parameter(torch.ones(1, 1, 4)), nn.Linear(12, 3)
+
+    def forward(self, x):
+        return self.dense(torch.cat([self.token.expand(len(x), -1, -1), x], 1).flatten(1))
+
+
+def test_the_audit_books_a_class_token_under_bias():
+    model = randomize(ClassToken(), 0)
+    x = torch.randn(3, 2, 4, dtype=torch.float64)
+    program, weights = prepared(model, x, lrp.composites.epsilon_plus(zero_params="bias"))
+    output, pullback = program(weights, x)
+    account = lrp.audit(program, weights, x, output.detach())
+    cat = account.isel(node=list(account.operator.values).index("cat"))
+    assert abs(cat.dropped).max() < 1e-12 < abs(cat.bias).min()
+    torch.testing.assert_close(torch.from_numpy((cat.arrived - cat.bias).values), pullback(output.detach()).sum((1, 2)))
+
+
 @pytest.mark.parametrize("make", [Tokens, Windows, Normalized])
 def test_recorded_programs_do_what_the_loops_do_for_any_batch_size(make):
     model = randomize(make(), 0)
