@@ -155,20 +155,20 @@ def plot(results: dict[str, Rows], path: Path) -> None:
     times = results["times"]
     batch = max(row["batch"] for row in times)
     composites = list(dict.fromkeys(row["composite"] for row in times))
-    series = {"ours": "#0072b2", "ours compiled": "#56b4e9", "Zennit": "#d55e00", "Captum": "#e69f00"}
+    colours = {"ours": "#0072b2", "ours compiled": "#56b4e9", "Zennit": "#d55e00", "Captum": "#e69f00"}
+    series = {who: colour for who, colour in colours.items() if any(who in row["seconds"] for row in times)}
     figure, axes = plt.subplots(
         1, len(composites), figsize=(4 * len(composites), 3.6), sharey=True, squeeze=False, layout="constrained"
     )
+    models = list(dict.fromkeys(row["model"] for row in times if row["batch"] == batch))
     for axis, composite in zip(axes[0], composites, strict=True):
-        rows = [row for row in times if row["composite"] == composite and row["batch"] == batch]
+        rows = {row["model"]: row["seconds"] for row in times if (row["composite"], row["batch"]) == (composite, batch)}
         for offset, (who, colour) in enumerate(series.items()):
-            here = [
-                (i, r["seconds"][who] / r["seconds"]["gradient"]) for i, r in enumerate(rows) if who in r["seconds"]
-            ]
+            here = [(models.index(m), t[who] / t["gradient"]) for m, t in rows.items() if who in t]
             places = [i + (offset - 1.5) * 0.2 for i, _ in here]
             axis.barh(places, [ratio for _, ratio in here], 0.2, color=colour, label=who)
         axis.axvline(1, color="#444444", linewidth=1)
-        axis.set_yticks(range(len(rows)), [row["model"] for row in rows])
+        axis.set_yticks(range(len(models)), models)
         axis.set_title(composite, fontsize=10)
         axis.set_xlabel("time / time of the plain gradient")
         axis.spines[["top", "right"]].set_visible(False)
