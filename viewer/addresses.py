@@ -12,6 +12,10 @@ from viewer.selection import decode, encode
 from viewer.sources import FIRST, Source
 
 SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
+LOOK = ("sampling", "colour_map", "gamma", "method")
+"""Settings that every picture here depends on: a view that shows one watches these."""
+SCALE = ("scaling", "limit", "percentile", "selection")
+"""And these too, where it shows `picture`."""
 SCALE_FROM = 64  # samples that the common scale of many is told from
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.models import Select
 
 from viewer import findings, html
-from viewer.addresses import mean, sharpness, some
+from viewer.addresses import LOOK, mean, sharpness, some
 from viewer.pictures import SPREAD
 from viewer.project import Category
 from viewer.resolve import Scene
@@ -36,7 +36,7 @@ def compare(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("view", "selection", "against", "sampling", "colour_map", "gamma", "method"), render)
+    return View((box, against), ("view", "selection", "against", *LOOK), render)
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from viewer import html
-from viewer.addresses import picture, sharpness
+from viewer.addresses import LOOK, SCALE, picture, sharpness
 from viewer.gallery import Tile, tile
 from viewer.project import Category, Project
 from viewer.resolve import Scene
@@ -14,18 +14,7 @@ from viewer.views.view import Update, View
 
 MODES = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
-WATCHES = (
-    "focus",
-    "clustering",
-    "sampling",
-    "colour_map",
-    "scaling",
-    "limit",
-    "percentile",
-    "gamma",
-    "colour",
-    "paint",
-)
+WATCHES = ("focus", "clustering", "colour", "paint", *LOOK, *SCALE)
 
 
 def focus(_update: Update) -> View:

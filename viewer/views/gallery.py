@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from viewer import html
+from viewer.addresses import LOOK, SCALE
 from viewer.figure import scene_look
 from viewer.gallery import Gallery, gallery
 from viewer.pictures import picture
@@ -12,8 +13,7 @@ from viewer.views.tile import tile
 from viewer.views.view import Update, View
 
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
-WATCHES = ("selection", "clustering", "page", "page_size", "sort", "focus", "sampling")
-WATCHES = (*WATCHES, "mode", "colour_map", "scaling", "limit", "percentile", "gamma", "colour", "paint", "method")
+WATCHES = ("clustering", "page", "page_size", "sort", "focus", "mode", "colour", "paint", *LOOK, *SCALE)
 
 
 def gallery_pane(_update: Update) -> View:

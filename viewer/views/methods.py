@@ -4,7 +4,7 @@ import numpy as np
 from bokeh.models import Select
 
 from viewer import html
-from viewer.addresses import elsewhere, sharpness, some
+from viewer.addresses import LOOK, elsewhere, sharpness, some
 from viewer.gallery import gallery
 from viewer.resolve import Scene
 from viewer.selection import decode
@@ -12,8 +12,7 @@ from viewer.sources import Source, agreement, methods, others, predictions
 from viewer.views.pane import pane
 from viewer.views.view import Update, View
 
-WATCHES = ("view", "other", "method", "selection", "page", "page_size", "sort", "sampling", "colour_map")
-WATCHES = (*WATCHES, "gamma")
+WATCHES = ("view", "other", "selection", "page", "page_size", "sort", *LOOK)
 
 
 def compare_methods(update: Update) -> View:

@@ -3,26 +3,14 @@
 import numpy as np
 
 from viewer import html
-from viewer.addresses import cluster, sharpness
+from viewer.addresses import LOOK, SCALE, cluster, sharpness
 from viewer.resolve import Scene
 from viewer.sheet import Card, scores, sheet
 from viewer.views.pane import pane
 from viewer.views.tile import thumbnail
 from viewer.views.view import Update, View
 
-WATCHES = (
-    "view",
-    "clustering",
-    "mode",
-    "sampling",
-    "colour_map",
-    "scaling",
-    "limit",
-    "percentile",
-    "gamma",
-    "colour",
-    "paint",
-)
+WATCHES = ("view", "clustering", "mode", "colour", "paint", *LOOK, *SCALE)
 
 
 def contact_sheet(_update: Update) -> View:
