@@ -152,14 +152,21 @@ def _runs(block: list[Sample], size: int) -> Iterator[list[Sample]]:
 @contextmanager
 def claimed(path: Path, number: int) -> Iterator[bool]:
     """Whether a shard is ours to compute: not done, and no other process at it; it stays ours inside the `with`."""
-    lock = FileLock(_claims(path) / f"{number:05d}.lock", timeout=0)
+    with claim(_claims(path) / f"{number:05d}.lock") as ours:
+        yield ours and number not in store.parts(path)
+
+
+@contextmanager
+def claim(file: Path) -> Iterator[bool]:
+    """Whether no other process holds this; the operating system drops the claim of one that dies."""
+    lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
     except Timeout:
         yield False
         return
     try:
-        yield number not in store.parts(path)
+        yield True
     finally:
         lock.release()
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 import xarray as xr
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from bench.clever_hans.choices import Choices
 from bench.clever_hans.data import Images
 from bench.clever_hans.trial import Trial, run
+from lrp.dataset_shards import claim
 from spray.store import ProjectError, read_netcdf, versions, write_netcdf
 
 log = logging.getLogger(__name__)
@@ -52,13 +51,15 @@ def work(
     images: Images, todo: list[Trial], choices: Choices, folder: Path, device: str = "cpu", progress: bool = True
 ) -> None:
     """Until every trial is there: make one that nobody else is at."""
+    claims = folder / "claims"
+    claims.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # as fast for small networks, and the same result however many cores there are
     with tqdm(total=len(todo), desc=f"trials in {folder}", unit="trial", disable=not progress) as bar:
         while missing := [trial for trial in todo if stored(folder, trial, choices) is None]:
             bar.update(len(todo) - len(missing) - bar.n)
             idle = True
             for trial in missing:
-                with _claimed(folder, trial) as ours:
+                with claim(claims / f"{trial}.lock") as ours:
                     if ours and stored(folder, trial, choices) is None:
                         bar.set_postfix_str(str(trial))
                         result = run(images, trial, choices, device).assign_attrs(choices=described(choices))
@@ -106,20 +107,3 @@ def gathered(found: Iterable[xr.Dataset], choices: Choices) -> xr.Dataset:
     whole = whole.sel(arm=arms).transpose("class", "seed", "arm", ...)
     about = {"title": "SpRAy finds Clever Hans predictors: the experiment of doi:10.1371/journal.pone.0336683, Fig 12"}
     return whole.assign_attrs(about, choices=described(choices), versions=json.dumps(versions()))
-
-
-@contextmanager
-def _claimed(folder: Path, trial: Trial) -> Iterator[bool]:
-    """Whether no other process is at this trial; the operating system drops the claim of one that dies."""
-    claims = folder / "claims"
-    claims.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(claims / f"{trial}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
