@@ -14,7 +14,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 from lrp.assign import Plan
-from lrp.graph import Graph
+from lrp.graph import Graph, any_layout
 from lrp.passes import backward, forward, prepare, tensors
 
 
@@ -97,6 +97,7 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     # autograd's own detach nodes would cut second derivatives
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])
+    any_layout(module.graph)
     module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
     results: Any = pytree.tree_unflatten(*_flat_results(module))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class Explainer:
     """A model ready to be explained; made by `explainer`."""
 
     program: Program
-    weights: Weights
+    weights: Weights = field(repr=False)
 
     def __call__(self, x: Example, target: Target = None) -> Explanation:
         """Explain a batch.

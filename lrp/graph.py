@@ -32,6 +32,11 @@ class Graph:
     structure: pytree.TreeSpec
     batch: int | None = None
 
+    def __repr__(self) -> str:
+        calls = sum(node.op == "call_function" for node in self.fx.nodes)
+        shapes = ", ".join(str(tuple(node.meta["val"].shape)) for node in self.inputs)
+        return f"Graph({calls} operators, {len(self.params)} parameters, input {shapes})"
+
     def __call__(self, params: Mapping[str, Tensor], x: Example) -> Tensor:
         """Run the model.
 
@@ -106,6 +111,13 @@ def until(graph: Graph, layer: str) -> Graph:
     return rewrite(graph, lambda builder, node: builder.output(end) if node.op == "output" else None)
 
 
+def any_layout(graph: fx.Graph) -> None:
+    """Let `graph` take tensors of any memory layout (`channels_last` images): a recorded view fits only the strides
+    that it was recorded with, a reshape fits all."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.view.default):
+        node.target = torch.ops.aten.reshape.default
+
+
 def evaluate(node: fx.Node, env: Mapping[fx.Node, Any]) -> Any:
     """The value of a `call_function` node, its arguments looked up in `env`."""
     args, kwargs = map_arg((node.args, node.kwargs), lambda n: env[n])
@@ -155,11 +167,20 @@ class Builder:
         self.graph = fx.Graph()
         self.env: dict[fx.Node, fx.Node] = {}
 
-    def call(self, target: Callable[..., Any], *args: Any, like: fx.Node, **kwargs: Any) -> fx.Node:
-        """Add `target(*args, **kwargs)`, attributed to the layer of `like`; its shape is computed at once."""
+    def call(
+        self, target: Callable[..., Any], *args: Any, like: fx.Node, shaped: fx.Node | None = None, **kwargs: Any
+    ) -> fx.Node:
+        """Add `target(*args, **kwargs)`, attributed to the layer of `like`.
+
+        Its shape is that of `shaped`, where that is known, or is computed at once, which takes milliseconds.
+        """
         node = self.graph.call_function(target, args, kwargs)
-        values, keywords = map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
-        node.meta = {"layer": like.meta.get("layer", ""), "val": target(*values, **keywords)}
+        if shaped is None:
+            values, keywords = map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
+            value = target(*values, **keywords)
+        else:
+            value = shaped.meta["val"]
+        node.meta = {"layer": like.meta.get("layer", ""), "val": value}
         return node
 
     def output(self, node: fx.Node) -> fx.Node:

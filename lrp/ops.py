@@ -159,9 +159,11 @@ class Op:
         """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
         if self.saved is not None:
             return self.saved(cotangent)
-        if self.name == "linear":
-            # directly: vjp of a dense layer on more than two axes would tie the recorded program to one batch size
-            return (cotangent @ params["weight"],)
+        if (
+            self.kind == "linear"
+            and (direct := _transposed_layer(self, params["weight"], inputs[0], cotangent)) is not None
+        ):
+            return (direct,)
         return torch.func.vjp(lambda *x: self(params, *x), *inputs)[1](cotangent)
 
     def bind(self, env: Mapping[fx.Node, Any]) -> Op:
@@ -172,6 +174,37 @@ class Op:
         args, kwargs = map_arg((self.args, dict(self.kwargs)), lambda node: known.get(node, node))
         roles = {role: node for role, node in self.roles.items() if node not in known}
         return replace(self, args=args, kwargs=kwargs, roles=roles)
+
+
+def _transposed_layer(op: Op, weight: Tensor, x: Tensor, cotangent: Tensor) -> Tensor | None:
+    """`J^T cotangent` of a linear layer without autograd, or None for its rare forms.
+
+    vjp of a dense layer on more than two axes would tie the recorded program to one batch size; that of a convolution
+    reads its input for the shape alone, which under `vmap` copies it for each seed and loses its memory layout.
+    """
+    if op.name == "linear":
+        return cotangent @ weight
+    given = arguments(op.node)
+    if isinstance(given["padding"], str) or x.ndim != weight.ndim:
+        return None
+    stride, padding, dilation, extra = (
+        _each(given.get(name, 0), x.ndim - 2) for name in ("stride", "padding", "dilation", "output_padding")
+    )
+    back = not given.get("transposed", "transpose" in op.name)
+    if back:  # rows that the strides skipped at the end
+        kernels = zip(x.shape[2:], cotangent.shape[2:], stride, padding, dilation, weight.shape[2:], strict=True)
+        extra = [n - ((m - 1) * s - 2 * p + d * (k - 1) + 1) for n, m, s, p, d, k in kernels]
+    elif any(e >= s for e, s in zip(extra, stride, strict=True)):
+        return None
+    skipped = extra if back else [0] * len(extra)
+    options = (stride, padding, dilation, back, skipped, given["groups"])
+    return torch.ops.aten.convolution(cotangent, weight, None, *options)
+
+
+def _each(value: int | list[int], axes: int) -> list[int]:
+    """An option of a convolution for each spatial axis."""
+    values = [value] if isinstance(value, int) else list(value)
+    return values * axes if len(values) == 1 else values
 
 
 def _named_nodes(node: fx.Node) -> Iterator[tuple[str, fx.Node]]:

@@ -33,7 +33,7 @@ def _bare(params: Params) -> Params:
 
 
 def _positive(x: Tensor) -> Tensor:
-    return x.clamp(min=0)
+    return x.relu()
 
 
 def _negative(x: Tensor) -> Tensor:
