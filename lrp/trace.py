@@ -15,7 +15,8 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-from lrp.graph import Example, Graph, rewrite
+from lrp.functional import FUNCTIONAL, drop_dropouts, emit_pure, is_simple
+from lrp.graph import Example, Graph, any_layout, rewrite
 from lrp.ops import Item
 
 SHOWN = 11
@@ -71,19 +72,6 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
     return rewrite(_graph_of(exported, structure, output), _single_values)
 
 
-def _mean_if_global(x: Tensor, size: list[int]) -> Any:
-    """Average pooling to one value, as the mean that PyTorch makes of it, but without changing strides in place."""
-    return x.mean([*range(-len(size), 0)], keepdim=True) if all(n == 1 for n in size) else NotImplemented
-
-
-FUNCTIONAL: dict[Any, Callable[..., Any]] = {
-    torch.ops.aten.adaptive_avg_pool1d.default: _mean_if_global,
-    torch.ops.aten.adaptive_avg_pool2d.default: _mean_if_global,
-    torch.ops.aten.adaptive_avg_pool3d.default: _mean_if_global,
-}
-"""Operators that write into tensors behind the scenes, and what stands for them."""
-
-
 def check_evaluating(model: nn.Module) -> None:
     """Explanations are of the model that predicts: dropout off, batch norm on its running statistics."""
     training = [name or type(module).__name__ for name, module in model.named_modules() if module.training]
@@ -101,7 +89,9 @@ def _export(model: nn.Module, example: Example) -> ExportedProgram:
         shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
         with _unrecorded(), torch.no_grad():
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
-            return exported.run_decompositions(FUNCTIONAL)
+            drop_dropouts(exported.graph)
+            exported.graph_module.recompile()
+            return exported if is_simple(exported.graph) else exported.run_decompositions(FUNCTIONAL)
     except Exception as error:
         shown = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise TraceError(
@@ -136,8 +126,9 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec, selector: S
         elif node.op == "placeholder" and not node.users and node.name in names:
             continue
         else:
-            env[node] = new.node_copy(node, env.__getitem__)
+            emit_pure(new, node, env)
             env[node].meta = _meta(node, names)
+    any_layout(new)
     new.lint()
     params = {names[n.name]: values[names[n.name]].detach() for n in env if n.name in names}
     return Graph(new, params, structure, _batch(exported))

@@ -10,6 +10,7 @@ from lrp.canonize.fold_batch_norm import fold_batch_norm
 from lrp.canonize.fold_constants import fold_factors, fold_shifts
 from lrp.canonize.fold_right import fold_batch_norm_right
 from lrp.canonize.merge_linear import merge_linear
+from lrp.canonize.nest_concatenations import nest_concatenations
 from lrp.canonize.split_attention import split_attention
 from lrp.graph import Graph
 
@@ -17,6 +18,7 @@ Rewrite = Callable[[Graph], Graph]
 
 CANONIZERS: tuple[Rewrite, ...] = (
     drop_identities,
+    nest_concatenations,
     split_attention,
     fold_batch_norm,
     fold_factors,
@@ -53,5 +55,6 @@ __all__ = [
     "fold_factors",
     "fold_shifts",
     "merge_linear",
+    "nest_concatenations",
     "split_attention",
 ]

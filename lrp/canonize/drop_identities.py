@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import fx
 
+from lrp.functional import DROPOUTS
 from lrp.graph import Builder, Graph, rewrite
 from lrp.ops import arguments, operator_name
 
 IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "_to_copy"}
-DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout", "native_dropout"}
 
 
 def drop_identities(graph: Graph) -> Graph:

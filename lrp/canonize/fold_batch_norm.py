@@ -41,7 +41,7 @@ def scale_and_shift(builder: Builder, norm: fx.Node) -> tuple[fx.Node, fx.Node]:
     given, new = arguments(norm), builder.env.__getitem__
 
     def call(target: torch._ops.OpOverload, *args: object) -> fx.Node:
-        return builder.call(target, *args, like=norm)
+        return builder.call(target, *args, like=norm, shaped=given["running_var"])
 
     scale = call(aten.rsqrt.default, call(aten.add.Scalar, new(given["running_var"]), given["eps"]))
     if given["weight"] is not None:
@@ -54,11 +54,14 @@ def _fold(builder: Builder, node: fx.Node) -> fx.Node:
     source = arguments(node)["input"]
     layer, new = arguments(source), builder.env.__getitem__
     scale, bias = scale_and_shift(builder, node)
-    weight = builder.call(aten.mul.Tensor, new(layer["weight"]), along_outputs(builder, source, scale), like=source)
+
+    def call(target: torch._ops.OpOverload, one: fx.Node, other: fx.Node) -> fx.Node:
+        return builder.call(target, one, other, like=source, shaped=one)
+
+    weight = call(aten.mul.Tensor, new(layer["weight"]), along_outputs(builder, source, scale))
     if layer["bias"] is not None:
-        scaled = builder.call(aten.mul.Tensor, new(layer["bias"]), scale, like=source)
-        bias = builder.call(aten.add.Tensor, scaled, bias, like=source)
+        bias = call(aten.add.Tensor, call(aten.mul.Tensor, new(layer["bias"]), scale), bias)
     rest = [v for k, v in layer.items() if k not in ("input", "weight", "bias")]
-    folded = builder.call(source.target, new(layer["input"]), weight, bias, *rest, like=source)
+    folded = builder.call(source.target, new(layer["input"]), weight, bias, *rest, like=source, shaped=source)
     folded.meta["folded"] = (*source.meta.get("folded", ()), node.meta["layer"])
     return folded

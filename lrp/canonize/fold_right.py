@@ -87,8 +87,8 @@ def _fits(layer: fx.Node) -> bool:
 
 
 def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
-    def call(target: Any, *args: object) -> fx.Node:
-        return builder.call(target, *args, like=layer)
+    def call(target: Any, *args: object, shaped: fx.Node | None = None) -> fx.Node:
+        return builder.call(target, *args, like=layer, shaped=shaped)
 
     given, new = arguments(layer), builder.env.__getitem__
     scale, shift = scale_and_shift(builder, path.norm)
@@ -97,19 +97,21 @@ def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
         # where the scale is 0 the channel is the constant relu(shift)
         closed = call(aten.eq.Scalar, scale, 0)
         spatial = [1] * (current.meta["val"].ndim - 2)
-        bounds = [call(aten.view.default, call(bound, scale, shift), [-1, *spatial]) for bound in (_lower, _upper)]
-        current = builder.call(aten.clamp.Tensor, current, *bounds, like=path.norm)
-        shift = call(aten.where.self, closed, call(aten.relu.default, shift), shift)
+        bounds = [call(bound, scale, shift, shaped=scale) for bound in (_lower, _upper)]
+        bounds = [call(aten.view.default, bound, [-1, *spatial]) for bound in bounds]
+        current = builder.call(aten.clamp.Tensor, current, *bounds, like=path.norm, shaped=path.norm)
+        shift = call(aten.where.self, closed, call(aten.relu.default, shift, shaped=shift), shift, shaped=shift)
     for move in path.moves:
         rest = map_arg(move.args[1:], new)
         current = builder.call(move.target, current, *rest, like=move)  # type: ignore[arg-type, misc]
     repeat = current.meta["val"].shape[1] // scale.meta["val"].shape[0]
     if repeat > 1:
         scale, shift = (call(aten.repeat_interleave.self_int, v, repeat) for v in (scale, shift))
-    weight = call(aten.mul.Tensor, new(given["weight"]), along_inputs(builder, layer, scale))
+    weight = new(given["weight"])
+    weight = call(aten.mul.Tensor, weight, along_inputs(builder, layer, scale), shaped=weight)
     target, bias = _bias(builder, layer, shift, current)
     rest = [v for k, v in given.items() if k not in ("input", "weight", "bias")]
-    folded = builder.call(target, current, weight, bias, *rest, like=layer)
+    folded = builder.call(target, current, weight, bias, *rest, like=layer, shaped=layer)
     folded.meta["folded"] = layer.meta.get("folded", ())
     return folded
 

@@ -29,8 +29,15 @@ def test_rows_measured_again_replace_the_earlier_ones(tmp_path):
 
 
 def test_the_page_shows_every_row_and_a_plot(tmp_path):
-    results = {"times": [row("vgg16", ours=3.0, Zennit=8.0)], "facts": report.facts()}
+    key = {"model": "vgg16", "composite": "epsilon_plus"}
+    results = {
+        "times": [row("vgg16", ours=3.0, Zennit=8.0)],
+        "memory": [key | {"batch": 8, "megabytes": {"gradient": 1000.0, "ours": 1100.0}}],
+        "accuracy": [key | {"errors": {"plain": 1e-6, "fast": 2e-6}}],
+        "facts": report.facts(),
+    }
     report.plot(results, tmp_path / "plot.png")
     text = report.page(results, [("measured", "asked", "found", "kept"), *report.verdicts(results)], "plot.png")
-    assert "| vgg16 | epsilon_plus | 8 | 2.00 | 1.50 |  |  | 4.00 |  | 1.0 |" in text
+    assert "| vgg16 | epsilon_plus | 8 | 2.00 |  |  | 1.50 |  | 4.00 |  | 2.67 | 1.10 | 1.0 |" in text
+    assert "| vgg16 | epsilon_plus | 1.0e-06 | 2.0e-06 |  |" in text
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -17,6 +17,7 @@ from lrp.canonize import (
     fold_factors,
     fold_shifts,
     merge_linear,
+    nest_concatenations,
 )
 from lrp.ops import operator_name
 from lrp.testing import assert_canonization_preserves, randomize
@@ -277,3 +278,32 @@ def test_densenet_explains_as_its_canonized_form():
     account = lrp.audit(program, weights, x, output.detach())
     assert float((abs(account.residual) / account.scale).max()) < 1e-10
     assert torch.isfinite(pullback(output)).all()
+
+
+class Growing(nn.Module):
+    """Each list begins with the one before it, as in DenseNet; the last ones only seem to."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(4 + 2 * i, 2, 1) for i in range(4))
+
+    def forward(self, x):
+        parts = [x]
+        for conv in self.convs:
+            parts.append(torch.relu(conv(torch.cat(parts, 1))))
+        high, other = torch.cat(parts[1:3], 2), torch.cat(parts[1:], 1)
+        return torch.cat(parts, 1).sum((2, 3)) + high.sum((1, 2, 3))[:, None] + other.sum((1, 2, 3))[:, None]
+
+
+def test_growing_lists_of_concatenated_layers_are_nested():
+    model, x = randomize(Growing(), 0), random(2)
+    graph = assert_canonization_preserves(model, x, [nest_concatenations])
+    sizes = [len(n.args[0]) for n in graph.fx.nodes if operator_name(n.target) == "cat"]
+    assert sizes == [1, 2, 2, 2, 2, 4, 2]
+    explained = []
+    for rewrites in ([], [nest_concatenations]):
+        form = lrp.canonize(lrp.trace(model, x), rewrites)
+        program = lrp.relprop(form, lrp.composites.epsilon_plus())
+        output, pullback = program(program.prepare(form.params), x)
+        explained.append(pullback(output))
+    torch.testing.assert_close(*explained)

@@ -1,0 +1,78 @@
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from networks import Functional, image
+from torch import nn
+
+import lrp
+from lrp.testing import randomize
+
+CONVOLUTIONS = {
+    1: (nn.Conv1d, nn.ConvTranspose1d),
+    2: (nn.Conv2d, nn.ConvTranspose2d),
+    3: (nn.Conv3d, nn.ConvTranspose3d),
+}
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_a_convolutions_transpose_is_its_vjp(data):
+    draw = data.draw
+    axes, groups, stride = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([1, 2])), draw(st.integers(1, 3))
+    transposed, same = draw(st.booleans()), draw(st.booleans())
+    options = {
+        "stride": stride,
+        "dilation": draw(st.integers(1, 2)),
+        "groups": groups,
+        "padding": draw(st.integers(0, 2)),
+    }
+    if transposed:
+        options["output_padding"] = draw(st.integers(0, max(stride, options["dilation"]) - 1))
+    elif same:
+        options |= {"padding": "same", "stride": 1}
+    layer = randomize(CONVOLUTIONS[axes][transposed](4, 6, draw(st.integers(1, 3)), **options), 0)
+    x = torch.randn(2, 4, *[draw(st.integers(5, 8)) for _ in range(axes)], dtype=torch.float64)
+    output, pull = torch.func.vjp(layer, x)
+    assume(output.numel())
+    graph = lrp.trace(layer, x)
+    program = lrp.relprop(graph, [("linear", lrp.rules.exact())])
+    seed = torch.randn_like(output)
+    found = program(program.prepare(graph.params), x)[1](seed)
+    torch.testing.assert_close(found, pull(seed)[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["epsilon_gamma_box", "epsilon_alpha2_beta1_flat", "epsilon_plus", "guided_backprop"])
+def test_images_of_any_memory_layout_are_explained_alike(name, dtype):
+    bounds = {"low": -5.0, "high": 5.0} if name == "epsilon_gamma_box" else {}
+    model, x = randomize(Functional(), 0).to(dtype), image().to(dtype)
+    explain = lrp.explainer(model, x, lrp.composites.COMPOSITES[name](**bounds))
+    expected = explain(x, 1)
+    tolerance = {torch.float32: 1e-4, torch.float64: 1e-10}[dtype]
+    for layout in (x.to(memory_format=torch.channels_last), x.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)):
+        output, relevance = explain(layout, 1)
+        torch.testing.assert_close(output, expected.output, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(relevance, expected.relevance, rtol=tolerance, atol=tolerance)
+
+
+def test_weights_of_image_convolutions_lie_with_the_channels_last():
+    """A CPU computes float32 so in half to all of the time; double precision has no such kernels."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
+    for dtype, fast in ((torch.float32, True), (torch.float64, False)):
+        x = torch.zeros(1, 3, 8, 8, dtype=dtype)
+        explain = lrp.explainer(model.to(dtype), x, lrp.composites.epsilon_plus())
+        weight = explain.weights["conv2d"]["params"]["weight"]
+        assert weight.is_contiguous(memory_format=torch.channels_last) == fast
+        assert torch.equal(weight, model[0].weight)
+        assert explain(x, 0).relevance.is_contiguous()
+
+
+def test_explainers_and_their_parts_print_in_a_line():
+    """torch.func.vmap prints what it maps: with all tensors in it that took longer than the explanation."""
+    x = torch.zeros(1, 3, 6, 6, dtype=torch.float64)
+    explain = lrp.explainer(randomize(Functional(), 0), x, lrp.composites.epsilon_plus())
+    _, pullback = explain.program(explain.weights, x)
+    for part in (explain, explain.program, explain.program.graph, pullback):
+        assert len(repr(part)) < 300 and "\n" not in repr(part)
+    assert "input (s" in repr(explain) and "3, 6, 6)" in repr(explain)
