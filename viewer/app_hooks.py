@@ -9,6 +9,7 @@ if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
 from viewer.project import open_projects
 from viewer.resolve import resolve
 from viewer.routes import install
+from viewer.spare import keep_one
 from viewer.state import State
 
 PATHS = sys.argv[1:]
@@ -18,5 +19,6 @@ install(lambda: open_projects(PATHS))
 
 
 def on_server_loaded(_server_context) -> None:
-    """Read the first page's data now, so that no visitor waits for it."""
+    """Read the first page's data and make its widgets now, so that no visitor waits for them."""
     resolve(open_projects(PATHS), State())
+    keep_one()

@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
-from viewer import actions, html, state
+from viewer import actions, html, spare, state
 from viewer.density import is_dense
 from viewer.messages import messages
 from viewer.page import Page
@@ -19,7 +19,6 @@ from viewer.project import Project, open_projects
 from viewer.resolve import Scene, resolve
 from viewer.routes import POOL
 from viewer.state import State
-from viewer.views import VIEWS
 from viewer.views.pane import pane
 from viewer.views.view import View
 
@@ -42,7 +41,8 @@ class Session:
     def __init__(self, doc: Document, projects: Mapping[str, Project]):
         self.doc, self.projects = doc, projects
         self.page, self.banner = Page(name="page"), pane("banner")
-        self.views: list[View] = [build(self.update) for build in VIEWS]
+        relay, self.views = spare.take()
+        relay.update = self.update
         self.scene, self.drawn, self.drawing = Scene(projects, State()), False, False
         self.past: list[State] = []
         self.future: list[State] = []

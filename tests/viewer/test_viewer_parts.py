@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.stats import chi2_contingency, contingency
 
 from spray import store
-from viewer import addresses, colours, columns, exports, html, images, routes, window
+from viewer import addresses, colours, columns, exports, html, images, routes, spare, window
 from viewer.density import density
 from viewer.gallery import gallery
 from viewer.grouping import clusters
@@ -230,6 +230,31 @@ def test_a_selection_sends_nothing_to_the_plots(digits):
     assert set(events) == {"Page", "Div"}
     session.update(focus=5)
     assert events.count("ColumnDataSource") == 1
+
+
+def test_visitors_share_no_widgets_also_where_a_set_was_made_before(digits):
+    spare.keep_one()
+    spare.keep_one()
+    sessions = [Session(Document(), open_projects([str(digits)])) for _ in range(3)]
+    models = [{model.id for view in session.views for model in view.models} for session in sessions]
+    assert len(set.union(*models)) == sum(map(len, models)) > 100
+    colour_maps = [session.doc.get_model_by_name("colour_map") for session in sessions]
+    before = colour_maps[0].value
+    colour_maps[1].value = "gray"
+    assert [found.value == before for found in colour_maps] == [True, False, True]
+    assert [session.scene.state.colour_map == before for session in sessions] == [True, False, True]
+
+
+@pytest.mark.parametrize("change", [{"method": "relevance_gradient"}, {"colour_map": "gray"}])
+@pytest.mark.parametrize(("pane", "view"), [("focus", "explore"), ("sheet", "clusters"), ("gallery", "explore")])
+def test_panes_with_pictures_follow_all_that_pictures_depend_on(digits, pane, view, change):
+    session = Session(Document(), open_projects([str(digits)]))
+    samples = session.scene.category.sample
+    session.update(view=view, mode="overlay", focus=int(samples[5]), selection=encode(samples[:7]))
+    shown = session.doc.get_model_by_name(pane)
+    before = shown.text
+    session.update(**change)
+    assert before.count("<img") > 2 and shown.text != before
 
 
 def test_windows_show_all_or_what_was_asked_for(scene):

@@ -70,7 +70,14 @@ def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDat
     )
     ring = made.scatter(x, y, source=focused, size=14, fill_color=None, line_color=LINE[False], line_width=2)
     hover.renderers = [points]
+    made.renderers = [r for r in made.renderers if r not in (points, ring)]
     return Plot(made, points, ring, picture)
+
+
+def reveal(plot: Plot) -> None:
+    """Have the browser prepare the points, which it does for a hidden plot too: a tenth of a second for 100 000."""
+    if plot.points not in plot.figure.renderers:
+        plot.figure.renderers = [*plot.figure.renderers, plot.points, plot.ring]
 
 
 def nothing(names: tuple[str, ...]) -> Any:

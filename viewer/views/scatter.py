@@ -11,7 +11,7 @@ from viewer.columns import places, shown_window
 from viewer.project import Category
 from viewer.resolve import Scene
 from viewer.state import State
-from viewer.views.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize
+from viewer.views.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize, reveal
 from viewer.views.view import Update, View
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
@@ -40,6 +40,7 @@ def scatter(_update: Update) -> View:
             plots[name].figure.visible = bool(place.embedding)
             if place.embedding:
                 label(plots[name], place)
+                reveal(plots[name])
             if place.embedding and name not in drawn:  # from now on the browser moves what it shows itself
                 look(plots[name], shown_window(category, place))
                 drawn[name] = True
