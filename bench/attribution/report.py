@@ -122,22 +122,37 @@ def verdicts(results: dict[str, Rows]) -> list[tuple[str, str, str, str]]:
 
 def times_table(results: dict[str, Rows]) -> list[tuple[str, ...]]:
     """(model, composite, batch, gradient s, then multiples of the gradient) of every row of times."""
-    names = ["ours", "ours compiled", "gradient compiled", "Zennit", "Captum"]
-    table = [("model", "composite", "batch", "gradient s", *names, "setup s")]
+    names = ["gradient channels last", "gradient compiled", "ours", "ours compiled", "Zennit", "Captum"]
+    head = ("model", "composite", "batch", "gradient s", *names, "Zennit / ours", "memory", "setup s")
+    table: list[tuple[str, ...]] = [head]
     for row in results.get("times", []):
-        found = row["seconds"]
-        ratios = [f"{found[n] / found['gradient']:.2f}" if n in found else "" for n in names]
+        found, key = row["seconds"], {k: row[k] for k in ("model", "composite", "batch")}
+        peaks = (_find(results.get("memory", []), **key) or {}).get("megabytes", {})
         table.append(
             (
-                row["model"],
-                row["composite"],
-                str(row["batch"]),
+                *map(str, key.values()),
                 f"{found['gradient']:.2f}",
-                *ratios,
+                *(_ratio(found, name, "gradient") for name in names),
+                _ratio(found, "Zennit", "ours"),
+                _ratio(peaks, "ours", "gradient"),
                 f"{row['setup']:.1f}",
             )
         )
     return table
+
+
+def _ratio(found: dict[str, float], one: str, other: str) -> str:
+    return f"{found[one] / found[other]:.2f}" if one in found and other in found else ""
+
+
+def errors_table(results: dict[str, Rows]) -> list[tuple[str, ...]]:
+    """Errors in float32, relative to the largest relevance in float64."""
+    names = ["plain", "fast", "compiled"]
+    rows = results.get("accuracy", [])
+    figures = [[f"{row['errors'][n]:.1e}" if n in row["errors"] else "" for n in names] for row in rows]
+    return [("model", "composite", *names)] + [
+        (row["model"], row["composite"], *shown) for row, shown in zip(rows, figures, strict=True)
+    ]
 
 
 def markdown(table: list[tuple[str, ...]]) -> str:
@@ -192,6 +207,12 @@ def page(results: dict[str, Any], bounds: list[tuple[str, ...]], picture: str) -
         markdown(bounds),
         "## Times",
         markdown(times_table(results)),
-        "Captum runs its nearest rules (gamma, alpha1-beta0), and only plain chains of modules.",
+        "Memory is the peak of a process of its own, as a multiple of the gradient's. Captum runs its nearest rules "
+        "(gamma, alpha1-beta0), and only plain chains of modules. Ours computes with the channels last; the gradient "
+        "of a model that was put into that layout has a column of its own.",
+        "## Errors",
+        "Float32 against our own float64, relative to the largest relevance: by plain loops without short cuts, by the "
+        "program, and by the compiled program.",
+        markdown(errors_table(results)),
     ]
     return "\n\n".join(parts) + "\n"

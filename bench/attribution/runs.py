@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from typing import Any
@@ -100,7 +101,12 @@ def contestants(
     start = time.perf_counter()
     explain = lrp.explainer(model, x, rows(composite))
     setup = time.perf_counter() - start
-    runs: dict[str, Run | None] = {"gradient": gradient(model, x, seed), "ours": lambda: explain(x, CLASS)}
+    last = torch.channels_last
+    runs: dict[str, Run | None] = {
+        "gradient": gradient(model, x, seed),
+        "gradient channels last": gradient(copy.deepcopy(model).to(memory_format=last), x.to(memory_format=last), seed),  # pyright: ignore[reportCallIssue]
+        "ours": lambda: explain(x, CLASS),
+    }
     if compile:
         torch._dynamo.reset()
         fast = lrp.Explainer(explain.program.compiled(), explain.weights)
