@@ -2,7 +2,7 @@
 
 Every rule is `R_i = sum_j n_ij / D_j R_j` and obeys `sum_i R_i = sum_j kappa_j R_j`, `kappa_j = sum_i n_ij / D_j`.
 Notation: `z_j = sum_i w_ij a_i + b_j`; `x+ = max(x, 0)`, `x- = min(x, 0)`; `stab(z) = z + epsilon sign z`, with
-`sign 0 = 1`. Sources: Bach et al. 2015 (doi:10.1371/journal.pone.0130140), Montavon et al. 2017
+`sign 0 = 1` and `sign -0 = -1`. Sources: Bach et al. 2015 (doi:10.1371/journal.pone.0130140), Montavon et al. 2017
 (doi:10.1016/j.patcog.2016.11.008), Montavon et al. 2019 (doi:10.1007/978-3-030-28954-6_10).
 
 A rule for linear layers says only what its numerators are: a list of `Term`s. One function, `share`, does the rest.

@@ -22,7 +22,7 @@ from spray.store import ProjectError
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = replace(DIGITS, seeds=1, epochs=2, neighbors_tried=(10,), components_tried=(4, 8))
-TODO = [Trial(0, 0, arm) for arm in ("clean", "poisoned", "null")]
+TRIALS = [Trial(0, 0, arm) for arm in ("clean", "poisoned", "null")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def images():
 @pytest.fixture(scope="module")
 def done(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
-    return folder, collect(images, TODO, SMALL, folder)
+    return folder, collect(images, TRIALS, SMALL, folder)
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_colour_images_go_through_the_network_of_cifar():
 def test_a_trial_measures_everything_and_says_how(done):
     _, trials = done
     assert set(trials.data_vars) == set(MEASURES)
-    assert trials.sizes["class"] == trials.sizes["seed"] == 1 and trials.arm.values.tolist() == [t.arm for t in TODO]
+    assert trials.sizes["class"] == trials.sizes["seed"] == 1 and trials.arm.values.tolist() == [t.arm for t in TRIALS]
     assert all(trials[name].attrs["long_name"] == text for name, text in MEASURES.items())
     for name in ("accuracy", "accuracy_clean", "turned", "share_boxed", "tau", "noise"):
         assert ((trials[name] >= 0) & (trials[name] <= 1)).all(), name
@@ -120,31 +120,31 @@ def test_a_trial_measures_everything_and_says_how(done):
 def test_what_is_there_is_not_made_again(done, images):
     folder, trials = done
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*.nc")}
-    assert collect(images, TODO, SMALL, folder).identical(trials)
+    assert collect(images, TRIALS, SMALL, folder).identical(trials)
     assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*.nc")}
 
 
 def test_other_choices_are_refused_by_name(done, images):
     folder, _ = done
     with pytest.raises(ProjectError, match=r"epochs: 2, now 3.*--out"):
-        collect(images, TODO, replace(SMALL, epochs=3), folder)
+        collect(images, TRIALS, replace(SMALL, epochs=3), folder)
     more = replace(SMALL, seeds=7)  # more seeds are not other choices
-    assert stored(folder, TODO[0], more) is not None
+    assert stored(folder, TRIALS[0], more) is not None
 
 
 def test_a_damaged_file_is_noticed_and_made_again(done, images, caplog):
     folder, trials = done
-    path = folder / f"{TODO[1]}.nc"
+    path = folder / f"{TRIALS[1]}.nc"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert stored(folder, TODO[1], SMALL) is None
+    assert stored(folder, TRIALS[1], SMALL) is None
     assert path.name in caplog.text
-    assert collect(images, TODO, SMALL, folder).identical(trials)
+    assert collect(images, TRIALS, SMALL, folder).identical(trials)
 
 
 def test_a_killed_run_goes_on_and_two_at_once_share_the_work(done, images, tmp_path):
     _, trials = done
     start = get_context("spawn").Process
-    killed = start(target=work, args=(images, TODO, SMALL, tmp_path, "cpu", False))
+    killed = start(target=work, args=(images, TRIALS, SMALL, tmp_path, "cpu", False))
     killed.start()
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("*.nc")):
@@ -153,8 +153,8 @@ def test_a_killed_run_goes_on_and_two_at_once_share_the_work(done, images, tmp_p
     killed.kill()
     killed.join()
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
-    assert 1 <= len(kept) < len(TODO)
-    assert collect(images, TODO, SMALL, tmp_path, workers=2).identical(trials)
+    assert 1 <= len(kept) < len(TRIALS)
+    assert collect(images, TRIALS, SMALL, tmp_path, workers=2).identical(trials)
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
 
 
