@@ -49,7 +49,7 @@ def is_simple(graph: fx.Graph) -> bool:
         name, writes = operator_name(node.target), _writes(node)
         if writes:
             name = name.removesuffix("_")
-            if node.args[0] in shared or not hasattr(aten, name):
+            if node.args[0] in shared or not hasattr(aten, name) or not _is_of_one_type(node):
                 return False
         if name not in FRESH | SHARING or (name == "batch_norm" and not _has_statistics(node)):
             return False
@@ -75,6 +75,11 @@ def emit_pure(new: fx.Graph, node: fx.Node, env: dict[fx.Node, fx.Node]) -> None
 
 def _writes(node: fx.Node) -> bool:
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _is_of_one_type(node: fx.Node) -> bool:
+    """Else what returns might promote, where what writes keeps the type of what it writes into."""
+    return len({n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta["val"], Tensor)}) == 1
 
 
 def _has_statistics(node: fx.Node) -> bool:

@@ -27,8 +27,11 @@ def tensors(weights: Any) -> list[Tensor]:
     return [leaf for leaf in pytree.tree_leaves(weights) if isinstance(leaf, Tensor)]
 
 
-def prepare(graph: Graph, plan: Plan, params: Mapping[str, Tensor]) -> Weights:
-    """Evaluate all that depends on parameters alone, and let each rule make its modified weights."""
+def prepare(
+    graph: Graph, plan: Plan, params: Mapping[str, Tensor], store: Callable[[Any], Any] = lambda weight: weight
+) -> Weights:
+    """Evaluate all that depends on parameters alone, and let each rule make its modified weights; `store` is done to
+    each of them."""
     absent = sorted(set(graph.parameters) - set(params))
     if absent:
         raise KeyError(
@@ -42,7 +45,7 @@ def prepare(graph: Graph, plan: Plan, params: Mapping[str, Tensor]) -> Weights:
     for node, op in plan.ops.items():
         own = {role: env[source] for role, source in op.roles.items() if source in env}
         prepared = {"rule": plan.rules[node].prepare(op, own)} if node in plan.rules else {}
-        weights[node.name] = {"params": own, **prepared}
+        weights[node.name] = pytree.tree_map(store, {"params": own, **prepared})
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,7 +48,8 @@ class Program:
 
     def prepare(self, params: Mapping[str, Tensor]) -> Weights:
         """Make all modified weights, once per model; differentiable in `params` (names as in `graph.params`)."""
-        return pytree.tree_map(fast_layout, prepare(self.graph, self.plan, params))
+        options = {"store": _channels_last} if _is_thin(self.plan) else {}
+        return prepare(self.graph, self.plan, params, **options)
 
     def __call__(self, weights: Weights, x: Example) -> tuple[Tensor, Pullback]:
         """Predict, and keep what is needed to explain.
@@ -142,7 +144,8 @@ class Pullback:
             raise ValueError("this pullback was used up by `once`; predict again, or call the pullback itself instead")
 
     def _structured(self, relevance: Sequence[Tensor | None]) -> Any:
-        return pytree.tree_unflatten(list(relevance), self.program.graph.structure)
+        plain = [None if part is None else part.contiguous() for part in relevance]
+        return pytree.tree_unflatten(plain, self.program.graph.structure)
 
 
 def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
@@ -185,10 +188,17 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
     return Program(graph, rows, plan, forward, _backward(found, names), names)
 
 
-def fast_layout(weight: Any) -> Any:
+def _is_thin(plan: Plan) -> bool:
+    """Whether most convolutions have kernels of size 1 or a channel for each: ResNet-50 and later networks, not VGG."""
+    shapes = [op.roles["weight"].meta["val"].shape for op in plan.ops.values() if op.family == "convolution"]
+    return 0 < len(shapes) <= 2 * sum(math.prod(shape[2:]) == 1 or shape[1] == 1 for shape in shapes)
+
+
+def _channels_last(weight: Any) -> Any:
     """Weights of image convolutions as `channels_last` where that is fast: the activations follow them.
 
-    A CPU computes float32 and less in half to all of the time so, see `bench.attribution`; so do tensor cores.
+    A CPU computes float32 so in half to all of the time, see `bench.attribution`; half precision gains anywhere. It
+    adds the products of wide kernels one by one then, with several times the rounding error: none of that for VGG.
     """
     if not isinstance(weight, Tensor) or weight.ndim not in (4, 5):
         return weight

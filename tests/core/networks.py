@@ -1,8 +1,13 @@
-"""Models that users write: functional calls, shared and in-place modules, branches."""
+"""Models that users write: functional calls, shared and in-place modules, branches; and how tests prepare them."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import lrp
+from lrp.testing import randomize
+
+BOX = lrp.composites.epsilon_gamma_box(0.0, 1.0)
 
 
 class Functional(nn.Module):
@@ -50,3 +55,21 @@ class Mlp(nn.Module):
 
 def image(batch=2, size=6, channels=3):
     return torch.rand(batch, channels, size, size, dtype=torch.float64)
+
+
+def prepared(model, x, composite):
+    graph = lrp.canonize(lrp.trace(model, x))
+    program = lrp.relprop(graph, composite)
+    return program, program.prepare(graph.params)
+
+
+def cnn():
+    layers = [
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 4, 3),
+        nn.ReLU(),
+    ]
+    return randomize(nn.Sequential(*layers, nn.Flatten(), nn.Linear(4, 3)), 1)

@@ -59,3 +59,21 @@ def test_writes_into_memory_that_others_name_are_left_to_pytorch():
     assert simple([("relu_", 0, 0), ("add_", 2, 1), ("relu", 0, 0)])
     assert not simple([("flatten", 0, 0), ("add_", 0, 1)])
     assert not simple([("view", 0, 0)])  # an operator that is not known to stay as it is
+
+
+class Promoting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.register_buffer("factor", torch.full((4, 1, 1), 2.0, dtype=torch.float64))
+
+    def forward(self, x):
+        return torch.relu(self.conv(x).mul_(self.factor))
+
+
+def test_what_is_written_into_a_tensor_takes_its_type():
+    model, x = Promoting().eval(), torch.randn(2, 3, 3, 3)
+    graph = lrp.trace(model, x)
+    found = graph(graph.params, x)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, model(x).detach())
