@@ -106,7 +106,7 @@ def test_project_facts(explain, tmp_path):
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, uninterrupted):
     project, log = tmp_path / "p", tmp_path / "log"
-    process = run(project, log, pause=0.02)
+    process = run(project, log, pause=0.1)
     wait_for_parts(project, 2, process)
     time.sleep(0.05)  # into the third shard
     process.send_signal(signal.SIGKILL)
@@ -123,7 +123,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, uninterrupted):
 
 def test_interrupted_from_the_keyboard_is_resumable(tmp_path, uninterrupted):
     project, log = tmp_path / "p", tmp_path / "log"
-    process = run(project, log, pause=0.02)
+    process = run(project, log, pause=0.1)
     wait_for_parts(project, 1, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(300) == -signal.SIGINT
