@@ -14,6 +14,7 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 from lrp.assign import Plan
+from lrp.functional import writes
 from lrp.graph import Graph, any_layout
 from lrp.passes import backward, forward, prepare, tensors
 
@@ -89,8 +90,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
 def _writes(module: fx.GraphModule) -> list[str]:
     """Operators that change their arguments. What they write would be lost where a program is cut in two; they hide in
     some of PyTorch's own backward formulas, and functionalization, which takes a while, makes copies of them."""
-    targets = [n.target for n in module.graph.nodes if isinstance(n.target, torch._ops.OpOverload)]
-    return sorted({str(target) for target in targets if target._schema.is_mutable})
+    return sorted({str(node.target) for node in module.graph.nodes if writes(node)})
 
 
 def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Record:

@@ -3,9 +3,6 @@ takes as long as the trace."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
@@ -26,54 +23,60 @@ SHARING = {"flatten"}
 """Operators that stay as they are and may return their argument's memory."""
 
 DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout"}
+POOLS = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"}
 
 
-def drop_dropouts(graph: fx.Graph) -> None:
-    """Read the argument of each dropout, which in evaluation is its result; PyTorch takes that for a copy, and loses
-    what is written into one of the two."""
+def disentangle(graph: fx.Graph) -> None:
+    """Take out two operators that do more or less with memory than PyTorch's functionalization knows.
+
+    A dropout in evaluation returns its argument, and is taken for a copy: what is written into one of the two is lost.
+    Pooling to one value writes strides in place: it becomes the mean that it is.
+    """
     for node in list(graph.nodes):
         name = operator_name(node.target).removesuffix("_") if node.op == "call_function" else ""
         if name in DROPOUTS and not arguments(node)["train"] and graph.output_node() not in node.users:
             node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
             graph.erase_node(node)
+        elif name in POOLS and all(n == 1 for n in node.args[1]):  # type: ignore[union-attr]
+            node.args = (node.args[0], [*range(-len(node.args[1]), 0)], True)  # type: ignore[arg-type]
+            node.target = aten.mean.dim
 
 
 def is_simple(graph: fx.Graph) -> bool:
     """Whether `emit_pure` is enough: known operators only, which write at most into memory that nothing else names."""
-    shared: set[fx.Node] = set()
+    memory: dict[fx.Node, fx.Node] = {}
+    shared = {node for node in graph.nodes if node.op == "placeholder"}
     for node in graph.nodes:
-        if node.op == "placeholder":
-            shared.add(node)
         if node.op != "call_function":
             continue
-        name, writes = operator_name(node.target), _writes(node)
-        if writes:
+        name = operator_name(node.target)
+        if writes(node):
             name = name.removesuffix("_")
-            if node.args[0] in shared or not hasattr(aten, name) or not _is_of_one_type(node):
+            source: fx.Node = node.args[0]  # type: ignore[assignment]
+            memory[node] = memory.get(source, source)
+            if memory[node] in shared or not hasattr(aten, name) or not _is_of_one_type(node):
                 return False
         if name not in FRESH | SHARING or (name == "batch_norm" and not _has_statistics(node)):
             return False
         if name in SHARING:
-            shared |= {node, *node.all_input_nodes}
+            shared |= {node, *(memory.get(source, source) for source in node.all_input_nodes)}
     return True
 
 
 def emit_pure(new: fx.Graph, node: fx.Node, env: dict[fx.Node, fx.Node]) -> None:
     """Copy `node` to `new`; what writes becomes what returns, and takes the place of what it wrote into."""
-    if node.op == "call_function" and _writes(node):
-        pure = getattr(getattr(aten, operator_name(node.target).removesuffix("_")), node.target._overloadname)  # type: ignore[union-attr]
-        args, kwargs = map_arg((node.args, node.kwargs), env.__getitem__)
-        old = env[node.args[0]]  # type: ignore[index]
-        env[node] = new.call_function(pure, args, kwargs)  # type: ignore[arg-type]
-        env |= {source: env[node] for source, value in env.items() if value is old}
-    elif node.op == "call_function" and _is_global_pooling(node):
-        x, size = node.args
-        env[node] = new.call_function(aten.mean.dim, (env[x], [*range(-len(size), 0)], True))  # type: ignore[index, arg-type]
-    else:
+    if not writes(node):
         env[node] = new.node_copy(node, env.__getitem__)
+        return
+    pure = getattr(getattr(aten, operator_name(node.target).removesuffix("_")), node.target._overloadname)  # type: ignore[union-attr]
+    args, kwargs = map_arg((node.args, node.kwargs), env.__getitem__)
+    old = env[node.args[0]]  # type: ignore[index]
+    env[node] = new.call_function(pure, args, kwargs)  # type: ignore[arg-type]
+    env |= {source: env[node] for source, value in env.items() if value is old}
 
 
-def _writes(node: fx.Node) -> bool:
+def writes(node: fx.Node) -> bool:
+    """Whether an operator changes its arguments."""
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
@@ -85,20 +88,3 @@ def _is_of_one_type(node: fx.Node) -> bool:
 def _has_statistics(node: fx.Node) -> bool:
     given = arguments(node)
     return not given["training"] and given["running_mean"] is not None and given["running_var"] is not None
-
-
-def _is_global_pooling(node: fx.Node) -> bool:
-    return node.target in FUNCTIONAL and all(n == 1 for n in node.args[1])  # type: ignore[union-attr]
-
-
-def _mean_if_global(x: Tensor, size: list[int]) -> Any:
-    """Average pooling to one value, as the mean that PyTorch makes of it, but without changing strides in place."""
-    return x.mean([*range(-len(size), 0)], keepdim=True) if all(n == 1 for n in size) else NotImplemented
-
-
-FUNCTIONAL: dict[Any, Callable[..., Any]] = {
-    aten.adaptive_avg_pool1d.default: _mean_if_global,
-    aten.adaptive_avg_pool2d.default: _mean_if_global,
-    aten.adaptive_avg_pool3d.default: _mean_if_global,
-}
-"""Operators that write into tensors behind the scenes, and what stands for them."""

@@ -159,10 +159,8 @@ class Op:
         """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
         if self.saved is not None:
             return self.saved(cotangent)
-        if (
-            self.kind == "linear"
-            and (direct := _transposed_layer(self, params["weight"], inputs[0], cotangent)) is not None
-        ):
+        direct = _transposed_layer(self, params, inputs[0], cotangent)
+        if direct is not None:
             return (direct,)
         return torch.func.vjp(lambda *x: self(params, *x), *inputs)[1](cotangent)
 
@@ -176,19 +174,22 @@ class Op:
         return replace(self, args=args, kwargs=kwargs, roles=roles)
 
 
-def _transposed_layer(op: Op, weight: Tensor, x: Tensor, cotangent: Tensor) -> Tensor | None:
-    """`J^T cotangent` of a linear layer without autograd, or None for its rare forms.
+def _transposed_layer(op: Op, params: Params, x: Tensor, cotangent: Tensor) -> Tensor | None:
+    """`J^T cotangent` of a linear layer without autograd; None for its rare forms and for other operators.
 
     vjp of a dense layer on more than two axes would tie the recorded program to one batch size; that of a convolution
     reads its input for the shape alone, which under `vmap` copies it for each seed and loses its memory layout.
     """
+    if op.kind != "linear" or "weight" not in params:
+        return None
+    weight = params["weight"]
     if op.name == "linear":
         return cotangent @ weight
     given = arguments(op.node)
     if isinstance(given["padding"], str) or x.ndim != weight.ndim:
         return None
     stride, padding, dilation, extra = (
-        _each(given.get(name, 0), x.ndim - 2) for name in ("stride", "padding", "dilation", "output_padding")
+        each_axis(given.get(name, 0), x.ndim - 2) for name in ("stride", "padding", "dilation", "output_padding")
     )
     back = not given.get("transposed", "transpose" in op.name)
     if back:  # rows that the strides skipped at the end
@@ -201,7 +202,7 @@ def _transposed_layer(op: Op, weight: Tensor, x: Tensor, cotangent: Tensor) -> T
     return torch.ops.aten.convolution(cotangent, weight, None, *options)
 
 
-def _each(value: int | list[int], axes: int) -> list[int]:
+def each_axis(value: int | list[int], axes: int) -> list[int]:
     """An option of a convolution for each spatial axis."""
     values = [value] if isinstance(value, int) else list(value)
     return values * axes if len(values) == 1 else values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from lrp.assign import Plan, assign
 from lrp.composite import Composite, Row
 from lrp.emit import Record, consuming, function, record
 from lrp.graph import Example, Graph, check_input
+from lrp.layout import channels_last, is_thin
 from lrp.passes import Weights, prepare, tensors
 
 
@@ -48,7 +48,7 @@ class Program:
 
     def prepare(self, params: Mapping[str, Tensor]) -> Weights:
         """Make all modified weights, once per model; differentiable in `params` (names as in `graph.params`)."""
-        options = {"store": _channels_last} if _is_thin(self.plan) else {}
+        options = {"store": channels_last} if is_thin(self.plan) else {}
         return prepare(self.graph, self.plan, params, **options)
 
     def __call__(self, weights: Weights, x: Example) -> tuple[Tensor, Pullback]:
@@ -74,7 +74,9 @@ class Program:
 
     def compiled(self) -> Program:
         """The same program with both parts compiled, at their first call for a shape: for whole datasets."""
-        forward, backward = (torch.compile(part, fullgraph=True) for part in (self.forward, self.backward))
+        options = None if is_thin(self.plan) else {"layout_optimization": False}
+        parts = (self.forward, self.backward)
+        forward, backward = (torch.compile(part, fullgraph=True, options=options) for part in parts)
         return replace(self, forward=forward, backward=backward)  # type: ignore[arg-type]
 
     @cached_property
@@ -186,25 +188,6 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
     forward = function(found, found.given, [found.output, *kept])
     names = tuple(node.name for node in kept)
     return Program(graph, rows, plan, forward, _backward(found, names), names)
-
-
-def _is_thin(plan: Plan) -> bool:
-    """Whether most convolutions have kernels of size 1 or a channel for each: ResNet-50 and later networks, not VGG."""
-    shapes = [op.roles["weight"].meta["val"].shape for op in plan.ops.values() if op.family == "convolution"]
-    return 0 < len(shapes) <= 2 * sum(math.prod(shape[2:]) == 1 or shape[1] == 1 for shape in shapes)
-
-
-def _channels_last(weight: Any) -> Any:
-    """Weights of image convolutions as `channels_last` where that is fast: the activations follow them.
-
-    A CPU computes float32 so in half to all of the time, see `bench.attribution`; half precision gains anywhere. It
-    adds the products of wide kernels one by one then, with several times the rounding error: none of that for VGG.
-    """
-    if not isinstance(weight, Tensor) or weight.ndim not in (4, 5):
-        return weight
-    if weight.dtype not in (torch.float16, torch.bfloat16, *[torch.float32] * (weight.device.type == "cpu")):
-        return weight
-    return weight.movedim(1, -1).contiguous().movedim(-1, 1)  # memory_format is not known to vmap
 
 
 def _backward(found: Record, kept: tuple[str, ...]) -> fx.GraphModule:

@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-from lrp.functional import FUNCTIONAL, drop_dropouts, emit_pure, is_simple
+from lrp.functional import disentangle, emit_pure, is_simple
 from lrp.graph import Example, Graph, any_layout, rewrite
 from lrp.ops import Item
 
@@ -89,9 +89,9 @@ def _export(model: nn.Module, example: Example) -> ExportedProgram:
         shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
         with _unrecorded(), torch.no_grad():
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
-            drop_dropouts(exported.graph)
+            disentangle(exported.graph)
             exported.graph_module.recompile()
-            return exported if is_simple(exported.graph) else exported.run_decompositions(FUNCTIONAL)
+            return exported if is_simple(exported.graph) else exported.run_decompositions({})
     except Exception as error:
         shown = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise TraceError(

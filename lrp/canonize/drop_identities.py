@@ -1,12 +1,11 @@
-"""Dropout and stochastic depth in evaluation, copies and the like compute nothing: out they go."""
+"""Copies and the like compute nothing: out they go, as dropout and stochastic depth do when a model is traced."""
 
 from __future__ import annotations
 
 from torch import fx
 
-from lrp.functional import DROPOUTS
 from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import arguments, operator_name
+from lrp.ops import operator_name
 
 IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "_to_copy"}
 
@@ -22,8 +21,6 @@ def drop_identities(graph: Graph) -> Graph:
 
 def _is_identity(node: fx.Node) -> bool:
     name = operator_name(node.target) if node.op == "call_function" else ""
-    if name in DROPOUTS:
-        return not arguments(node)["train"]
     # a copy into another memory layout makes a view behind it possible
     if name not in IDENTITIES or node.kwargs.get("memory_format") is not None:
         return False

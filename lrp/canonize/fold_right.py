@@ -21,7 +21,7 @@ from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
 from lrp.canonize.weights import along_inputs
 from lrp.facts import facts
 from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import BiasMap, arguments, operator_name
+from lrp.ops import BiasMap, arguments, each_axis, operator_name
 
 aten = torch.ops.aten
 CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
@@ -141,14 +141,10 @@ def _bias(builder: Builder, layer: fx.Node, shift: fx.Node, source: fx.Node) -> 
     spatial = [int(n) for n in source.meta["val"].shape[2:]]
     if not any(given["padding"]):
         kernel = weight.meta["val"].shape[2:]
-        dilation = _each(given["dilation"], len(kernel))
+        dilation = each_axis(given["dilation"], len(kernel))
         spatial = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     column = call(aten.view.default, shift, [1, -1, *[1] * len(spatial)])
     answer = call(layer.target, call(aten.expand.default, column, [1, -1, *spatial]), weight, bias, *options)
     if any(given["padding"]):
         return BiasMap(layer.target), answer  # type: ignore[arg-type]
     return layer.target, call(aten.view.default, answer, [-1])
-
-
-def _each(value: list[int], count: int) -> list[int]:
-    return value * count if len(value) == 1 else value

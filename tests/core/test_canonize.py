@@ -198,6 +198,8 @@ def test_dropout_and_stochastic_depth_disappear():
     model = randomize(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), depth, nn.AlphaDropout(), nn.ReLU()), 0)
     graph = assert_canonization_preserves(model, random(0))
     assert operators(graph) == ["linear", "relu"]
+    last = randomize(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)), 0)
+    assert operators(assert_canonization_preserves(last, random(0))) == ["linear"]
 
 
 def test_consecutive_dense_layers_merge_if_asked():

@@ -58,6 +58,7 @@ def simple(steps):
 def test_writes_into_memory_that_others_name_are_left_to_pytorch():
     assert simple([("relu_", 0, 0), ("add_", 2, 1), ("relu", 0, 0)])
     assert not simple([("flatten", 0, 0), ("add_", 0, 1)])
+    assert not simple([("relu_", 0, 0), ("flatten", 2, 0), ("add_", 0, 1)])
     assert not simple([("view", 0, 0)])  # an operator that is not known to stay as it is
 
 

@@ -70,6 +70,18 @@ def test_weights_lie_with_the_channels_last_where_most_kernels_are_thin(kernel, 
     assert explain(x, model(x).detach()).relevance.is_contiguous()
 
 
+def test_a_compiled_program_rounds_as_the_plain_one_where_kernels_are_wide():
+    """The compiler would choose the layout whose kernels add wide sums one by one."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU()]
+    model, x = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 64, 5)).eval(), torch.randn(1, 3, 8, 8)
+    explain = lrp.explainer(model, x, lrp.composites.epsilon_plus())
+    compiled = lrp.Explainer(explain.program.compiled(), explain.weights)
+    exact = lrp.explainer(model.double(), x.double(), lrp.composites.epsilon_plus())(x.double(), 1).relevance
+    errors = [float((found(x, 1).relevance - exact).abs().max()) for found in (explain, compiled)]
+    assert errors[1] <= 1.5 * errors[0]
+
+
 def test_explainers_and_their_parts_print_in_a_line():
     """torch.func.vmap prints what it maps: with all tensors in it that took longer than the explanation."""
     x = torch.zeros(1, 3, 6, 6, dtype=torch.float64)
