@@ -1,16 +1,11 @@
 """Every control changes what it should and nothing else, and undo takes it back: the address holds the whole state."""
 
-import json
 import re
-import shutil
-from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 import viewer_projects
-from PIL import Image
 from playwright.sync_api import expect
-from scipy.cluster.hierarchy import fcluster, linkage
 from viewer_pages import Viewer
 
 from spray import store
@@ -28,10 +23,6 @@ def page(browser, address):
     yield viewer
     assert viewer.problems == []
     context.close()
-
-
-def state(viewer) -> dict[str, str]:
-    return dict(parse_qsl(viewer.page.evaluate("location.search.slice(1)"), keep_blank_values=True))
 
 
 def button(name):
@@ -155,28 +146,28 @@ CONTROLS = {
 @pytest.mark.parametrize("name", CONTROLS)
 def test_control(page, name):
     act, expected = CONTROLS[name]
-    before, search = state(page), page.page.evaluate("location.search")
+    before, search = page.state(), page.page.evaluate("location.search")
     act(page)
     page.page.wait_for_function("before => location.search !== before", arg=search)
     page.page.wait_for_function("Bokeh.documents[0].is_idle")
     page.page.wait_for_timeout(150)
-    after = state(page)
+    after = page.state()
     changed = {key: after.get(key) for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     assert changed.keys() == expected.keys()
     assert all(expected[key] is ... or changed[key] == expected[key] for key in expected)
     page.page.locator("header strong").click()
     page.page.keyboard.press("Control+z")
     page.page.wait_for_function("before => location.search === before", arg=search)
-    assert state(page) == before
+    assert page.state() == before
 
 
 def test_invert_selects_the_others(page, digits):
     category = store.open_analysis(digits, "spectral")["3"]
-    before = state(page)
+    before = page.state()
     button("Invert")(page)
     page.page.wait_for_function("text => !location.search.includes(text)", arg=before["selection"])
     others = category.sample.values[category.cluster.values[0] != 1]
-    assert decode(state(page)["selection"]).tolist() == others.tolist()
+    assert decode(page.state()["selection"]).tolist() == others.tolist()
     button("Undo")(page)
     page.page.wait_for_function("text => location.search.includes(text)", arg=before["selection"].split(".")[0])
 
@@ -194,7 +185,7 @@ def test_confusion_table_counts_the_selection_and_its_rows_select(page, digits):
     table.get_by_role("button", name=f"Select {label} seen as {prediction}").click()
     page.page.wait_for_function("before => location.search !== before", arg=before)
     same = (facts.label == facts.label[wrong[0]]) & (facts.prediction == facts.prediction[wrong[0]])
-    assert decode(state(page)["selection"]).tolist() == facts.sample.values[same.values].tolist()
+    assert decode(page.state()["selection"]).tolist() == facts.sample.values[same.values].tolist()
     button("Undo")(page)
     page.page.wait_for_function("before => location.search === before", arg=before)
     page.page.locator('[data-side="clusters"]').click()
@@ -229,7 +220,7 @@ def test_colours_of_a_variable_have_a_legend_that_selects(visit, digits):
     nines = index.prediction.sel(sample=category.sample).values == 9
     viewer.page.get_by_role("button", name=f"Select nine, {nines.sum()} samples").click()
     viewer.page.wait_for_function("location.search.includes('selection=')")
-    assert decode(state(viewer)["selection"]).tolist() == category.sample.values[nines].tolist()
+    assert decode(viewer.state()["selection"]).tolist() == category.sample.values[nines].tolist()
 
 
 def test_painted_clusters_have_their_colour_everywhere(visit):
@@ -262,7 +253,7 @@ def test_colours_that_are_none_are_refused_with_a_message(visit):
     viewer = visit("?category=3")
     own_colours("no colours")(viewer)
     expect(viewer.page.locator(".banner").get_by_role("alert")).to_contain_text("'colour_map' was ignored")
-    assert "colour_map" not in state(viewer)
+    assert "colour_map" not in viewer.state()
 
 
 def test_points_that_a_filter_leaves_out_cannot_be_selected(visit, digits):
@@ -298,289 +289,3 @@ def test_focus_shows_scores_and_neighbours(visit):
     expect(focus.get_by_text("Largest outputs")).to_be_visible()
     focus.get_by_role("button", name="Select them").click()
     viewer.expect_samples([5, 8, 11, 14])
-
-
-def test_clicking_an_eigenvalue_chooses_that_many_clusters(visit):
-    viewer = visit("?clustering=hdbscan&category=3")
-    place = """k => {
-        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("eigenvalues"))
-        const box = plot.canvas_view.el.getBoundingClientRect()
-        return [box.x + plot.frame.x_scale.compute(k), box.y + plot.frame.y_scale.compute(0.015)]
-    }"""
-    viewer.page.mouse.click(*viewer.page.evaluate(place, 4))
-    viewer.page.wait_for_function("location.search.includes('kmeans-4')")
-
-
-def test_a_click_cuts_the_tree_of_merges(visit, digits):
-    viewer = visit("?category=7&colour=cluster")
-    viewer.page.get_by_role("button", name="Tree", exact=True).click()
-    viewer.page.wait_for_function("location.search.includes('spectrum=tree')")
-    drawn = 'Bokeh.documents[0].get_model_by_name("branches").data.ys.length'
-    viewer.page.wait_for_function(f"{drawn} === 19")
-    points = store.open_analysis(digits, "spectral")["7"].spectral
-    heights = np.sort(linkage(points.values.astype(float), "ward")[:, 2])
-    place = """y => {
-        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("tree"))
-        const box = plot.canvas_view.el.getBoundingClientRect()
-        return [box.x + box.width / 2, box.y + plot.frame.y_scale.compute(y)]
-    }"""
-    k = 2 + int(np.argmax(np.diff(heights[-6:])[::-1]))  # where the gap is widest, so that the mouse hits it
-    viewer.page.mouse.click(*viewer.page.evaluate(place, float(heights[-k] + heights[-k + 1]) / 2))
-    viewer.page.wait_for_function(f"location.search.includes('clustering=tree-{k}')")
-    rows = viewer.page.locator(".side-clusters .groups > .group")
-    expect(rows).to_have_count(k)
-    again = visit(at=viewer.page.evaluate("location.href"))
-    sizes = sorted(np.bincount(fcluster(linkage(points.values.astype(float), "ward"), k, "maxclust"))[1:])[::-1]
-    expect(again.page.locator(".side-clusters .size")).to_have_text([str(size) for size in sizes])
-    expect(again.page.get_by_label("Clustering", exact=True)).to_have_value(f"tree-{k}")
-
-
-def test_brush_in_one_embedding_selects_in_both(visit, digits):
-    viewer = visit("?beside=spectral&category=3")
-    expect(viewer.page.locator(".second")).to_be_visible()
-    viewer.lasso((2.9, 2.9), (5.1, 2.9), (5.1, 5.1), (2.9, 5.1))
-    category = store.open_analysis(digits, "spectral")["3"]
-    viewer.page.wait_for_function("location.search.includes('selection=')")
-    corner = category.sample.values[category.cluster.values[0] == 2]
-    assert decode(state(viewer)["selection"]).tolist() == corner.tolist()
-    drawn = """() => ["scatter", "beside_plot"].map(name => {
-        const plot = Bokeh.documents[0].get_model_by_name(name)
-        return plot.renderers.some(r => r.data_source.name === "points" && r.data_source.selected.indices.length === 60)
-    })"""
-    assert viewer.page.evaluate(drawn) == [True, True]
-
-
-def test_hover_shows_the_picture(visit, digits):
-    viewer = visit()
-    category = store.open_analysis(digits, "spectral")["3"]
-    x, y = viewer.at(*category.tsne.values[0])
-    viewer.page.mouse.move(x - 30, y - 30)
-    viewer.page.mouse.move(x, y, steps=5)
-    expect(viewer.page.locator("#preview")).to_be_visible()
-    expect(viewer.page.locator("#preview figcaption")).to_have_text("sample 5")
-    viewer.page.wait_for_function("document.querySelector('#preview img').naturalWidth === 12")
-
-
-def test_hover_rings_the_sample_in_both_plots_without_drawing_them_again(visit, digits):
-    viewer = visit("?beside=spectral")
-    category = store.open_analysis(digits, "spectral")["3"]
-    viewer.page.evaluate(
-        """() => {
-        window.drawn = 0
-        const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("beside_plot"))
-        const paint = plot.canvas_view.paint ? plot.canvas_view : plot
-        const before = paint.paint.bind(paint)
-        paint.paint = (...given) => { window.drawn += 1; return before(...given) }
-    }"""
-    )
-    x, y = viewer.at(*category.tsne.values[3])
-    viewer.page.mouse.move(x, y, steps=5)
-    for plot, values in {"scatter": category.tsne.values[3], "beside_plot": category.spectral.values[3, :2]}.items():
-        ring = viewer.page.locator(f'[data-plot="{plot}"] > .ring')
-        expect(ring).to_be_visible()
-        box = ring.bounding_box()
-        assert box is not None
-        assert (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) == pytest.approx(
-            viewer.at(*values, plot=plot), abs=1
-        )
-    assert viewer.page.evaluate("window.drawn") == 0
-    viewer.page.mouse.move(5, 5, steps=3)
-    expect(viewer.page.locator('[data-plot="beside_plot"] > .ring')).to_be_hidden()
-
-
-def test_zoom_is_part_of_the_link_and_shows_pictures_of_what_is_in_view(visit, digits):
-    viewer = visit("?category=3&markers=pictures")
-    expect(viewer.page.locator(".marker").first).to_be_visible()
-    viewer.page.mouse.move(*viewer.at(4, 4))
-    for _ in range(8):
-        viewer.page.mouse.wheel(0, -200)
-    reported = """() => { const plot = Bokeh.documents[0].get_model_by_name("scatter")
-        const now = [plot.x_range.start, plot.x_range.end, plot.y_range.start, plot.y_range.end]
-        const text = new URLSearchParams(location.search).get("window")
-        return now[1] - now[0] < 3 && text?.split(",").every((value, at) => Math.abs(value - now[at]) < 1e-4) }"""
-    viewer.page.wait_for_function(reported)
-    bounds = [float(number) for number in state(viewer)["window"].split(",")]
-    category = store.open_analysis(digits, "spectral")["3"]
-    x, y = category.tsne.values.T
-    inside = (x >= bounds[0]) & (x <= bounds[1]) & (y >= bounds[2]) & (y <= bounds[3])
-    assert 0 < inside.sum() < 60
-    again = visit(at=viewer.page.evaluate("location.href"))
-    for found in (viewer, again):
-        expect(found.page.locator(".marker")).to_have_count(int(inside.sum()))
-        found.settled()
-        scale = """() => { const plot = Bokeh.documents[0].get_model_by_name("scatter")
-            return [plot.x_range.start, plot.x_range.end, plot.y_range.start, plot.y_range.end] }"""
-        assert found.page.evaluate(scale) == pytest.approx(bounds, rel=1e-4)
-    again.choose("Embedding", "spectral")
-    again.page.wait_for_function("!location.search.includes('window=')")
-
-
-def test_contact_sheet_shows_every_cluster(visit):
-    viewer = visit("?view=clusters&clustering=hdbscan")
-    expect(viewer.page.locator(".page.clusters article")).to_have_count(5)
-    viewer.settled()
-    viewer.page.locator(".page.clusters article").first.get_by_title("Select this cluster").click()
-    viewer.page.wait_for_function("location.search.includes('selection=')")
-
-
-def test_categories_are_ranked_and_open_on_click(visit):
-    viewer = visit("?view=categories")
-    table = viewer.page.locator(".page.categories table")
-    expect(table.locator("tr")).to_have_count(3)
-    expect(table.locator("th[aria-sort]")).to_have_text("eigengap")
-    table.get_by_role("button", name="accuracy").click()
-    expect(table.locator("th[aria-sort]")).to_have_text("accuracy")
-    table.get_by_role("button", name="seven (7)").click()
-    viewer.page.wait_for_function("location.search.includes('category=7')")
-    expect(viewer.page.locator(".page.clusters")).to_be_visible()
-
-
-def test_comparison_with_the_rest_and_with_a_finding(visit):
-    viewer = visit("?view=compare")
-    expect(viewer.page.get_by_text("Select samples in the plot first")).to_be_visible()
-    viewer = visit("?category=3")
-    viewer.page.get_by_role("button", name="Select cluster 1").click()
-    viewer.page.get_by_role("button", name="Compare", exact=True).click()
-    expect(viewer.page.get_by_role("heading", name="selection, 60 samples")).to_be_visible()
-    expect(viewer.page.get_by_role("heading", name="rest, 180 samples")).to_be_visible()
-    viewer.settled()
-
-
-def test_the_same_samples_by_another_method_and_another_model(visit, serve, tmp_path, digits):
-    """A second project with every third sample, of which the model sees some otherwise: joined by sample id."""
-    path = viewer_projects.write(tmp_path / "small model", 240, name="small model")
-    part = store.open_attributions(path).isel(sample=slice(0, 240, 3)).load()
-    shutil.rmtree(path / "attributions")
-    store.write_part(path, 0, part.assign_coords(prediction=("sample", (part.prediction.values + 1) % 10)))
-    viewer = visit("?project=digits&category=3&view=compare", at=serve(digits, path))
-    viewer.page.get_by_role("button", name="Explore", exact=True).click()
-    viewer.page.get_by_role("button", name="Select cluster 1").click()
-    viewer.page.get_by_role("button", name="Compare", exact=True).click()
-    viewer.choose("The same samples by", "gradient")
-    compared = viewer.page.locator(".page.compare")
-    expect(compared.get_by_text("60 of 60 samples are in both.")).to_be_visible()
-    expect(compared.locator(".three-wide")).to_have_count(21)
-    viewer.settled()
-    viewer.choose("The same samples by", "small model: LRP")
-    expect(compared.get_by_text("20 of 60 samples are in both; both models predict the same in 0.")).to_be_visible()
-    first = compared.locator("article", has=viewer.page.get_by_role("heading", name="sample 8", exact=True))
-    expect(first).to_have_count(0)  # the other project does not have it
-    viewer.settled()
-    viewer.page.reload()
-    expect(compared.get_by_text("20 of 60 samples are in both")).to_be_visible()
-
-
-def test_findings_are_kept_shown_compared_and_deleted(visit):
-    name = "bar <b>below</b>"
-    viewer = visit("?category=3")
-    viewer.page.get_by_role("button", name="Select cluster 3").click()
-    viewer.page.get_by_role("button", name="Findings", exact=True).click()
-    viewer.page.get_by_label("Name").fill(name)
-    viewer.page.get_by_label("Tags, with commas between").fill("bar, below")
-    viewer.page.get_by_label("Note").fill("always at the same height")
-    viewer.page.get_by_role("button", name="Keep", exact=True).click()
-    again = visit("?view=findings&category=7")
-    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
-    renamed = again.page.get_by_label(f"Rename {name}")
-    renamed.fill(name := "bar & <i>below</i>")
-    renamed.press("Enter")
-    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
-    again.page.get_by_role("button", name=f"Show {name}").click()
-    expect(again.page.get_by_text("of 60 selected")).to_be_visible()
-    again.page.get_by_role("button", name="Compare", exact=True).click()
-    again.choose("Compare the selection with", name)
-    expect(again.page.get_by_text("60 samples are in both")).to_be_visible()
-    again.page.get_by_role("button", name="Findings", exact=True).click()
-    again.page.get_by_role("button", name=f"Delete {name}").click()
-    expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()
-
-
-def test_export_and_import_restore_everything(visit, tmp_path):
-    viewer = visit("?category=7&mode=heatmap&colour_map=jet&colour=label&beside=spectral&sort=typical")
-    viewer.page.get_by_role("button", name="Select cluster 1").click()
-    viewer.page.wait_for_function("location.search.includes('selection=')")
-    viewer.page.get_by_text("File", exact=True).click()
-    with viewer.page.expect_download() as download:
-        viewer.page.get_by_role("button", name="Export this view (JSON)").click()
-    file = tmp_path / "view.json"
-    download.value.save_as(file)
-    assert len(json.loads(file.read_text())["samples"]) == 30
-    again = visit()
-    again.page.set_input_files("#file", file)
-    again.page.wait_for_function("text => location.search === text", arg=viewer.page.evaluate("location.search"))
-    assert again.samples() == viewer.samples()
-
-
-def test_import_of_a_virelay_selection(visit, tmp_path):
-    file = tmp_path / "virelay.json"
-    values = {
-        "projectId": 0,
-        "projectName": "digits",
-        "selectedAnalysisMethod": "spectral",
-        "selectedClustering": "hdbscan",
-    }
-    values |= {"selectedAnalysisCategory": "7", "selectedEmbeddingName": "tsne", "selectedColorMap": "black-fire-red"}
-    values |= {"selectedImageMode": "attribution", "selectedEmbeddingVectorsIndices": [5, 8, 11, 6]}
-    file.write_text(json.dumps(values))
-    viewer = visit()
-    viewer.page.set_input_files("#file", file)
-    viewer.expect_samples([5, 8, 11])
-    expect(viewer.page.get_by_text("1 of 4 selected samples are not in this category")).to_be_visible()
-    assert state(viewer)["mode"] == "heatmap" and state(viewer)["colour_map"] == "black-fire-red"
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "x" * (9 << 20)])
-def test_a_foreign_or_oversized_import_is_a_message(visit, tmp_path, content):
-    file = tmp_path / "foreign.json"
-    file.write_text(content)
-    viewer = visit()
-    viewer.page.set_input_files("#file", file)
-    expect(viewer.page.locator(".banner").get_by_role("alert").first).to_be_visible()
-    expect(viewer.page.locator(".plot")).to_be_visible()
-
-
-def test_table_drawing_and_code(visit, tmp_path):
-    viewer = visit("?category=7")
-    viewer.page.get_by_role("button", name="Select cluster 1").click()
-    viewer.page.wait_for_function("location.search.includes('selection=')")
-    texts = {}
-    kinds = {"csv": "Selection as table", "svg": "Embedding as drawing", "py": "Python that finds"}
-    kinds |= {"gallery": "Gallery as drawing", "png": "Gallery as picture"}
-    for kind, label in kinds.items():
-        viewer.page.get_by_text("File", exact=True).click()
-        with viewer.page.expect_download() as download:
-            viewer.page.get_by_role("button", name=label).click()
-        download.value.save_as(tmp_path / kind)
-        texts[kind] = (tmp_path / kind).read_bytes().decode("utf-8", "replace")
-    assert texts["gallery"].count("<image") == 20 and ">sample 8<" in texts["gallery"]
-    drawn = np.asarray(Image.open(tmp_path / "png").convert("L"))
-    assert drawn.shape == (2 * 322, 2 * 1230) and drawn.min() < 100 and (drawn[:20] == 255).all()
-    assert np.ptp(drawn[20:244, 20:244].astype(int)) > 150
-    assert texts["csv"].count("\n") == 31 and texts["csv"].startswith("sample,kmeans-4,hdbscan,tsne 1,tsne 2")
-    assert texts["svg"].count("<circle") == 120
-    found: dict = {}
-    exec(texts["py"], found)
-    assert found["image"].shape[0] == 30 and np.unique(found["cluster"]).tolist() == [1]
-
-
-def test_share_gives_a_link_that_restores_the_view(visit):
-    viewer = visit("?category=7&mode=overlay")
-    viewer.page.get_by_role("button", name="Select cluster 1").click()
-    viewer.page.wait_for_function("location.search.includes('selection=')")
-    viewer.page.get_by_role("button", name="Share").click()
-    link = viewer.page.evaluate("location.href")
-    expect(viewer.page.get_by_label("Link", exact=True)).to_have_value(link)
-    viewer.page.get_by_role("button", name="Close").click()
-    again = visit(at=link)
-    assert again.samples() == viewer.samples()
-
-
-def test_two_visitors_do_not_meet(visit):
-    first, second = visit("?category=3"), visit("?category=3")
-    first.page.get_by_role("button", name="Select cluster 0").click()
-    second.page.get_by_role("button", name="Select cluster 1").click()
-    second.page.get_by_role("button", name="Heatmap").click()
-    first.page.wait_for_function("location.search.includes('selection=')")
-    second.page.wait_for_function("location.search.includes('mode=heatmap')")
-    assert not set(first.samples()) & set(second.samples())
-    assert "mode" not in state(first)

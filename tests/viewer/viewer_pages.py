@@ -3,6 +3,7 @@
 import json
 import math
 from typing import Any
+from urllib.parse import parse_qsl
 
 from playwright.sync_api import BrowserContext, ConsoleMessage
 
@@ -52,6 +53,10 @@ class Viewer:
     def circle(self, x: float, y: float, radius: float, **options: Any) -> None:
         turns = [2 * math.pi * step / 12 for step in range(12)]
         self.lasso(*((x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns), **options)
+
+    def state(self) -> dict[str, str]:
+        """What the address holds."""
+        return dict(parse_qsl(self.page.evaluate("location.search.slice(1)"), keep_blank_values=True))
 
     def samples(self) -> list[int]:
         """The samples that the gallery shows, in its order."""
