@@ -74,7 +74,7 @@ class Program:
 
     def compiled(self) -> Program:
         """The same program with both parts compiled, at their first call for a shape: for whole datasets."""
-        options = None if is_thin(self.plan) else {"layout_optimization": False}
+        options: dict[str, Any] | None = None if is_thin(self.plan) else {"layout_optimization": False}
         parts = (self.forward, self.backward)
         forward, backward = (torch.compile(part, fullgraph=True, options=options) for part in parts)
         return replace(self, forward=forward, backward=backward)  # type: ignore[arg-type]
