@@ -122,7 +122,15 @@ def verdicts(results: dict[str, Rows]) -> list[tuple[str, str, str, str]]:
 
 def times_table(results: dict[str, Rows]) -> list[tuple[str, ...]]:
     """(model, composite, batch, gradient s, then multiples of the gradient) of every row of times."""
-    names = ["gradient channels last", "gradient compiled", "ours", "ours compiled", "Zennit", "Captum"]
+    names = [
+        "gradient channels last",
+        "gradient in pieces",
+        "gradient compiled",
+        "ours",
+        "ours compiled",
+        "Zennit",
+        "Captum",
+    ]
     head = ("model", "composite", "batch", "gradient s", *names, "Zennit / ours", "memory", "setup s")
     table: list[tuple[str, ...]] = [head]
     for row in results.get("times", []):

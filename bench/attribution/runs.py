@@ -50,6 +50,13 @@ def gradient(model: nn.Module, x: Tensor, seed: Tensor) -> Run:
     return run
 
 
+def in_pieces(model: nn.Module, x: Tensor, seed: Tensor, size: int) -> Run:
+    """The gradient with the batch in the pieces that ours takes it in."""
+    count = -(-len(x) // size) if x.device.type == "cpu" else 1
+    each = [gradient(model, *part) for part in zip(x.tensor_split(count), seed.tensor_split(count), strict=True)]
+    return lambda: torch.cat([run() for run in each])
+
+
 def zennit(model: nn.Module, x: Tensor, seed: Tensor, composite: str, name: str) -> Run | None:
     """Zennit where it has a canonizer for the model."""
     from zennit.attribution import Gradient
@@ -105,6 +112,7 @@ def contestants(
     runs: dict[str, Run | None] = {
         "gradient": gradient(model, x, seed),
         "gradient channels last": gradient(copy.deepcopy(model).to(memory_format=last), x.to(memory_format=last), seed),  # pyright: ignore[reportCallIssue]
+        "gradient in pieces": in_pieces(model, x, seed, explain.samples_at_once or batch),
         "ours": lambda: explain(x, CLASS),
     }
     if compile:
