@@ -44,10 +44,12 @@ def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple
         return [(x, target)]
     pieces = -(-count // size)
     targets = [target] * pieces
-    if target is not None and torch.as_tensor(target).ndim:
-        if len(target) != count:
+    if target is not None and (given := torch.as_tensor(target)).ndim:
+        is_seed = given.is_floating_point()
+        wanted = (count, *graph.output.meta["val"].shape[1:]) if is_seed else (count,)
+        if tuple(given.shape) != wanted or (is_seed and given is not target):
             return [(x, target)]
-        targets = torch.as_tensor(target).tensor_split(pieces)
+        targets = given.tensor_split(pieces)
     inputs = zip(*(tensor.tensor_split(pieces) for tensor in tensors), strict=True)
     return [(pytree.tree_unflatten(part, graph.structure), t) for part, t in zip(inputs, targets, strict=True)]
 

@@ -161,10 +161,11 @@ def alpha_beta(
         del output
         (a,) = inputs
         # contributions w_ij a_i of one sign: W+ a+ and W- a-, or W- a+ and W+ a-
-        parts = [
-            [Part(pair[0], inputs)] if op.nonnegative[0] else _parts(op, pair, _positive(a), _negative(a))
-            for pair in weights
-        ]
+        if op.nonnegative[0]:
+            parts = [[Part(pair[0], inputs)] for pair in weights]
+        else:
+            positive = _positive(a)
+            parts = [_parts(op, pair, positive, a - positive) for pair in weights]
         return [Term(part, _total(op, part), factor) for part, factor in zip(parts, factors, strict=True)]
 
     return shared(terms, stabilizer, prepare, proportional=True)

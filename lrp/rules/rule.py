@@ -124,7 +124,7 @@ def channels(op: Op) -> int:
 
 def unstacked(x: Tensor, axis: int | None) -> Tensor:
     """Shares of two inputs stacked along `axis`, or of their weights, added up."""
-    return x if axis is None else torch.add(*x.chunk(2, axis))
+    return x if axis is None else torch.add(*x.split_with_sizes([x.shape[axis] // 2] * 2, axis))
 
 
 def shared(

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import BOX, Functional, image
+from torch import nn
+
+import lrp
+from lrp import pieces
+from lrp.explain import seed_of
+from lrp.testing import randomize
+
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="module")
+def explain():
+    made = lrp.explainer(randomize(Functional(), 0).double(), image(), BOX)
+    made.__dict__["samples_at_once"] = AT_ONCE  # as if the images were large
+    return made
+
+
+def whole(explain, x, target):
+    output, pullback = explain.program(explain.weights, x)
+    return output, pullback(seed_of(output, target))
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_pieces_explain_as_the_whole_batch_does(explain, data):
+    count = data.draw(st.integers(0, 3 * AT_ONCE + 1))
+    x, classes = image(count), torch.arange(count) % 3
+    targets = [None, 2, torch.tensor(1), classes, classes.tolist(), classes.numpy(), torch.randn(count, 3).double()]
+    target = data.draw(st.sampled_from(targets))
+    for found, expected in zip(explain(x, target), whole(explain, x, target), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_pieces_are_no_larger_than_asked_and_nearly_equal(explain):
+    parts = pieces.split(explain.program.graph, image(8), torch.arange(8), AT_ONCE)
+    assert [len(x) for x, _ in parts] == [3, 3, 2]
+    assert [t.tolist() for _, t in parts] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+def test_a_target_function_sees_the_whole_output(explain):
+    seen = []
+    explain(image(8), lambda output: seen.append(output.shape) or output)
+    assert seen == [(8, 3)]
+
+
+@pytest.mark.parametrize(
+    "target, error, message",
+    [
+        (torch.arange(7), ValueError, "each of the 8 samples; got shape \\(7,\\)"),
+        (torch.zeros(7, 3), ValueError, "output's shape \\(8, 3\\), got \\(7, 3\\)"),
+        (torch.tensor([0] * 7 + [3]), IndexError, "class 3 does not exist"),
+        (torch.ones(8), ValueError, "output's shape \\(8, 3\\), got \\(8,\\)"),
+        (np.ones((8, 3)), TypeError, "classes must be integers"),
+    ],
+)
+def test_errors_speak_of_the_whole_batch(explain, target, error, message):
+    with pytest.raises(error, match=message):
+        explain(image(8), target)
+
+
+def test_errors_of_shape_speak_of_the_whole_batch(explain):
+    with pytest.raises(ValueError, match="shape \\(8, 3, 5, 5\\)"):
+        explain(image(8, 5))
+
+
+class Two(nn.Module):
+    """Two inputs by name, one of them indices, which receive no relevance."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.dense = nn.Embedding(5, 4), nn.Linear(4, 3)
+
+    def forward(self, tokens, values):
+        return self.dense(torch.relu(self.embed(tokens).sum(1) + values))
+
+
+def test_several_inputs_go_in_pieces_together():
+    example = {"tokens": torch.zeros(2, 6, dtype=torch.long), "values": torch.zeros(2, 4)}
+    made = lrp.explainer(randomize(Two(), 0), example, lrp.composites.epsilon_plus())
+    made.__dict__["samples_at_once"] = AT_ONCE
+    x = {"tokens": torch.randint(5, (7, 6)), "values": torch.randn(7, 4)}
+    (output, relevance), (expected, shares) = made(x, 1), whole(made, x, 1)
+    torch.testing.assert_close(output, expected)
+    assert relevance["tokens"] is None and shares["tokens"] is None
+    torch.testing.assert_close(relevance["values"], shares["values"])
+
+
+def at_once(model, x):
+    return pieces.samples_at_once(lrp.trace(model.eval(), x))
+
+
+def test_the_largest_activation_sets_the_size(monkeypatch):
+    monkeypatch.setattr(pieces, "BLOCK", 1_000_000)
+    model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.ReLU(), nn.Conv2d(10, 2, 3))
+    assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1_000_000 // (10 * 20 * 20 * 4)
+    assert at_once(model.double(), torch.zeros(1, 3, 20, 20, dtype=torch.float64)) == 1_000_000 // (10 * 20 * 20 * 8)
+    monkeypatch.setattr(pieces, "BLOCK", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    assert at_once(model.float(), torch.zeros(1, 3, 20, 20)) == 16  # a sample for each thread at least
+
+
+class Mixing(nn.Module):
+    """Each sample's output depends on all samples."""
+
+    def __init__(self, mix):
+        super().__init__()
+        self.mix, self.dense = mix, nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.mix(self.dense(x))
+
+
+@pytest.mark.parametrize("mix", [lambda z: z - z.mean(0), lambda z: z @ z.T, lambda z: z / z.sum()])
+def test_samples_that_depend_on_each_other_stay_together(mix):
+    assert at_once(Mixing(mix), torch.zeros(2, 4)) is None
+
+
+def test_a_batch_moved_to_windows_and_back_is_no_mixing(monkeypatch):
+    monkeypatch.setattr(pieces, "BLOCK", 10_000)
+    windows = Mixing(lambda z: (2 * z.unflatten(1, (1, 3)).flatten(0, 1).reshape(-1, 1)).reshape(-1, 3))
+    assert at_once(windows, torch.zeros(2, 4)) == 10_000 // 16
