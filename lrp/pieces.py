@@ -35,14 +35,15 @@ def samples_at_once(graph: Graph) -> int | None:
 
 
 def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple[Example, Any]]:
-    """`(x, target)` in pieces of up to `size` samples, of nearly equal lengths; whole on a GPU, and where the target is
-    a function of all outputs or does not fit the batch."""
+    """`(x, target)` in pieces of up to `size` samples, equal where they can be, since a program is compiled for each
+    length; whole on a GPU, and where the target is a function of all outputs or does not fit the batch."""
     tensors = check_input(graph, x)
     (count, *others) = {len(tensor) for tensor in tensors}
     on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
     if size is None or count <= size or others or not on_cpu or callable(target):
         return [(x, target)]
-    pieces = -(-count // size)
+    least = -(-count // size)
+    pieces = next((number for number in range(least, 2 * least) if count % number == 0), least)
     targets = [target] * pieces
     if target is not None and (given := torch.as_tensor(target)).ndim:
         is_seed = given.is_floating_point()

@@ -37,10 +37,20 @@ def test_pieces_explain_as_the_whole_batch_does(explain, data):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_pieces_are_no_larger_than_asked_and_nearly_equal(explain):
-    parts = pieces.split(explain.program.graph, image(8), torch.arange(8), AT_ONCE)
-    assert [len(x) for x, _ in parts] == [3, 3, 2]
-    assert [t.tolist() for _, t in parts] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+@given(st.integers(1, 200), st.integers(1, 40))
+def test_pieces_are_no_larger_than_asked_and_equal_where_they_can_be(explain, count, size):
+    parts = pieces.split(explain.program.graph, torch.empty(count, 3, 6, 6, dtype=torch.float64), None, size)
+    lengths = [len(x) for x, _ in parts]
+    assert sum(lengths) == count and max(lengths) <= size and max(lengths) - min(lengths) <= 1
+    assert len(lengths) < 2 * -(-count // size)
+
+
+def test_targets_go_with_their_samples(explain):
+    lengths = {7: [3, 2, 2], 8: [2, 2, 2, 2], 9: [3, 3, 3]}
+    for count, expected in lengths.items():
+        parts = pieces.split(explain.program.graph, image(count), torch.arange(count), AT_ONCE)
+        assert [len(x) for x, _ in parts] == [len(target) for _, target in parts] == expected
+        assert torch.cat([target for _, target in parts]).tolist() == list(range(count))
 
 
 def test_a_target_function_sees_the_whole_output(explain):
