@@ -81,9 +81,23 @@ class BiasMap:
         return f"{operator_name(self.op)}+map"
 
 
+@dataclass(frozen=True)
+class Clamp:
+    """`clamp` between two tensors, in two steps: recording PyTorch's own takes ten times as long."""
+
+    op: torch._ops.OpOverload = torch.ops.aten.clamp.Tensor
+
+    def __call__(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(x, low), high)
+
+    @property
+    def __name__(self) -> str:
+        return operator_name(self.op)
+
+
 def overload(target: Any) -> torch._ops.OpOverload | None:
     """The ATen overload behind a node's target, or None for a Python function."""
-    target = target.op if isinstance(target, (Item, BiasMap)) else target
+    target = target.op if isinstance(target, (Item, BiasMap, Clamp)) else target
     return target if isinstance(target, torch._ops.OpOverload) else None
 
 

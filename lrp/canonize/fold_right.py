@@ -21,7 +21,7 @@ from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
 from lrp.canonize.weights import along_inputs
 from lrp.facts import facts
 from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import BiasMap, arguments, each_axis, operator_name
+from lrp.ops import BiasMap, Clamp, arguments, each_axis, operator_name
 
 aten = torch.ops.aten
 CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
@@ -99,7 +99,7 @@ def _fold(builder: Builder, layer: fx.Node, path: Path) -> fx.Node:
         spatial = [1] * (current.meta["val"].ndim - 2)
         bounds = [call(bound, scale, shift, shaped=scale) for bound in (_lower, _upper)]
         bounds = [call(aten.view.default, bound, [-1, *spatial]) for bound in bounds]
-        current = builder.call(aten.clamp.Tensor, current, *bounds, like=path.norm, shaped=path.norm)
+        current = builder.call(Clamp(), current, *bounds, like=path.norm, shaped=path.norm)
         shift = call(aten.where.self, closed, call(aten.relu.default, shift, shaped=shift), shift, shaped=shift)
     for move in path.moves:
         rest = map_arg(move.args[1:], new)
