@@ -19,7 +19,7 @@ BLOCK = 20 * 2**20  # bytes of the largest activation; measured with 13 to 38 MB
 
 
 def samples_at_once(graph: Graph) -> int | None:
-    """How many samples to compute at once on a CPU, at least one for each thread; None where they are not independent:
+    """How many samples to compute at once on a CPU, at least one for four threads; None where they are not independent:
     where a value is no multiple of the batch size, as an average over the batch."""
     batch = graph.inputs[0].meta["val"].shape[0]
     if not isinstance(batch, torch.SymInt):
@@ -31,7 +31,7 @@ def samples_at_once(graph: Graph) -> int | None:
         if each is None or not each.is_Integer:
             return None
         largest = max(largest, int(each) * value.element_size())
-    return max(torch.get_num_threads(), BLOCK // largest)
+    return max(torch.get_num_threads() // 4, BLOCK // largest, 1)
 
 
 def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple[Example, Any]]:
