@@ -98,6 +98,8 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])
     any_layout(module.graph)
+    for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int):
+        node.target = torch.Tensor.size  # vmap knows this one
     module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
     results: Any = pytree.tree_unflatten(*_flat_results(module))

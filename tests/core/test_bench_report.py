@@ -38,6 +38,6 @@ def test_the_page_shows_every_row_and_a_plot(tmp_path):
     }
     report.plot(results, tmp_path / "plot.png")
     text = report.page(results, [("measured", "asked", "found", "kept"), *report.verdicts(results)], "plot.png")
-    assert "| vgg16 | epsilon_plus | 8 | 2.00 |  |  | 1.50 |  | 4.00 |  | 2.67 | 1.10 | 1.0 |" in text
+    assert "| vgg16 | epsilon_plus | 8 | 2.00 |  |  |  | 1.50 |  | 4.00 |  | 2.67 | 1.10 | 1.0 |" in text
     assert "| vgg16 | epsilon_plus | 1.0e-06 | 2.0e-06 |  |" in text
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -149,3 +149,13 @@ def test_dense_layers_on_tokens_take_any_batch_size():
     output, relevance = explain(x, seed)
     torch.testing.assert_close(output, model(x).detach())
     torch.testing.assert_close(torch.cat([explain(x[i : i + 1], seed[i : i + 1])[1] for i in range(5)]), relevance)
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(2), nn.AdaptiveAvgPool2d(4), nn.MaxPool2d(3)])
+def test_an_explainer_can_be_mapped_over_single_images(pool):
+    """A recorded program asks for sizes in a way that vmap knows."""
+    model, x = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), pool, nn.Flatten()), image(3)
+    explain = lrp.explainer(randomize(model, 0), x, lrp.composites.epsilon_plus())
+    mapped = torch.func.vmap(lambda one: explain(one[None], 1), out_dims=1)(x)
+    for found, expected in zip(mapped, explain(x, 1), strict=True):
+        torch.testing.assert_close(found[0], expected)
