@@ -47,7 +47,7 @@ class Explainer:
     @cached_property
     def samples_at_once(self) -> int | None:
         """The largest piece, in samples; None for the whole batch, where samples are not independent."""
-        return samples_at_once(self.program.graph)
+        return samples_at_once(self.program.graph, self.program.plan)
 
     def _explained(self, x: Example, target: Target) -> Explanation:
         output, pullback = self.program(self.weights, x)

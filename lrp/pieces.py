@@ -12,20 +12,20 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from lrp.facts import facts
+from lrp.assign import Plan
 from lrp.graph import Example, Graph, check_input
 
 BLOCK = 20 * 2**20  # bytes of the largest activation; measured with 13 to 38 MB, see bench.attribution
 
 
-def samples_at_once(graph: Graph) -> int | None:
+def samples_at_once(graph: Graph, plan: Plan) -> int | None:
     """How many samples to compute at once on a CPU, at least one for four threads; None where they are not independent:
     where a value is no multiple of the batch size, as an average over the batch."""
     batch = graph.inputs[0].meta["val"].shape[0]
     if not isinstance(batch, torch.SymInt):
         return None
     largest = 1
-    for value in (node.meta["val"] for node in facts(graph).signals):
+    for value in (node.meta["val"] for node in plan.facts.signals):
         count = value.numel()
         each = count.node.expr / batch.node.expr if isinstance(count, torch.SymInt) else None
         if each is None or not each.is_Integer:

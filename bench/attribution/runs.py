@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import lrp
 from lrp._torchvision import torchvision
+from lrp.pieces import split
 
 MODELS = ["vgg16", "vgg16_bn", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny", "vit_b_16"]
 COMPOSITES = ["epsilon_gamma_box", "epsilon_plus", "epsilon_alpha2_beta1_flat"]
@@ -48,13 +49,6 @@ def gradient(model: nn.Module, x: Tensor, seed: Tensor) -> Run:
         return torch.autograd.grad(model(leaf), leaf, seed)[0]
 
     return run
-
-
-def in_pieces(model: nn.Module, x: Tensor, seed: Tensor, size: int) -> Run:
-    """The gradient with the batch in the pieces that ours takes it in."""
-    count = -(-len(x) // size) if x.device.type == "cpu" else 1
-    each = [gradient(model, *part) for part in zip(x.tensor_split(count), seed.tensor_split(count), strict=True)]
-    return lambda: torch.cat([run() for run in each])
 
 
 def zennit(model: nn.Module, x: Tensor, seed: Tensor, composite: str, name: str) -> Run | None:
@@ -109,10 +103,11 @@ def contestants(
     explain = lrp.explainer(model, x, rows(composite))
     setup = time.perf_counter() - start
     last = torch.channels_last
+    pieces = [gradient(model, *part) for part in split(explain.program.graph, x, seed, explain.samples_at_once)]  # type: ignore[arg-type]
     runs: dict[str, Run | None] = {
         "gradient": gradient(model, x, seed),
         "gradient channels last": gradient(copy.deepcopy(model).to(memory_format=last), x.to(memory_format=last), seed),  # pyright: ignore[reportCallIssue]
-        "gradient in pieces": in_pieces(model, x, seed, explain.samples_at_once or batch),
+        "gradient in pieces": lambda: [run() for run in pieces],
         "ours": lambda: explain(x, CLASS),
     }
     if compile:

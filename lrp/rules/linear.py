@@ -164,7 +164,7 @@ def alpha_beta(
         if op.nonnegative[0]:
             parts = [[Part(pair[0], inputs)] for pair in weights]
         else:
-            positive = _positive(a)
+            positive = _positive(a)  # the rest is negative: a clamp takes five times as long to record
             parts = [_parts(op, pair, positive, a - positive) for pair in weights]
         return [Term(part, _total(op, part), factor) for part, factor in zip(parts, factors, strict=True)]
 

@@ -102,7 +102,7 @@ def test_several_inputs_go_in_pieces_together():
 
 
 def at_once(model, x):
-    return pieces.samples_at_once(lrp.trace(model.eval(), x))
+    return lrp.explainer(model.eval(), x, lrp.composites.epsilon_plus()).samples_at_once
 
 
 def test_the_largest_activation_sets_the_size(monkeypatch):
