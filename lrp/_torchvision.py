@@ -16,9 +16,18 @@ def torchvision() -> ModuleType:
 
     Without the compiled operators, `import torchvision` fails on the schemas of two of them; these are declared (not
     implemented: detection models cannot run), and models, transforms and datasets work.
+
+    Raises:
+        ImportError: It is not installed.
     """
     try:
         return importlib.import_module("torchvision")
+    except ModuleNotFoundError as error:
+        if error.name != "torchvision":
+            raise
+        raise ImportError(
+            "torchvision, which its models and datasets need, is not there: pip install torchvision"
+        ) from error
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise

@@ -20,7 +20,8 @@ from lrp.composite import Composite
 from lrp.dataset_normalize import Normalization
 from spray.store import ProjectError
 
-EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError, OSError, ValueError, LookupError)
+EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError)
+EXPECTED += (OSError, ValueError, LookupError, ImportError)
 
 
 class Setting(NamedTuple):

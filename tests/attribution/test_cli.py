@@ -109,6 +109,13 @@ def test_weights(photos, here, suffix):
     assert digest == lrp.dataset_manifest.digest(dict(model.state_dict()))
 
 
+def test_a_missing_torchvision_is_named_with_its_remedy(here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    done = CliRunner().invoke(main, ["plan", "--model", "torchvision:resnet18"])
+    assert done.exit_code == 1
+    assert done.output.startswith("error: torchvision") and "pip install torchvision" in done.output
+
+
 def test_another_run_is_refused_with_exit_code_1(photos, here):
     words = ["--data", photos, "--out", here / "p"]
     run("attribute", *TINY, *words)
