@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 import lrp
+from bench.networks import awaken
 from lrp._torchvision import torchvision
 from lrp.assign import assign
 from lrp.passes import backward, forward, prepare
@@ -57,21 +58,6 @@ def by_loops(graph: lrp.Graph, rows: lrp.Composite, x: torch.Tensor) -> Explaine
         (relevance,) = backward(graph, plan, weights, env, bound, env[graph.output])
     assert relevance is not None
     return SimpleNamespace(graph=graph, plan=plan), weights, env[graph.output], relevance
-
-
-def awaken(model: torch.nn.Module, x: torch.Tensor) -> None:
-    """Give a new model signals of a trained one's size, or its outputs would vanish beside the stabilizer: weights
-    where there are zeros (the last layer of a ViT), and batch statistics of random images."""
-    for value in model.parameters():
-        if value.ndim > 1 and not value.any():
-            torch.nn.init.normal_(value, std=0.02)
-    for module in model.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.momentum = None  # a plain average
-            module.train()
-    with torch.no_grad():
-        model(x)
-    model.eval()
 
 
 def measure(name: str, names: list[str], dtype: torch.dtype, device: str, recorded: list[str]) -> dict[str, Any]:

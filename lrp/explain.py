@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from lrp._collector import collector_held
 from lrp.canonize import canonize
 from lrp.composite import Row
 from lrp.graph import Example
@@ -54,6 +55,7 @@ class Explainer:
         return Explanation(output, pullback.once(seed_of(output, target)))
 
 
+@collector_held()
 def explainer(
     model: nn.Module,
     example: Example,

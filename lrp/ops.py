@@ -173,9 +173,9 @@ class Op:
         """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
         if self.saved is not None:
             return self.saved(cotangent)
-        direct = _transposed_layer(self, params, inputs[0], cotangent)
-        if direct is not None:
-            return (direct,)
+        for formula in (_transposed_layer, _transposed_cat):
+            if (direct := formula(self, params, inputs, cotangent)) is not None:
+                return direct
         return torch.func.vjp(lambda *x: self(params, *x), *inputs)[1](cotangent)
 
     def bind(self, env: Mapping[fx.Node, Any]) -> Op:
@@ -188,7 +188,7 @@ class Op:
         return replace(self, args=args, kwargs=kwargs, roles=roles)
 
 
-def _transposed_layer(op: Op, params: Params, x: Tensor, cotangent: Tensor) -> Tensor | None:
+def _transposed_layer(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs | None:
     """`J^T cotangent` of a linear layer without autograd; None for its rare forms and for other operators.
 
     vjp of a dense layer on more than two axes would tie the recorded program to one batch size; that of a convolution
@@ -196,9 +196,9 @@ def _transposed_layer(op: Op, params: Params, x: Tensor, cotangent: Tensor) -> T
     """
     if op.kind != "linear" or "weight" not in params:
         return None
-    weight = params["weight"]
+    weight, x = params["weight"], inputs[0]
     if op.name == "linear":
-        return cotangent @ weight
+        return (cotangent @ weight,)
     given = arguments(op.node)
     if isinstance(given["padding"], str) or x.ndim != weight.ndim:
         return None
@@ -213,7 +213,15 @@ def _transposed_layer(op: Op, params: Params, x: Tensor, cotangent: Tensor) -> T
         return None
     skipped = extra if back else [0] * len(extra)
     options = (stride, padding, dilation, back, skipped, given["groups"])
-    return torch.ops.aten.convolution(cotangent, weight, None, *options)
+    return (torch.ops.aten.convolution(cotangent, weight, None, *options),)
+
+
+def _transposed_cat(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs | None:
+    """`J^T cotangent` of a concatenation of different signals: vjp records it again, and a slice for each part."""
+    del params
+    if op.name != "cat" or len((given := arguments(op.node))["tensors"]) != len(inputs):
+        return None
+    return cotangent.split_with_sizes([x.shape[given["dim"]] for x in inputs], given["dim"])
 
 
 def each_axis(value: int | list[int], axes: int) -> list[int]:

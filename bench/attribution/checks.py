@@ -6,6 +6,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 import lrp
-from bench.attribution.runs import CLASS, gradient, images, network, rows
+from bench.attribution.runs import CLASS, Case, Run, explained, gradient, images, network, rows, zennit
+from bench.attribution.runs import given as made
 from bench.attribution.times import seconds
 from lrp.assign import Plan, assign
 from lrp.passes import backward, forward, prepare
@@ -63,43 +65,64 @@ def accuracy_row(name: str, composite: str, given: Any, count: int = 5) -> dict[
     return {"model": name, "composite": composite, "images": count, "errors": medians}
 
 
-def classes_row(name: str, composite: str, given: Any, count: int = 10) -> dict[str, Any]:
-    """Several classes of one input: one prediction and a pullback over all seeds, against a gradient for each."""
-    from bench.attribution.runs import zennit
+CLASSES = 10
 
-    model, x = network(name, given.device), images(1, given.device)
-    seeds = torch.eye(1000, device=given.device)[:count, None]
-    explain = lrp.explainer(model, x, rows(composite))
 
-    def ours() -> Tensor:
+def _gradients(case: Case) -> Run:
+    model, x, _ = made(case)
+    runs = [gradient(model, x, seed) for seed in torch.eye(1000, device=case.device)[:CLASSES, None]]
+    return lambda: [run() for run in runs]
+
+
+def _zennits(case: Case) -> Run | None:
+    model, x, _ = made(case)
+    each = torch.eye(1000, device=case.device)[:CLASSES, None]
+    runs = [zennit(model, x, seed, case.composite, case.model) for seed in each]
+    return (lambda: [run() for run in runs if run]) if all(runs) else None
+
+
+def _all_at_once(case: Case) -> Run:
+    explain, x = explained(case)
+    each = torch.eye(1000, device=case.device)[:CLASSES, None]
+
+    def run() -> Tensor:
         _, pullback = explain.program(explain.weights, x)
-        return torch.func.vmap(pullback)(seeds)
+        return torch.func.vmap(pullback)(each)
 
-    each = [gradient(model, x, seed) for seed in seeds]
-    peers = [zennit(model, x, seed, composite, name) for seed in seeds]
-    runs = {"gradients": lambda: [run() for run in each], "ours": ours}
-    if all(peers):
-        runs["Zennit"] = lambda: [run() for run in peers if run]
-    return {
-        "model": name,
-        "composite": composite,
-        "classes": count,
-        "seconds": seconds(runs, given.rounds, given.device),
-    }
+    return run
 
 
-def dataset_row(name: str, composite: str, given: Any, batch: int = 8, count: int = 32) -> dict[str, Any]:
-    """Seconds for a dataset in memory: attribute_dataset with all its writing, and the bare loop of explanations."""
-    model, x = network(name, given.device), images(count)
-    explain = lrp.explainer(model, x[:1].to(given.device), rows(composite))
-    dataset = TensorDataset(x, torch.zeros(count, dtype=torch.long))
+def classes_row(name: str, composite: str, given: Any) -> dict[str, Any]:
+    """Several classes of one input: one prediction and a pullback over all seeds, against a gradient for each."""
+    case = Case(name, composite, 1, given.device)
+    makers = {"gradients": _gradients, "ours": _all_at_once, "Zennit": _zennits}
+    found = seconds({who: partial(make, case) for who, make in makers.items()}, given.rounds, given.device)
+    return {"model": name, "composite": composite, "classes": CLASSES, "seconds": found}
 
-    def project() -> None:
+
+BATCH = 8
+
+
+def _project(case: Case) -> Run:
+    explain, x = explained(case)
+    dataset = TensorDataset(x.cpu(), torch.zeros(case.batch, dtype=torch.long))
+
+    def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            lrp.attribute_dataset(explain, dataset, folder, batch_size=batch, progress=False)
+            lrp.attribute_dataset(explain, dataset, folder, batch_size=BATCH, progress=False)
 
-    def loop() -> list[Tensor]:
-        return [explain(part.to(given.device), None).relevance.cpu() for part in x.split(batch)]
+    return run
 
-    found = seconds({"bare loop": loop, "attribute_dataset": project}, given.rounds, given.device)
+
+def _bare_loop(case: Case) -> Run:
+    explain, x = explained(case)
+    parts = x.cpu().split(BATCH)
+    return lambda: [explain(part.to(case.device), None).relevance.cpu() for part in parts]
+
+
+def dataset_row(name: str, composite: str, given: Any, count: int = 32) -> dict[str, Any]:
+    """Seconds for a dataset in memory: attribute_dataset with all its writing, and the bare loop of explanations."""
+    case = Case(name, composite, count, given.device)
+    makers = {"bare loop": _bare_loop, "attribute_dataset": _project}
+    found = seconds({who: partial(make, case) for who, make in makers.items()}, given.rounds, given.device)
     return {"model": name, "composite": composite, "images": count, "seconds": found}

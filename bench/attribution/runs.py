@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import lrp
+from bench.networks import awaken
 from lrp._torchvision import torchvision
 from lrp.pieces import split
 
@@ -20,19 +20,31 @@ CLASS, SIZE = 3, 224
 Run = Callable[[], Any]
 
 
+class Case(NamedTuple):
+    """What is explained: a model of torchvision by a composite, a batch of random images, where."""
+
+    model: str
+    composite: str
+    batch: int
+    device: str
+
+
 def network(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A model of torchvision with random weights, the same ones each time; no layer of zeros, as a new ViT has."""
+    """A model of torchvision with random weights, the same ones each time."""
     torch.manual_seed(0)
     model = torchvision().models.get_model(name, weights=None).eval()
-    for value in model.parameters():
-        if value.ndim > 1 and not value.any():
-            torch.nn.init.normal_(value, std=0.02)
+    awaken(model, images(4))
     return model.to(device, dtype)
 
 
 def images(batch: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
     """Random images; a batch begins with the smaller one."""
     return torch.randn(batch, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1)).to(device, dtype)
+
+
+def seeds(batch: int, device: str = "cpu") -> Tensor:
+    """One for the class that is explained, of each image."""
+    return torch.eye(1000, device=device)[CLASS].expand(batch, -1).contiguous()
 
 
 def rows(composite: str) -> lrp.Composite:
@@ -92,31 +104,77 @@ def captum(model: nn.Module, x: Tensor, composite: str) -> Run | None:
     return lambda: method.attribute(x, target=CLASS)
 
 
-def contestants(
-    name: str, composite: str, batch: int, device: str = "cpu", compile: bool = False, peers: bool = True
-) -> tuple[dict[str, Run], float]:
-    """Each by its name, and the seconds of our setup: trace, canonize, relprop, prepare."""
-    model, x = network(name, device), images(batch, device)
-    seed = torch.zeros(batch, 1000, device=device)
-    seed[:, CLASS] = 1.0
+def given(case: Case) -> tuple[nn.Module, Tensor, Tensor]:
+    """`(model, x, seed)`."""
+    return network(case.model, case.device), images(case.batch, case.device), seeds(case.batch, case.device)
+
+
+def explained(case: Case) -> tuple[lrp.Explainer, Tensor]:
+    """`(explainer, x)`."""
+    model, x, _ = given(case)
+    return lrp.explainer(model, x, rows(case.composite)), x
+
+
+def _gradient(case: Case) -> Run:
+    return gradient(*given(case))
+
+
+def _gradient_channels_last(case: Case) -> Run:
+    last: Any = {"memory_format": torch.channels_last}
+    model, x, seed = given(case)
+    return gradient(model.to(**last), x.to(**last), seed)
+
+
+def _gradient_in_pieces(case: Case) -> Run:
+    explain, x = explained(case)
+    parts: Any = split(explain.program.graph, x, seeds(case.batch, case.device), explain.samples_at_once)
+    model = network(case.model, case.device)
+    runs = [gradient(model, *part) for part in parts]
+    return lambda: [run() for run in runs]
+
+
+def _gradient_compiled(case: Case) -> Run:
+    model, x, seed = given(case)
+    compiled: Any = torch.compile(model)
+    return gradient(compiled, x, seed)
+
+
+def _ours(case: Case) -> Run:
+    explain, x = explained(case)
+    return lambda: explain(x, CLASS)
+
+
+def _ours_compiled(case: Case) -> Run:
+    explain, x = explained(case)
+    fast = lrp.Explainer(explain.program.compiled(), explain.weights)
+    return lambda: fast(x, CLASS)
+
+
+def _zennit(case: Case) -> Run | None:
+    return zennit(*given(case), case.composite, case.model)
+
+
+def _captum(case: Case) -> Run | None:
+    model, x, _ = given(case)
+    return captum(model, x, case.composite)
+
+
+CONTESTANTS: dict[str, Callable[[Case], Run | None]] = {
+    "gradient": _gradient,
+    "gradient channels last": _gradient_channels_last,
+    "gradient in pieces": _gradient_in_pieces,
+    "ours": _ours,
+    "Zennit": _zennit,
+    "Captum": _captum,
+    "gradient compiled": _gradient_compiled,
+    "ours compiled": _ours_compiled,
+}
+"""What makes each one's run; None where a peer cannot."""
+
+
+def setup(case: Case) -> float:
+    """Seconds from a model to an explainer: trace, canonize, relprop, prepare."""
+    model, x, _ = given(case)
     start = time.perf_counter()
-    explain = lrp.explainer(model, x, rows(composite))
-    setup = time.perf_counter() - start
-    last = torch.channels_last
-    pieces = [gradient(model, *part) for part in split(explain.program.graph, x, seed, explain.samples_at_once)]  # type: ignore[arg-type]
-    runs: dict[str, Run | None] = {
-        "gradient": gradient(model, x, seed),
-        "gradient channels last": gradient(copy.deepcopy(model).to(memory_format=last), x.to(memory_format=last), seed),  # pyright: ignore[reportCallIssue]
-        "gradient in pieces": lambda: [run() for run in pieces],
-        "ours": lambda: explain(x, CLASS),
-    }
-    if compile:
-        torch._dynamo.reset()
-        fast = lrp.Explainer(explain.program.compiled(), explain.weights)
-        runs["ours compiled"] = lambda: fast(x, CLASS)
-        compiled: Any = torch.compile(model)
-        runs["gradient compiled"] = gradient(compiled, x, seed)
-    if peers:
-        runs["Zennit"] = zennit(network(name, device), x, seed, composite, name)
-        runs["Captum"] = captum(network(name, device), x, composite)
-    return {who: run for who, run in runs.items() if run is not None}, setup
+    lrp.explainer(model, x, rows(case.composite))
+    return time.perf_counter() - start

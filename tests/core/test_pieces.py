@@ -1,3 +1,8 @@
+import ctypes
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -137,3 +142,30 @@ def test_a_batch_moved_to_windows_and_back_is_no_mixing(monkeypatch):
     monkeypatch.setattr(pieces, "BLOCK", 10_000)
     windows = Mixing(lambda z: (2 * z.unflatten(1, (1, 3)).flatten(0, 1).reshape(-1, 1)).reshape(-1, 3))
     assert at_once(windows, torch.zeros(2, 4)) == 10_000 // 16
+
+
+FAULTS = """
+import resource, torch, lrp
+from torch import nn
+layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()]
+model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2)).eval()
+x = torch.rand(4, 1, 512, 512)
+explain = lrp.explainer(model, x[:1], lrp.composites.epsilon_plus())
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    explain(x)
+print(explain.samples_at_once, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc")
+def test_pieces_use_the_memory_of_the_last_ones_unless_the_environment_says_otherwise():
+    def faults(**own):
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+        done = subprocess.run([sys.executable, "-c", FAULTS], env=inherited | own, capture_output=True, text=True)
+        at_once, pages = map(int, done.stdout.split())
+        assert at_once == 1
+        return pages
+
+    given_back = faults(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
+    assert 10 * faults() < given_back

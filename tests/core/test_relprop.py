@@ -54,6 +54,27 @@ def test_grad_through_a_relevance_is_the_numerical_derivative_in_input_and_param
     torch.testing.assert_close((by_input * direction).sum(), numerical, rtol=1e-4, atol=1e-6)
 
 
+CATS = {
+    "channels": lambda a, b: torch.cat([a, b], 1),
+    "last axis": lambda a, b: torch.cat([b[..., :2], a], -1),
+    "one twice": lambda a, b: torch.cat([a, b, a], 1),
+    "with a constant": lambda a, b: torch.cat([a, torch.ones_like(b), b], 2),
+}
+
+
+@pytest.mark.parametrize("cat", CATS.values(), ids=CATS)
+def test_the_exact_rule_gives_the_gradient_through_concatenations(cat):
+    class Model(nn.Module):
+        def forward(self, x):
+            return cat(x * 2, x[:, :2] * 3)
+
+    x = torch.randn(3, 2, 4, 5, dtype=torch.float64, requires_grad=True)
+    explain = lrp.explainer(Model().eval(), x[:2].detach(), [(lambda op: True, rules.exact())])
+    seed = torch.randn_like(explain(x.detach(), lambda z: z).output)
+    (gradient,) = torch.autograd.grad(Model()(x), x, seed)
+    torch.testing.assert_close(explain(x.detach(), lambda z: seed).relevance, gradient)
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 def test_beta_smooth_has_second_derivatives_also_with_shared_and_in_place_relus(in_place):
     relu = nn.ReLU(inplace=in_place)
