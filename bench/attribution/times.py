@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
@@ -44,16 +44,24 @@ def _timed(device: str) -> float:
     return time.perf_counter() - start
 
 
+def _result(who: str, done: Future[Any]) -> Any:
+    try:
+        return done.result()
+    except Exception as error:
+        error.add_note(f"in the process of {who}")  # which may have died without a word
+        raise
+
+
 def seconds(makers: Mapping[str, Callable[[], Run | None]], rounds: int, device: str) -> dict[str, float]:
     """Median seconds of each, taken in turns so that all see the same weather, in processes of their own."""
     with ExitStack() as stack:
         made = {who: stack.enter_context(process()) for who in makers}
         built = {who: there.submit(_build, makers[who]) for who, there in made.items()}
-        able = {who: made[who] for who, done in built.items() if done.result()}
+        able = {who: made[who] for who, done in built.items() if _result(who, done)}
         found: dict[str, list[float]] = {who: [] for who in able}
         for _ in tqdm(range(rounds + 1), leave=False, unit="round"):
             for who, there in able.items():
-                found[who].append(there.submit(_timed, device).result())
+                found[who].append(_result(who, there.submit(_timed, device)))
     return {who: statistics.median(values[1:]) for who, values in found.items()}  # the first compiles and warms up
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
@@ -19,5 +21,9 @@ def test_medians_of_all_who_can_and_nobody_else():
 
 
 def test_who_fails_to_start_says_why():
-    with pytest.raises(ValueError, match="invalid literal"):
+    with pytest.raises(ValueError, match="invalid literal") as error:
         seconds({"broken": partial(int, "no number")}, 1, "cpu")  # type: ignore[dict-item]
+    assert error.value.__notes__ == ["in the process of broken"]
+    with pytest.raises(BrokenProcessPool) as error:
+        seconds({"killed": partial(os._exit, 1)}, 1, "cpu")
+    assert error.value.__notes__ == ["in the process of killed"]
