@@ -225,9 +225,10 @@ def test_a_selection_sends_nothing_to_the_plots(digits):
     """Whatever a plot is sent makes it draw all its points again, which is what takes long with many."""
     session = Session(Document(), open_projects([str(digits)]))
     events: list[str] = []
-    session.doc.on_change(lambda event: events.append(type(event.model).__name__))
+    # an event without a model tells the document that a picture was read in the background
+    session.doc.on_change(lambda event: events.append(type(getattr(event, "model", None)).__name__))
     session.update(selection=encode(session.scene.category.sample[:7]))
-    assert set(events) == {"Page", "Div"}
+    assert set(events) - {"NoneType"} == {"Page", "Div"}
     session.update(focus=5)
     assert events.count("ColumnDataSource") == 1
 
