@@ -1,5 +1,6 @@
 """A small model and dataset for the tests of attribute_dataset, and a run of them that can be killed."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,6 +43,7 @@ class Digits(Dataset):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs without
     torch.set_num_threads(1)
     project, log, size, pause = sys.argv[1:]
     dataset = Digits(int(size), log, float(pause))
