@@ -44,11 +44,14 @@ def test_lasso_on_the_demo_shows_exactly_the_samples_inside(demo, serve, visit):
     path, _ = demo
     found = spray.open_analysis(path, "spectral")["1"]
     points = found.tsne.values
-    # the radius in whose gap no point lies, around the first boxed sample
-    x, y = points[np.flatnonzero(spray.open_attributions(path).sel(sample=found.sample).boxed.values)[0]]
-    far = np.sort(np.hypot(*(points - (x, y)).T))
-    edge = 4 + int(np.argmax(np.diff(far[4:20])))
-    radius = (far[edge] + far[edge + 1]) / 2
+    # the boxed sample, and the circle of twelve corners around it, whose edge stays furthest from all points
+    boxed = np.flatnonzero(spray.open_attributions(path).sel(sample=found.sample).boxed.values)
+    far = np.sort(np.linalg.norm(points[boxed, None] - points, axis=2), axis=1)
+    inside, outside = far[:, 4:20], far[:, 5:21]
+    flat = np.cos(np.pi / 12)  # how near the circle's sides come
+    margin = outside - (inside + outside) / (1 + flat)
+    centre, edge = np.unravel_index(margin.argmax(), margin.shape)
+    (x, y), radius = points[boxed[centre]], (inside + outside)[centre, edge] / (1 + flat)
     wanted = found.sample.values[np.hypot(*(points - (x, y)).T) < radius].tolist()
     viewer = visit("?category=1&embedding=tsne", at=serve(path))
     viewer.circle(x, y, radius)
