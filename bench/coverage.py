@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 import lrp
-from bench.networks import awaken
+from bench.networks import network
 from lrp._torchvision import torchvision
 from lrp.assign import assign
 from lrp.passes import backward, forward, prepare
@@ -62,10 +62,9 @@ def by_loops(graph: lrp.Graph, rows: lrp.Composite, x: torch.Tensor) -> Explaine
 
 def measure(name: str, names: list[str], dtype: torch.dtype, device: str, recorded: list[str]) -> dict[str, Any]:
     """Seconds to trace and to explain (mean over composites), nodes, and the worst audit residual."""
-    torch.manual_seed(0)
-    model = torchvision().models.get_model(name, weights=None).eval().to(device, dtype)
     size = SIZES.get(name.split("_")[0].rstrip("0123456789"), 64)
-    awaken(model, torch.randn(4, 3, size, size, dtype=dtype).to(device))
+    torch.manual_seed(0)
+    model = network(name, torch.randn(4, 3, size, size), device, dtype)
     x = torch.randn(1, 3, size, size, dtype=dtype).to(device)
     start = time.perf_counter()
     graph = lrp.canonize(lrp.trace(model, x))

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import torch
 
+from lrp._torchvision import torchvision
+
+
+def network(name: str, x: torch.Tensor, device: str = "cpu", dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """A model of torchvision with random weights, the same ones each time, awakened by `x`."""
+    torch.manual_seed(0)
+    model = torchvision().models.get_model(name, weights=None).eval()
+    awaken(model, x)
+    return model.to(device, dtype)
+
 
 def awaken(model: torch.nn.Module, x: torch.Tensor) -> None:
     """Give a new model signals of a trained one's size, or its outputs would vanish beside the stabilizer: weights

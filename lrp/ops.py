@@ -217,9 +217,12 @@ def _transposed_layer(op: Op, params: Params, inputs: Inputs, cotangent: Tensor)
 
 
 def _transposed_cat(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs | None:
-    """`J^T cotangent` of a concatenation of different signals: vjp records it again, and a slice for each part."""
+    """`J^T cotangent` of a concatenation of different signals of one type: vjp records it again, and a slice for each
+    part; None for the rare forms and for other operators."""
     del params
     if op.name != "cat" or len((given := arguments(op.node))["tensors"]) != len(inputs):
+        return None
+    if any((x.ndim, x.dtype) != (cotangent.ndim, cotangent.dtype) for x in inputs):
         return None
     return cotangent.split_with_sizes([x.shape[given["dim"]] for x in inputs], given["dim"])
 

@@ -6,7 +6,6 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,8 +13,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 import lrp
-from bench.attribution.runs import CLASS, Case, Run, explained, gradient, images, network, rows, zennit
-from bench.attribution.runs import given as made
+from bench.attribution.runs import CLASS, Case, Run, explained, gradient, images, model_of, parts, rows, seeds, zennit
 from bench.attribution.times import seconds
 from lrp.assign import Plan, assign
 from lrp.passes import backward, forward, prepare
@@ -41,13 +39,12 @@ def accuracy_row(name: str, composite: str, given: Any, count: int = 5) -> dict[
 
     The median of several images: where the winner of a max pooling is a matter of rounding, one error is a large one.
     """
-    model, exact, x = network(name), network(name, dtype=torch.float64), images(count)
+    model, exact, x = model_of(name), model_of(name, dtype=torch.float64), images(count)
     graph = lrp.canonize(lrp.trace(exact, x.double()))
     plan = assign(graph, rows(composite))
     explain = lrp.explainer(model, x, rows(composite))
     plain = _plain(assign(explain.program.graph, rows(composite)))
-    seed = torch.zeros(1, 1000)
-    seed[:, CLASS] = 1.0
+    seed = seeds(1)
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "plain": lambda image: _by_loops(explain.program.graph, plain, image, seed),
         "fast": lambda image: explain(image, CLASS).relevance,
@@ -68,22 +65,26 @@ def accuracy_row(name: str, composite: str, given: Any, count: int = 5) -> dict[
 CLASSES = 10
 
 
+def _each_class(case: Case) -> Tensor:
+    """A seed for each class, `(class, 1, 1000)`."""
+    return torch.eye(1000, device=case.device)[:CLASSES, None]
+
+
 def _gradients(case: Case) -> Run:
-    model, x, _ = made(case)
-    runs = [gradient(model, x, seed) for seed in torch.eye(1000, device=case.device)[:CLASSES, None]]
+    model, x, _ = parts(case)
+    runs = [gradient(model, x, seed) for seed in _each_class(case)]
     return lambda: [run() for run in runs]
 
 
 def _zennits(case: Case) -> Run | None:
-    model, x, _ = made(case)
-    each = torch.eye(1000, device=case.device)[:CLASSES, None]
-    runs = [zennit(model, x, seed, case.composite, case.model) for seed in each]
+    model, x, _ = parts(case)
+    runs = [zennit(model, x, seed, case.composite, case.model) for seed in _each_class(case)]
     return (lambda: [run() for run in runs if run]) if all(runs) else None
 
 
 def _all_at_once(case: Case) -> Run:
     explain, x = explained(case)
-    each = torch.eye(1000, device=case.device)[:CLASSES, None]
+    each = _each_class(case)
 
     def run() -> Tensor:
         _, pullback = explain.program(explain.weights, x)
@@ -96,7 +97,7 @@ def classes_row(name: str, composite: str, given: Any) -> dict[str, Any]:
     """Several classes of one input: one prediction and a pullback over all seeds, against a gradient for each."""
     case = Case(name, composite, 1, given.device)
     makers = {"gradients": _gradients, "ours": _all_at_once, "Zennit": _zennits}
-    found = seconds({who: partial(make, case) for who, make in makers.items()}, given.rounds, given.device)
+    found = seconds(makers, case, given.rounds)
     return {"model": name, "composite": composite, "classes": CLASSES, "seconds": found}
 
 
@@ -116,13 +117,13 @@ def _project(case: Case) -> Run:
 
 def _bare_loop(case: Case) -> Run:
     explain, x = explained(case)
-    parts = x.cpu().split(BATCH)
-    return lambda: [explain(part.to(case.device), None).relevance.cpu() for part in parts]
+    batches = x.cpu().split(BATCH)
+    return lambda: [explain(batch.to(case.device), None).relevance.cpu() for batch in batches]
 
 
 def dataset_row(name: str, composite: str, given: Any, count: int = 32) -> dict[str, Any]:
     """Seconds for a dataset in memory: attribute_dataset with all its writing, and the bare loop of explanations."""
     case = Case(name, composite, count, given.device)
     makers = {"bare loop": _bare_loop, "attribute_dataset": _project}
-    found = seconds({who: partial(make, case) for who, make in makers.items()}, given.rounds, given.device)
+    found = seconds(makers, case, given.rounds)
     return {"model": name, "composite": composite, "images": count, "seconds": found}

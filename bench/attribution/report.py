@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import platform
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,11 @@ def _time_asks(model: str, composite: str, eager: float, compiled: float, peer: 
 
 
 def _setup(model: str) -> Callable[[dict[str, Rows]], float | None]:
-    return lambda results: min(
-        (row["setup"] for row in results.get("times", []) if row["model"] == model), default=None
-    )
+    def read(results: dict[str, Rows]) -> float | None:
+        found = [row["setup"] for row in results.get("times", []) if row["model"] == model]
+        return statistics.median(found) if found else None
+
+    return read
 
 
 def _quotient(part: str, field: str, one: str, other: str) -> Callable[[dict[str, Rows]], float | None]:

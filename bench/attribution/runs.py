@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import lrp
-from bench.networks import awaken
-from lrp._torchvision import torchvision
+from bench.networks import network
 from lrp.pieces import split
 
 MODELS = ["vgg16", "vgg16_bn", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny", "vit_b_16"]
@@ -27,14 +26,6 @@ class Case(NamedTuple):
     composite: str
     batch: int
     device: str
-
-
-def network(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A model of torchvision with random weights, the same ones each time."""
-    torch.manual_seed(0)
-    model = torchvision().models.get_model(name, weights=None).eval()
-    awaken(model, images(4))
-    return model.to(device, dtype)
 
 
 def images(batch: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
@@ -104,37 +95,41 @@ def captum(model: nn.Module, x: Tensor, composite: str) -> Run | None:
     return lambda: method.attribute(x, target=CLASS)
 
 
-def given(case: Case) -> tuple[nn.Module, Tensor, Tensor]:
+def model_of(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> nn.Module:
+    return network(name, images(4), device, dtype)
+
+
+def parts(case: Case) -> tuple[nn.Module, Tensor, Tensor]:
     """`(model, x, seed)`."""
-    return network(case.model, case.device), images(case.batch, case.device), seeds(case.batch, case.device)
+    return model_of(case.model, case.device), images(case.batch, case.device), seeds(case.batch, case.device)
 
 
 def explained(case: Case) -> tuple[lrp.Explainer, Tensor]:
     """`(explainer, x)`."""
-    model, x, _ = given(case)
+    model, x, _ = parts(case)
     return lrp.explainer(model, x, rows(case.composite)), x
 
 
 def _gradient(case: Case) -> Run:
-    return gradient(*given(case))
+    return gradient(*parts(case))
 
 
 def _gradient_channels_last(case: Case) -> Run:
     last: Any = {"memory_format": torch.channels_last}
-    model, x, seed = given(case)
+    model, x, seed = parts(case)
     return gradient(model.to(**last), x.to(**last), seed)
 
 
 def _gradient_in_pieces(case: Case) -> Run:
     explain, x = explained(case)
-    parts: Any = split(explain.program.graph, x, seeds(case.batch, case.device), explain.samples_at_once)
-    model = network(case.model, case.device)
-    runs = [gradient(model, *part) for part in parts]
+    model, _, seed = parts(case)
+    pieces: Any = split(explain.program.graph, x, seed, explain.samples_at_once)
+    runs = [gradient(model, *piece) for piece in pieces]
     return lambda: [run() for run in runs]
 
 
 def _gradient_compiled(case: Case) -> Run:
-    model, x, seed = given(case)
+    model, x, seed = parts(case)
     compiled: Any = torch.compile(model)
     return gradient(compiled, x, seed)
 
@@ -151,11 +146,11 @@ def _ours_compiled(case: Case) -> Run:
 
 
 def _zennit(case: Case) -> Run | None:
-    return zennit(*given(case), case.composite, case.model)
+    return zennit(*parts(case), case.composite, case.model)
 
 
 def _captum(case: Case) -> Run | None:
-    model, x, _ = given(case)
+    model, x, _ = parts(case)
     return captum(model, x, case.composite)
 
 
@@ -174,7 +169,7 @@ CONTESTANTS: dict[str, Callable[[Case], Run | None]] = {
 
 def setup(case: Case) -> float:
     """Seconds from a model to an explainer: trace, canonize, relprop, prepare."""
-    model, x, _ = given(case)
+    model, x, _ = parts(case)
     start = time.perf_counter()
     lrp.explainer(model, x, rows(case.composite))
     return time.perf_counter() - start

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from bench.attribution.runs import CONTESTANTS, Case, Run, setup
 from bench.memory import peak_memory
 
+Make = Callable[[Case], Run | None]
 _run: Run | None = None  # of this process
 
 
@@ -29,9 +29,9 @@ def process() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, get_context("spawn"))
 
 
-def _build(make: Callable[[], Run | None]) -> bool:
+def _build(make: Make, case: Case) -> bool:
     global _run
-    _run = make()
+    _run = make(case)
     return _run is not None
 
 
@@ -52,28 +52,26 @@ def _result(who: str, done: Future[Any]) -> Any:
         raise
 
 
-def seconds(makers: Mapping[str, Callable[[], Run | None]], rounds: int, device: str) -> dict[str, float]:
+def seconds(makers: Mapping[str, Make], case: Case, rounds: int) -> dict[str, float]:
     """Median seconds of each, taken in turns so that all see the same weather, in processes of their own."""
     with ExitStack() as stack:
         made = {who: stack.enter_context(process()) for who in makers}
-        built = {who: there.submit(_build, makers[who]) for who, there in made.items()}
+        built = {who: there.submit(_build, makers[who], case) for who, there in made.items()}
         able = {who: made[who] for who, done in built.items() if _result(who, done)}
         found: dict[str, list[float]] = {who: [] for who in able}
         for _ in tqdm(range(rounds + 1), leave=False, unit="round"):
             for who, there in able.items():
-                found[who].append(_result(who, there.submit(_timed, device)))
+                found[who].append(_result(who, there.submit(_timed, case.device)))
     return {who: statistics.median(values[1:]) for who, values in found.items()}  # the first compiles and warms up
 
 
 def time_row(name: str, composite: str, batch: int, given: Any) -> dict[str, Any]:
     """One line of the table of times."""
     case = Case(name, composite, batch, given.device)
-    makers = {
-        who: partial(make, case) for who, make in CONTESTANTS.items() if given.compile or not who.endswith("compiled")
-    }
+    makers = {who: make for who, make in CONTESTANTS.items() if given.compile or not who.endswith("compiled")}
     with process() as there:
         needed = there.submit(setup, case).result()
-    found = seconds(makers, given.rounds, given.device)
+    found = seconds(makers, case, given.rounds)
     return {"model": name, "composite": composite, "batch": batch, "setup": needed, "seconds": found}
 
 

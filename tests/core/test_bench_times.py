@@ -9,21 +9,38 @@ from functools import partial
 
 import pytest
 
+from bench.attribution.runs import Case
 from bench.attribution.times import seconds
+
+CASE = Case("vgg16", "epsilon_plus", 1, "cpu")
+
+
+def napping(case, nap):
+    assert case == CASE
+    return partial(time.sleep, nap)
+
+
+def unable(case):
+    return None
+
+
+def broken(case):
+    raise ValueError(f"no {case.model}")
+
+
+def killed(case):
+    os._exit(1)
 
 
 def test_medians_of_all_who_can_and_nobody_else():
-    naps = {"long": 0.2, "short": 0.01}
-    makers = {who: partial(partial, time.sleep, nap) for who, nap in naps.items()}
-    found = seconds(makers | {"cannot": partial({}.get, "run")}, 1, "cpu")
+    makers = {"long": partial(napping, nap=0.2), "short": partial(napping, nap=0.01), "cannot": unable}
+    found = seconds(makers, CASE, 1)
     assert list(found) == ["long", "short"]
     assert found["long"] >= 0.2 > found["short"] >= 0.01
 
 
-def test_who_fails_to_start_says_why():
-    with pytest.raises(ValueError, match="invalid literal") as error:
-        seconds({"broken": partial(int, "no number")}, 1, "cpu")  # type: ignore[dict-item]
-    assert error.value.__notes__ == ["in the process of broken"]
-    with pytest.raises(BrokenProcessPool) as error:
-        seconds({"killed": partial(os._exit, 1)}, 1, "cpu")
-    assert error.value.__notes__ == ["in the process of killed"]
+@pytest.mark.parametrize("make, kind", [(broken, ValueError), (killed, BrokenProcessPool)])
+def test_who_fails_to_start_is_named(make, kind):
+    with pytest.raises(kind) as error:
+        seconds({"somebody": make}, CASE, 1)
+    assert error.value.__notes__ == ["in the process of somebody"]

@@ -58,6 +58,7 @@ CATS = {
     "channels": lambda a, b: torch.cat([a, b], 1),
     "last axis": lambda a, b: torch.cat([b[..., :2], a], -1),
     "one twice": lambda a, b: torch.cat([a, b, a], 1),
+    "two types": lambda a, b: torch.cat([a.float(), b], 1),
     "with a constant": lambda a, b: torch.cat([a, torch.ones_like(b), b], 2),
 }
 
