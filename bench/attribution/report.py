@@ -38,7 +38,7 @@ def save(path: Path, results: dict[str, Rows]) -> None:
     kept = json.loads(path.read_text()) if path.exists() else {}
     for part, found in results.items():
         fresh = {_key(row) for row in found}
-        kept[part] = [row for row in kept.get(part, []) if _key(row) not in fresh] + found
+        kept[part] = sorted([row for row in kept.get(part, []) if _key(row) not in fresh] + found, key=_key)
     path.write_text(json.dumps(kept | {"facts": facts()}, indent=1) + "\n")
 
 
