@@ -177,6 +177,7 @@ def plot(results: dict[str, Rows], path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
 
     times = results["times"]
     batch = max(row["batch"] for row in times)
@@ -192,15 +193,15 @@ def plot(results: dict[str, Rows], path: Path) -> None:
         for offset, (who, colour) in enumerate(series.items()):
             here = [(models.index(m), t[who] / t["gradient"]) for m, t in rows.items() if who in t]
             places = [i + (offset - 1.5) * 0.2 for i, _ in here]
-            axis.barh(places, [ratio for _, ratio in here], 0.2, color=colour, label=who)
+            axis.barh(places, [ratio for _, ratio in here], 0.2, color=colour)
         axis.axvline(1, color="#444444", linewidth=1)
         axis.set_yticks(range(len(models)), models)
         axis.set_title(composite, fontsize=10)
         axis.set_xlabel("time / time of the plain gradient")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0][0].invert_yaxis()
-    handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False)
+    handles = [Patch(color=colour, label=who) for who, colour in series.items()]  # panels may lack a contestant
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
