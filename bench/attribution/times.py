@@ -6,12 +6,14 @@ a third less.
 
 from __future__ import annotations
 
+import os
 import statistics
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import torch
@@ -25,8 +27,19 @@ _run: Run | None = None  # of this process
 
 
 def process() -> ProcessPoolExecutor:
-    """A fresh process that calls what it is given."""
-    return ProcessPoolExecutor(1, get_context("spawn"))
+    """A fresh process that calls what it is given, and ends with this one, be it killed."""
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _build(make: Make, case: Case) -> bool:
