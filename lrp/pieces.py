@@ -22,7 +22,8 @@ from lrp.assign import Plan
 from lrp.graph import Example, Graph, check_input
 
 BLOCK = 20 * 2**20  # bytes of the largest activation; measured with 13 to 38 MB, see bench.attribution
-KEPT = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**30)}
+WHOLE = 2**30  # bytes of all activations of a piece, since most are kept for the way back
+KEPT = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, WHOLE)}
 """Bounds of glibc by their names in mallopt(3): number, and bytes."""
 
 
@@ -32,14 +33,17 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
     batch = graph.inputs[0].meta["val"].shape[0]
     if not isinstance(batch, torch.SymInt):
         return None
-    largest = 1
-    for value in (node.meta["val"] for node in plan.facts.signals):
+    largest = total = 1
+    for node in plan.facts.signals:
+        value = node.meta["val"]
         count = value.numel()
         each = count.node.expr / batch.node.expr if isinstance(count, torch.SymInt) else None
         if each is None or not each.is_Integer:
             return None
-        largest = max(largest, int(each) * value.element_size())
-    return max(torch.get_num_threads() // 4, BLOCK // largest, 1)
+        size = int(each) * value.element_size()
+        largest = max(largest, size)
+        total += 0 if node in plan.ops and plan.ops[node].kind == "movement" else size  # most of those are views
+    return max(torch.get_num_threads() // 4, min(BLOCK // largest, WHOLE // total), 1)
 
 
 def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple[Example, Any]]:

@@ -122,6 +122,12 @@ def test_the_largest_activation_sets_the_size(monkeypatch):
     assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1
 
 
+def test_so_do_all_activations_together_but_not_those_that_are_moved(monkeypatch):
+    monkeypatch.setattr(pieces, "WHOLE", 1_000_000)
+    model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4000, 2))
+    assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1_000_000 // (4 * (3 * 400 + 2 * 4000 + 2))
+
+
 class Mixing(nn.Module):
     """Each sample's output depends on all samples."""
 
