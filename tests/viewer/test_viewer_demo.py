@@ -54,6 +54,7 @@ def test_lasso_on_the_demo_shows_exactly_the_samples_inside(demo, serve, visit):
     (x, y), radius = points[boxed[centre]], (inside + outside)[centre, edge] / (1 + flat)
     wanted = found.sample.values[np.hypot(*(points - (x, y)).T) < radius].tolist()
     viewer = visit("?category=1&embedding=tsne", at=serve(path))
+    viewer.settled()
     viewer.circle(x, y, radius)
     viewer.expect_samples(wanted)
     viewer.settled()

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from playwright.sync_api import BrowserContext, ConsoleMessage
+from playwright.sync_api import TimeoutError as Timeout
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--enable-unsafe-swiftshader", "--disable-background-networking", "--no-first-run"]
@@ -39,7 +40,11 @@ class Viewer:
 
     def lasso(self, *corners: tuple[float, float], keys: tuple[str, ...] = ()) -> None:
         """Draw around `corners`, given in the embedding's coordinates, with the mouse."""
-        path = [self.at(*corner) for corner in corners]
+        before = None
+        # the layout may still follow scroll bars and pictures, and take the plot away from under the mouse
+        while (path := [self.at(*corner) for corner in corners]) != before:
+            before = path
+            self.page.wait_for_timeout(100)
         for key in keys:
             self.page.keyboard.down(key)
         self.page.mouse.move(*path[0])
@@ -76,7 +81,11 @@ class Viewer:
             visit(document.querySelector(".samples"))
             return JSON.stringify(tiles.sort((a, b) => a - b)) === JSON.stringify(JSON.parse(wanted))
         }"""
-        self.page.wait_for_function(shown, arg=wanted)
+        try:
+            self.page.wait_for_function(shown, arg=wanted)
+        except Timeout as error:
+            error.add_note(f"wanted {wanted}, shown {sorted(self.samples())}, address {self.state()}")
+            raise
 
     def choose(self, name: str, value: str) -> None:
         """Pick `value` in the select with the title `name`."""
