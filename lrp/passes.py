@@ -68,6 +68,11 @@ def forward(
     return env, bound
 
 
+def _same(plan: Plan, node: fx.Node) -> fx.Node:
+    """A node of the same value wherever relevance arrives: a ReLU that cuts it off, which is kept as an input anyway."""
+    return next(user for user in node.users if user in plan.rules) if plan.ops[node].cut else node
+
+
 def backward(
     graph: Graph,
     plan: Plan,
@@ -89,7 +94,7 @@ def backward(
         op, prepared = bound[node], weights[node.name]["rule"]
         inputs = tuple(env[source] for source in op.inputs)
         try:
-            shares = rule.propagate(op, prepared, inputs, env[node], complete(node))
+            shares = rule.propagate(op, prepared, inputs, env[_same(plan, node)], complete(node))
         except Exception as error:
             place = f"{node.name} ({op.name} in layer {op.layer or '(top)'}, output {shape(op)})"
             raise ValueError(f"the rule {rule} does not fit {place}: {error}") from error

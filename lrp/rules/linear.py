@@ -158,7 +158,6 @@ def alpha_beta(
         return [(same,) if op.nonnegative[0] else _pair(op, same, other) for same, other in signs]
 
     def terms(op: Op, weights: list[Pair], inputs: Inputs, output: Tensor) -> list[Term]:
-        del output
         (a,) = inputs
         # contributions w_ij a_i of one sign: W+ a+ and W- a-, or W- a+ and W+ a-
         if op.nonnegative[0]:
@@ -166,7 +165,12 @@ def alpha_beta(
         else:
             positive = _positive(a)  # the rest is negative: a clamp takes five times as long to record
             parts = [_parts(op, pair, positive, a - positive) for pair in weights]
-        return [Term(part, _total(op, part), factor) for part, factor in zip(parts, factors, strict=True)]
+        if beta and op.nonnegative[0] and not zero_params and _mixes_all_channels(op):
+            total = _total(op, parts[0])
+            totals = [total, -_positive(total - output)]  # N = z - P saves a convolution
+        else:
+            totals = [_total(op, part) for part in parts]
+        return [Term(*each) for each in zip(parts, totals, factors, strict=True)]
 
     return shared(terms, stabilizer, prepare, proportional=True)
 
