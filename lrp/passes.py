@@ -69,7 +69,7 @@ def forward(
 
 
 def _same(plan: Plan, node: fx.Node) -> fx.Node:
-    """A node of the same value wherever relevance arrives: a ReLU that cuts it off, which is kept as an input anyway."""
+    """A node of the same value wherever relevance arrives, and kept anyway as an input: where it is cut, its ReLU."""
     return next(user for user in node.users if user in plan.rules) if plan.ops[node].cut else node
 
 

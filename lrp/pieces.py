@@ -22,6 +22,8 @@ from lrp.assign import Plan
 from lrp.graph import Example, Graph, check_input
 
 BLOCK = 20 * 2**20  # bytes of the largest activation; measured with 13 to 38 MB, see bench.attribution
+LARGEST = 30 * 2**20  # the same where weights, which are read anew for each piece, are much larger than activations
+HEAVY = 4  # times all activations of a piece: larger weights are worth a larger piece
 WHOLE = 2**30  # bytes of all activations of a piece, since most are kept for the way back
 KEPT = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, WHOLE)}
 """Bounds of glibc by their names in mallopt(3): number, and bytes."""
@@ -43,7 +45,9 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
         size = int(each) * value.element_size()
         largest = max(largest, size)
         total += 0 if node in plan.ops and plan.ops[node].kind == "movement" else size  # most of those are views
-    return max(torch.get_num_threads() // 4, min(BLOCK // largest, WHOLE // total), 1)
+    weights = sum(value.nbytes for value in graph.params.values())
+    wanted = -(-weights // (HEAVY * total))
+    return max(torch.get_num_threads() // 4, min(BLOCK // largest, WHOLE // total), min(wanted, LARGEST // largest), 1)
 
 
 def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple[Example, Any]]:

@@ -128,6 +128,15 @@ def test_so_do_all_activations_together_but_not_those_that_are_moved(monkeypatch
     assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1_000_000 // (4 * (3 * 400 + 2 * 4000 + 2))
 
 
+def test_weights_larger_than_activations_are_worth_a_larger_piece(monkeypatch):
+    monkeypatch.setattr(pieces, "BLOCK", 1)
+    model, x = nn.Sequential(nn.Linear(100, 1000), nn.ReLU(), nn.Linear(1000, 10)), torch.zeros(1, 100)
+    weights, activations = 4 * (100 * 1000 + 1000 + 1000 * 10 + 10), 4 * (100 + 2000 + 10)
+    assert at_once(model, x) == -(-weights // (pieces.HEAVY * activations))
+    monkeypatch.setattr(pieces, "LARGEST", 3 * 4 * 1000)
+    assert at_once(model, x) == 3
+
+
 class Mixing(nn.Module):
     """Each sample's output depends on all samples."""
 

@@ -58,6 +58,21 @@ def test_float32_stays_within_1e_5_of_the_closed_form(case):
             assert (result - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-4])
+def test_small_negative_parts_are_as_exact_as_the_rounding_of_the_positive_ones(scale):
+    torch.manual_seed(0)
+    model, a = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(200, 50)).eval(), torch.rand(1, 200)
+    with torch.no_grad():
+        model[1].weight.copy_(torch.where(model[1].weight < 0, scale, 1) * model[1].weight)
+    a, relevance = torch.where(torch.rand_like(a) < 0.2, a, 0), torch.rand(1, 50)
+    _, found = lrp.explainer(model, a, [("linear", rules.alpha_beta(2, 1, stabilizer=0))])(a, relevance)
+    W, b, a, relevance = (value.detach().double() for value in (model[1].weight, model[1].bias, a, relevance))
+    P, N = a @ W.clamp(min=0).T + b.clamp(min=0), a @ W.clamp(max=0).T + b.clamp(max=0)
+    expected = 2 * a * ((relevance / P) @ W.clamp(min=0)) - a * ((relevance / N) @ W.clamp(max=0))
+    rounding = 4 * torch.finfo(torch.float32).eps * (P / N.abs()).max()
+    assert (found - expected).abs().max() <= (1e-6 + rounding) * expected.abs().max()
+
+
 def check_kappa(rule, layer, x, kappa):
     """sum_i R_i = sum_j kappa_j R_j, for every sample."""
     op, params = operator(layer)
