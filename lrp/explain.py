@@ -15,7 +15,7 @@ from lrp.composite import Row
 from lrp.graph import Example
 from lrp.heatmap_save import Explanation
 from lrp.passes import Weights
-from lrp.pieces import join, samples_at_once, split
+from lrp.pieces import join, memory_kept, samples_at_once, split
 from lrp.relprop import Program, relprop
 from lrp.trace import Selector, trace
 
@@ -42,7 +42,8 @@ class Explainer:
             The output `(batch, class)` and the relevance, of the input's shape; shown as pictures in a notebook.
         """
         parts = split(self.program.graph, x, target, self.samples_at_once)
-        found = [self._explained(*part) for part in parts]
+        with memory_kept():
+            found = [self._explained(*part) for part in parts]
         return found[0] if len(found) == 1 else join(found)
 
     @cached_property

@@ -1,10 +1,8 @@
-"""Large batches on a CPU, a few samples at a time, so that memory is used again instead of asked for.
+"""Large batches on a CPU, a few samples at a time, in memory that is used again instead of asked for.
 
-An allocator hands large blocks back to the system as they are freed (glibc: above 32 MB, and what lies free above
-64 MB), and the system clears every page of them before it gives them out again. That is a quarter of the time of an
-explanation of VGG-16 at a batch of 8. Tensors that stay below these bounds are computed in the memory of the last ones.
-The second bound is too low for what one piece needs, and the first begins lower, so both are raised: up to a fifth of
-the time of ResNet-50.
+An allocator hands large blocks back to the system as they are freed (glibc: at once above 32 MB, and above what lies
+free at its end), and the system clears every page of them before it gives them out again. That is a quarter of the time
+of an explanation of VGG-16 at a batch of 8. While one is computed glibc is asked to keep them.
 """
 
 from __future__ import annotations
@@ -12,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -21,12 +21,13 @@ from torch.utils import _pytree as pytree
 from lrp.assign import Plan
 from lrp.graph import Example, Graph, check_input
 
-BLOCK = 20 * 2**20  # bytes of the largest activation; measured with 13 to 38 MB, see bench.attribution
-LARGEST = 30 * 2**20  # the same where weights, which are read anew for each piece, are much larger than activations
-HEAVY = 4  # times all activations of a piece: larger weights are worth a larger piece
-WHOLE = 2**30  # bytes of all activations of a piece, since most are kept for the way back
-KEPT = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, WHOLE)}
-"""Bounds of glibc by their names in mallopt(3): number, and bytes."""
+WHOLE = 700 * 2**20  # bytes of all activations of a piece, since most are kept for the way back
+MALLOC = {
+    "M_TRIM_THRESHOLD": (-1, 2**30, 2**30),
+    "M_MMAP_THRESHOLD": (-3, 32 * 2**20, 32 * 2**20),  # glibc's own grows up to this, but no more once a bound is set
+    "M_MMAP_MAX": (-4, 0, 65536),
+}
+"""glibc's bounds by their names in mallopt(3): number, value while an explanation is computed, and afterwards."""
 
 
 def samples_at_once(graph: Graph, plan: Plan) -> int | None:
@@ -35,7 +36,7 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
     batch = graph.inputs[0].meta["val"].shape[0]
     if not isinstance(batch, torch.SymInt):
         return None
-    largest = total = 1
+    total = 0
     for node in plan.facts.signals:
         value = node.meta["val"]
         count = value.numel()
@@ -43,11 +44,8 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
         if each is None or not each.is_Integer:
             return None
         size = int(each) * value.element_size()
-        largest = max(largest, size)
         total += 0 if node in plan.ops and plan.ops[node].kind == "movement" else size  # most of those are views
-    weights = sum(value.nbytes for value in graph.params.values())
-    wanted = -(-weights // (HEAVY * total))
-    return max(torch.get_num_threads() // 4, min(BLOCK // largest, WHOLE // total), min(wanted, LARGEST // largest), 1)
+    return max(torch.get_num_threads() // 4, WHOLE // max(total, 1), 1)
 
 
 def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple[Example, Any]]:
@@ -67,19 +65,31 @@ def split(graph: Graph, x: Example, target: Any, size: int | None) -> list[tuple
         if tuple(given.shape) != wanted or (is_seed and given is not target):
             return [(x, target)]
         targets = given.tensor_split(pieces)
-    _keep_memory()
     inputs = zip(*(tensor.tensor_split(pieces) for tensor in tensors), strict=True)
     return [(pytree.tree_unflatten(part, graph.structure), t) for part, t in zip(inputs, targets, strict=True)]
 
 
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """Have glibc take large blocks, too, from the memory that it keeps; unless the environment says what it does."""
+    mallopt = _mallopt()
+    if mallopt is None:
+        yield
+        return
+    try:
+        for number, inside, _ in MALLOC.values():
+            mallopt(number, inside)
+        yield
+    finally:
+        for number, _, outside in MALLOC.values():
+            mallopt(number, outside)
+
+
 @cache
-def _keep_memory() -> None:
-    """Let glibc keep freed memory for the next piece, unless the environment says how much; once in a process."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    own = {"GLIBC_TUNABLES", *(f"MALLOC_{name.removeprefix('M_')}_" for name in KEPT)}
-    if mallopt and not any(name in os.environ for name in own):
-        for number, size in KEPT.values():
-            mallopt(number, size)
+def _mallopt() -> Callable[[int, int], int] | None:
+    if sys.platform != "linux" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        return None
+    return getattr(ctypes.CDLL(None), "mallopt", None)
 
 
 def join(parts: list[Any]) -> Any:

@@ -105,17 +105,22 @@ def _comparable(option: tuple[str, Any]) -> tuple[str, Any]:
 def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -> Shares:
     """R_i = sum over terms and parts of a_i sum_j w_ij factor_j R_j / stab(total_j)."""
     totals: list[Tensor | None] = [None] * len(op.inputs)
-    for term in terms:
-        arrived = relevance.sum(channels(op), keepdim=True) if term.alike else relevance
-        s = arrived / stabilize(term.total, stabilizer)
-        s = s if term.factor == 1 else s * term.factor
-        s = s if term.live is None else torch.where(term.live, s, 0)
+    # all divisions first: then neither denominators nor relevance take memory while the shares are computed
+    for term, s in [(term, _per_unit(op, term, stabilizer, relevance)) for term in terms]:
         for part in term.parts:
             scaled = s if isinstance(part.factor, float) and part.factor == 1 else s * part.factor
             cotangents = op.transpose(part.params, part.inputs, scaled)
             shares = [unstacked(a * c, part.stacked) for a, c in zip(part.inputs, cotangents, strict=True)]
             totals = [new if old is None else old + new for old, new in zip(totals, shares, strict=True)]
     return tuple(totals)
+
+
+def _per_unit(op: Op, term: Term, stabilizer: Stabilize, relevance: Tensor) -> Tensor:
+    """factor R_j / stab(total_j)."""
+    arrived = relevance.sum(channels(op), keepdim=True) if term.alike else relevance
+    s = arrived / stabilize(term.total, stabilizer)
+    s = s if term.factor == 1 else s * term.factor
+    return s if term.live is None else torch.where(term.live, s, 0)
 
 
 def channels(op: Op) -> int:

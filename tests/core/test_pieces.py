@@ -110,31 +110,17 @@ def at_once(model, x):
     return lrp.explainer(model.eval(), x, lrp.composites.epsilon_plus()).samples_at_once
 
 
-def test_the_largest_activation_sets_the_size(monkeypatch):
-    monkeypatch.setattr(pieces, "BLOCK", 1_000_000)
-    model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.ReLU(), nn.Conv2d(10, 2, 3))
-    assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1_000_000 // (10 * 20 * 20 * 4)
-    assert at_once(model.double(), torch.zeros(1, 3, 20, 20, dtype=torch.float64)) == 1_000_000 // (10 * 20 * 20 * 8)
-    monkeypatch.setattr(pieces, "BLOCK", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
-    assert at_once(model.float(), torch.zeros(1, 3, 20, 20)) == 4  # a sample for four threads at least
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1
-
-
-def test_so_do_all_activations_together_but_not_those_that_are_moved(monkeypatch):
+def test_all_activations_together_set_the_size_but_not_those_that_are_only_moved(monkeypatch):
     monkeypatch.setattr(pieces, "WHOLE", 1_000_000)
     model = nn.Sequential(nn.Conv2d(3, 10, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4000, 2))
-    assert at_once(model, torch.zeros(1, 3, 20, 20)) == 1_000_000 // (4 * (3 * 400 + 2 * 4000 + 2))
-
-
-def test_weights_larger_than_activations_are_worth_a_larger_piece(monkeypatch):
-    monkeypatch.setattr(pieces, "BLOCK", 1)
-    model, x = nn.Sequential(nn.Linear(100, 1000), nn.ReLU(), nn.Linear(1000, 10)), torch.zeros(1, 100)
-    weights, activations = 4 * (100 * 1000 + 1000 + 1000 * 10 + 10), 4 * (100 + 2000 + 10)
-    assert at_once(model, x) == -(-weights // (pieces.HEAVY * activations))
-    monkeypatch.setattr(pieces, "LARGEST", 3 * 4 * 1000)
-    assert at_once(model, x) == 3
+    values, x = 3 * 400 + 2 * 4000 + 2, torch.zeros(1, 3, 20, 20)
+    assert at_once(model, x) == 1_000_000 // (4 * values)
+    assert at_once(model.double(), x.double()) == 1_000_000 // (8 * values)
+    monkeypatch.setattr(pieces, "WHOLE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    assert at_once(model.float(), x) == 4  # a sample for four threads at least
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert at_once(model, x) == 1
 
 
 class Mixing(nn.Module):
@@ -154,9 +140,9 @@ def test_samples_that_depend_on_each_other_stay_together(mix):
 
 
 def test_a_batch_moved_to_windows_and_back_is_no_mixing(monkeypatch):
-    monkeypatch.setattr(pieces, "BLOCK", 10_000)
+    monkeypatch.setattr(pieces, "WHOLE", 10_000)
     windows = Mixing(lambda z: (2 * z.unflatten(1, (1, 3)).flatten(0, 1).reshape(-1, 1)).reshape(-1, 3))
-    assert at_once(windows, torch.zeros(2, 4)) == 10_000 // 16
+    assert at_once(windows, torch.zeros(2, 4)) == 10_000 // (4 * (4 + 3 + 3))
 
 
 FAULTS = """
@@ -164,23 +150,41 @@ import resource, torch, lrp
 from torch import nn
 layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()]
 model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2)).eval()
-x = torch.rand(4, 1, 512, 512)
+x = torch.rand(4, 1, 768, 768)  # blocks of 76 MB
 explain = lrp.explainer(model, x[:1], lrp.composites.epsilon_plus())
 for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     explain(x)
 print(explain.samples_at_once, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+OTHERS = """
+import resource, torch, lrp
+model = torch.nn.Linear(4, 2).eval()
+lrp.explainer(model, torch.zeros(1, 4), lrp.composites.epsilon_plus())(torch.zeros(3, 4))
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before, large = resident(), torch.ones(50_000_000)
+small = [torch.ones(1000) for _ in range(1000)]  # above it, were they of one heap
+del large
+print((resident() - before) / 2**20)
+"""
+glibc = pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc")
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc")
+def printed(code, **own):
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run([sys.executable, "-c", code], env=inherited | own, capture_output=True, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
+@glibc
 def test_pieces_use_the_memory_of_the_last_ones_unless_the_environment_says_otherwise():
-    def faults(**own):
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
-        done = subprocess.run([sys.executable, "-c", FAULTS], env=inherited | own, capture_output=True, text=True)
-        at_once, pages = map(int, done.stdout.split())
-        assert at_once == 1
-        return pages
+    at_once, faults = printed(FAULTS)
+    assert at_once == 4
+    _, given_back = printed(FAULTS, MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
+    assert 10 * faults < given_back
 
-    given_back = faults(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
-    assert 10 * faults() < given_back
+
+@glibc
+def test_large_memory_of_others_goes_back_to_the_system_as_ever():
+    (megabytes,) = printed(OTHERS)
+    assert megabytes < 50

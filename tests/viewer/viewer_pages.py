@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,11 +41,7 @@ class Viewer:
 
     def lasso(self, *corners: tuple[float, float], keys: tuple[str, ...] = ()) -> None:
         """Draw around `corners`, given in the embedding's coordinates, with the mouse."""
-        before = None
-        # the layout may still follow scroll bars and pictures, and take the plot away from under the mouse
-        while (path := [self.at(*corner) for corner in corners]) != before:
-            before = path
-            self.page.wait_for_timeout(100)
+        path = self._still(corners)
         for key in keys:
             self.page.keyboard.down(key)
         self.page.mouse.move(*path[0])
@@ -54,6 +51,18 @@ class Viewer:
         self.page.mouse.up()
         for key in keys:
             self.page.keyboard.up(key)
+
+    def _still(self, corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Where `corners` are on the screen, once the plot stays in its place: the layout may still follow scroll bars
+        and pictures, and take it away from under the mouse."""
+        before = None
+        for _ in range(300):
+            path = [self.at(*corner) for corner in corners]
+            if path == before:
+                return path
+            before = path
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"the plot still moves after 30 s, last to {before}")
 
     def circle(self, x: float, y: float, radius: float, **options: Any) -> None:
         turns = [2 * math.pi * step / 12 for step in range(12)]
