@@ -114,6 +114,22 @@ def test_tensors_stabilizers_and_positions_survive_json(graph):
     torch.testing.assert_close(*results)
 
 
+def test_a_stabilizer_by_the_norm_sees_what_a_relu_cuts_off():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)).eval().double()
+    rows = [("linear", lrp.rules.epsilon(lrp.Stabilizer(0.1, norm_scale=True, dim=(1,))))]
+    x = torch.randn(50, 4, dtype=torch.float64)  # of some samples all units are cut off
+    _, relevance = lrp.explainer(model, x, rows)(x, 0)
+    z, head = model[0](x), model[2]
+    scale = lambda z: 0.1 * z.norm(dim=1, keepdim=True) / z.shape[1] ** 0.5  # noqa: E731
+    out = model(x)
+    s = torch.nn.functional.one_hot(torch.zeros(50, dtype=torch.long), 2) / (out + out.sign() * scale(out))
+    hidden = z.relu() * (s @ head.weight)
+    expected = x * (hidden / (z + z.sign() * scale(z)) @ model[0].weight)
+    assert bool((z < 0).all(1).any())
+    torch.testing.assert_close(relevance, expected)
+
+
 def test_what_json_cannot_hold_is_named():
     with pytest.raises(ValueError, match="the predicate <lambda> cannot be written as JSON"):
         to_json([(lambda op: True, FLAT)])
