@@ -83,7 +83,8 @@ def _reached(graph: Graph, known: Facts, ops: Mapping[fx.Node, Op], chosen: Mapp
 
 
 def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
-    """Nodes where no relevance arrives unless their value is above zero: only ReLUs that cut it read them."""
+    """Nodes where no relevance arrives unless their value is above zero: only ReLUs that cut it read them. Not those of
+    a stabilizer that may look at other places, such as at their norm: there all values matter."""
     silent: set[fx.Node] = set()  # no relevance where the value is zero
     for node in reversed(list(plan.rules)):
         readers = [reader for reader in node.users if reader in plan.rules]
@@ -93,6 +94,7 @@ def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
         node
         for node in plan.rules
         if node is not graph.output
+        and isinstance(plan.rules[node].stabilizer, (int, float))
         and all(plan.ops[r].name == "relu" and r in silent for r in node.users if r in plan.rules)
     ]
 

@@ -69,10 +69,8 @@ def forward(
 
 
 def _same(plan: Plan, node: fx.Node) -> fx.Node:
-    """A node of the same value wherever relevance arrives, and kept anyway as an input: where it is cut, its ReLU. Not
-    for stabilizers that may look at values of other places, such as their norm."""
-    rule, number = plan.rules[node], (int, float)
-    if not plan.ops[node].cut or rule.terms is None or not isinstance(rule.stabilizer, number):
+    """A node of the same value wherever relevance arrives, and kept anyway as an input: where it is cut, its ReLU."""
+    if not plan.ops[node].cut or plan.rules[node].terms is None:
         return node
     return next(user for user in node.users if user in plan.rules)
 

@@ -19,13 +19,13 @@ from lrp.assign import Plan, assign
 from lrp.passes import backward, forward, prepare
 
 
-def _plain(plan: Plan) -> Plan:
+def without_facts(plan: Plan) -> Plan:
     """The same rules without the facts that let them take short cuts."""
     ops = {n: replace(op, nonnegative=(False,) * len(op.nonnegative), cut=False) for n, op in plan.ops.items()}
     return replace(plan, ops=ops)
 
 
-def _by_loops(graph: lrp.Graph, plan: Plan, x: Tensor, seed: Tensor) -> Tensor:
+def by_loops(graph: lrp.Graph, plan: Plan, x: Tensor, seed: Tensor) -> Tensor:
     with torch.no_grad():
         weights = prepare(graph, plan, graph.params)
         env, bound = forward(graph, plan, weights, [x])
@@ -43,10 +43,10 @@ def accuracy_row(name: str, composite: str, given: Any, count: int = 5) -> dict[
     graph = lrp.canonize(lrp.trace(exact, x.double()))
     plan = assign(graph, rows(composite))
     explain = lrp.explainer(model, x, rows(composite))
-    plain = _plain(assign(explain.program.graph, rows(composite)))
+    plain = without_facts(assign(explain.program.graph, rows(composite)))
     seed = seeds(1)
     ways: dict[str, Callable[[Tensor], Tensor]] = {
-        "plain": lambda image: _by_loops(explain.program.graph, plain, image, seed),
+        "plain": lambda image: by_loops(explain.program.graph, plain, image, seed),
         "fast": lambda image: explain(image, CLASS).relevance,
     }
     if given.compile:
@@ -55,7 +55,7 @@ def accuracy_row(name: str, composite: str, given: Any, count: int = 5) -> dict[
         ways["compiled"] = lambda image: compiled(image, CLASS).relevance
     errors: dict[str, list[float]] = {way: [] for way in ways}
     for image in x.split(1):
-        truth = _by_loops(graph, plan, image.double(), seed.double())
+        truth = by_loops(graph, plan, image.double(), seed.double())
         for way, relevance in ways.items():
             errors[way].append(float((relevance(image) - truth).abs().max() / truth.abs().max()))
     medians = {way: statistics.median(found) for way, found in errors.items()}

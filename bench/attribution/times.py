@@ -48,14 +48,18 @@ def _build(make: Make, case: Case) -> bool:
     return _run is not None
 
 
-def _timed(device: str) -> float:
-    """Of the second of two calls: the first finds the caches as the others left them while this process was idle."""
+def _call(device: str) -> None:
     assert _run is not None
-    _run()
-    start = time.perf_counter()
     _run()
     if device != "cpu":
         torch.cuda.synchronize()
+
+
+def _timed(device: str) -> float:
+    """Of the second of two calls: the first compiles, and later finds the caches as the others left them."""
+    _call(device)
+    start = time.perf_counter()
+    _call(device)
     return time.perf_counter() - start
 
 
@@ -74,10 +78,10 @@ def seconds(makers: Mapping[str, Make], case: Case, rounds: int) -> dict[str, fl
         built = {who: there.submit(_build, makers[who], case) for who, there in made.items()}
         able = {who: made[who] for who, done in built.items() if _result(who, done)}
         found: dict[str, list[float]] = {who: [] for who in able}
-        for _ in tqdm(range(rounds + 1), leave=False, unit="round"):
+        for _ in tqdm(range(rounds), leave=False, unit="round"):
             for who, there in able.items():
                 found[who].append(_result(who, there.submit(_timed, case.device)))
-    return {who: statistics.median(values[1:]) for who, values in found.items()}  # the first compiles and warms up
+    return {who: statistics.median(values) for who, values in found.items()}
 
 
 def time_row(name: str, composite: str, batch: int, given: Any) -> dict[str, Any]:

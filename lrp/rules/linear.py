@@ -168,12 +168,10 @@ def alpha_beta(
         else:
             positive = _positive(a)  # the rest is negative: a clamp takes five times as long to record
             parts = [_parts(op, pair, positive, a - positive) for pair in weights]
-        if beta and op.nonnegative[0] and not zero_params and _mixes_all_channels(op):
-            total = _total(op, parts[0])
-            totals = [total, -_positive(total - output)]
-        else:
-            totals = [_total(op, part) for part in parts]
-        return [Term(*each) for each in zip(parts, totals, factors, strict=True)]
+        total = _total(op, parts[0])
+        is_rest = op.nonnegative[0] and not zero_params and _mixes_all_channels(op)
+        others = [-_positive(total - output) if is_rest else _total(op, part) for part in parts[1:]]
+        return [Term(*each) for each in zip(parts, [total, *others], factors, strict=True)]
 
     return shared(terms, stabilizer, prepare, proportional=True)
 

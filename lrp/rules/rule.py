@@ -57,9 +57,8 @@ def _all_inputs(op: Op) -> tuple[bool, ...]:
 class Rule:
     """A pair of pure functions; made by the factories in `lrp.rules`, or by hand for a rule of your own.
 
-    propagate: `(op, weights, inputs, output, relevance) -> relevance of each input`. For rules of
-        terms with a number for a stabilizer the output is, where `op.cut`, that of the ReLU that follows: the same
-        wherever relevance arrives, and kept anyway.
+    propagate: `(op, weights, inputs, output, relevance) -> relevance of each input`. For a rule of terms the output is,
+        where `op.cut`, that of the ReLU that follows: the same wherever relevance arrives, and kept anyway.
     prepare: `(op, params) -> weights`, once per model: the modified weights that propagate needs.
     receives: `op -> which inputs receive relevance`; nodes behind the others need no rule.
     terms: for rules that are made of terms: what the audit reads bias and stabilizer from.

@@ -4,7 +4,9 @@ from networks import Functional, image
 from torch import nn
 
 import lrp
+from bench.attribution.checks import by_loops, without_facts
 from lrp import composites, rules
+from lrp.assign import assign
 from lrp.composites import Composite, depth, first, from_json, last, mix, named, nth, to_json
 
 FLAT = rules.flat()
@@ -121,13 +123,31 @@ def test_a_stabilizer_by_the_norm_sees_what_a_relu_cuts_off():
     x = torch.randn(50, 4, dtype=torch.float64)  # of some samples all units are cut off
     _, relevance = lrp.explainer(model, x, rows)(x, 0)
     z, head = model[0](x), model[2]
-    scale = lambda z: 0.1 * z.norm(dim=1, keepdim=True) / z.shape[1] ** 0.5  # noqa: E731
-    out = model(x)
-    s = torch.nn.functional.one_hot(torch.zeros(50, dtype=torch.long), 2) / (out + out.sign() * scale(out))
-    hidden = z.relu() * (s @ head.weight)
-    expected = x * (hidden / (z + z.sign() * scale(z)) @ model[0].weight)
+
+    def stable(z):
+        return z + 0.1 * z.sign() * z.square().mean(1, keepdim=True).sqrt()
+
+    hidden = z.relu() * (torch.tensor([1.0, 0.0]).double() / stable(model(x)) @ head.weight)
+    expected = x * (hidden / stable(z) @ model[0].weight)
     assert bool((z < 0).all(1).any())
     torch.testing.assert_close(relevance, expected)
+
+
+NORM = lrp.Stabilizer(0.1, norm_scale=True, dim=(1,))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rules.epsilon(NORM), rules.gamma(0.25, NORM), rules.alpha_beta(2, 1, NORM), rules.z_plus(NORM)],
+    ids=str,
+)
+def test_a_stabilizer_by_the_norm_is_the_same_without_any_facts(rule):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.ReLU(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    model, x = model.eval().double(), torch.randn(50, 4, dtype=torch.float64)
+    graph, seed = lrp.trace(model, x), torch.randn(50, 2, dtype=torch.float64)
+    expected = by_loops(graph, without_facts(assign(graph, [("linear", rule)])), x, seed)
+    torch.testing.assert_close(lrp.explainer(model, x, [("linear", rule)])(x, seed).relevance, expected)
 
 
 def test_what_json_cannot_hold_is_named():
