@@ -8,11 +8,12 @@ from lrp.composite import Composite
 from lrp.dataset import Kept, Normalization, SampleError, attribute_dataset
 from lrp.dataset_sources import open_images
 from lrp.explain import Explainer, explainer
-from lrp.graph import Graph, rewrite, until
-from lrp.ops import Op
+from lrp.graph.graph import Graph
+from lrp.graph.op import Op
+from lrp.graph.rewriting import rewrite, until
+from lrp.graph.tracing import TraceError, trace
 from lrp.relprop import Hidden, Program, Pullback, relprop
 from lrp.rules import Rule, Stabilizer
-from lrp.trace import TraceError, trace
 
 __all__ = [
     "Composite",

@@ -10,9 +10,10 @@ from torch import fx
 
 from lrp import rules
 from lrp.composite import Composite, Row, select
-from lrp.facts import Facts, facts
-from lrp.graph import Graph
-from lrp.ops import KIND, Op
+from lrp.graph.facts import Facts, facts
+from lrp.graph.graph import Graph
+from lrp.graph.kinds import KIND
+from lrp.graph.op import Op
 from lrp.rules import Rule
 
 DEFAULT = Composite(

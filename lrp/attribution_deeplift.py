@@ -11,9 +11,9 @@ from torch import Tensor, fx
 
 from lrp.attribution_method import Baseline, at_baseline, method
 from lrp.explain import Explainer, Target, seed_of
-from lrp.facts import Facts, facts
-from lrp.graph import Graph, check_input, evaluate
-from lrp.ops import Inputs, Op
+from lrp.graph.facts import Facts, facts
+from lrp.graph.graph import Graph, check_input, evaluate
+from lrp.graph.op import Inputs, Op
 
 SMALLEST = 1e-10  # a difference below this is none: the gradient stands for the quotient
 POINTS = 16

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lrp.attribution_method import Explain, method
 from lrp.explain import Explainer, Target, seed_of
-from lrp.graph import Graph, check_input, evaluate
+from lrp.graph.graph import Graph, check_input, evaluate
 
 
 @method

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lrp.explain import Explainer, Target
+from lrp.graph.tracing import check_evaluating
 from lrp.heatmap_save import Explanation
-from lrp.trace import check_evaluating
 
 Predict = Callable[[Tensor], Tensor]
 Explain = Callable[..., tuple[Tensor, Tensor]]

@@ -11,8 +11,9 @@ from torch import Tensor, fx
 
 from lrp.assign import assign, shape
 from lrp.composite import Row
-from lrp.graph import Example, Graph, check_input
-from lrp.ops import Op, arguments
+from lrp.graph.aten import arguments
+from lrp.graph.graph import Example, Graph, check_input
+from lrp.graph.op import Op
 from lrp.passes import Weights, backward, forward
 from lrp.relprop import Program
 from lrp.rules import Rule, Term, stabilize

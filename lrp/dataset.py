@@ -28,7 +28,7 @@ from lrp.dataset_records import Recorder
 from lrp.dataset_samples import SampleError
 from lrp.dataset_shards import Shard, claimed, shards
 from lrp.explain import Explainer
-from lrp.graph import Graph
+from lrp.graph.graph import Graph
 from spray import store
 
 __all__ = ["Kept", "Normalization", "SampleError", "SampleTarget", "attribute_dataset"]

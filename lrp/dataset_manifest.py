@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lrp.attribution_method import Method
 from lrp.dataset_shards import project_lock
 from lrp.explain import Explainer
-from lrp.graph import Graph
+from lrp.graph.graph import Graph
 from lrp.rules import Rule
 from spray import store
 

@@ -14,8 +14,9 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 from lrp.assign import Plan
-from lrp.functional import writes
-from lrp.graph import Graph, any_layout
+from lrp.graph.aten import writes
+from lrp.graph.functionalize import any_layout
+from lrp.graph.graph import Graph
 from lrp.passes import backward, forward, prepare, tensors
 
 

@@ -19,7 +19,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from lrp.assign import Plan
-from lrp.graph import Example, Graph, check_input
+from lrp.graph.graph import Example, Graph, check_input
 
 WHOLE = 700 * 2**20  # bytes of all activations of a piece, since most are kept for the way back
 MALLOC = {

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from lrp.assign import Plan, assign
 from lrp.composite import Composite, Row
 from lrp.emit import Record, consuming, function, record
-from lrp.graph import Example, Graph, check_input
+from lrp.graph.graph import Example, Graph, check_input
 from lrp.layout import channels_last, is_thin
 from lrp.passes import Weights, prepare, tensors
 

@@ -28,9 +28,9 @@ from lrp.audit import audit
 from lrp.canonize import CANONIZERS, Rewrite, canonize
 from lrp.composite import Composite
 from lrp.explain import Explainer
-from lrp.graph import Graph
-from lrp.ops import KIND
-from lrp.trace import trace
+from lrp.graph.graph import Graph
+from lrp.graph.kinds import KIND
+from lrp.graph.tracing import trace
 
 DROPPING = frozenset(
     """softmax_taylor frozen_statistics relu_deconvnet relu_guided_backprop relu_beta_smooth absolute half_and_half

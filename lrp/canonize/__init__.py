@@ -12,7 +12,7 @@ from lrp.canonize.fold_right import fold_batch_norm_right
 from lrp.canonize.merge_linear import merge_linear
 from lrp.canonize.nest_concatenations import nest_concatenations
 from lrp.canonize.split_attention import split_attention
-from lrp.graph import Graph
+from lrp.graph.graph import Graph
 
 Rewrite = Callable[[Graph], Graph]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import fx
 
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import operator_name
+from lrp.graph.aten import operator_name
+from lrp.graph.graph import Graph
+from lrp.graph.rewriting import Builder, rewrite
 
 IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "_to_copy"}
 

@@ -6,8 +6,10 @@ import torch
 from torch import fx
 
 from lrp.canonize.weights import along_outputs
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import KIND, arguments, operator_name
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.graph import Graph
+from lrp.graph.kinds import KIND
+from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
 BATCH_NORMS = {"_native_batch_norm_legit_no_training", "batch_norm", "native_batch_norm"}

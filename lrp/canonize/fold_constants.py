@@ -9,9 +9,11 @@ import torch
 from torch import fx
 
 from lrp.canonize.weights import along_outputs
-from lrp.facts import facts
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import KIND, arguments, operator_name
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.facts import facts
+from lrp.graph.graph import Graph
+from lrp.graph.kinds import KIND
+from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
 Fold = Callable[[Builder, fx.Node, fx.Node], tuple[fx.Node, fx.Node | None]]

@@ -19,9 +19,10 @@ from torch.fx.node import map_arg
 
 from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
 from lrp.canonize.weights import along_inputs
-from lrp.facts import facts
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import BiasMap, Clamp, arguments, each_axis, operator_name
+from lrp.graph.aten import BiasMap, Clamp, arguments, each_axis, operator_name
+from lrp.graph.facts import facts
+from lrp.graph.graph import Graph
+from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
 CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import arguments, operator_name
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.graph import Graph
+from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
 

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from lrp.graph import Builder, Graph, rewrite
-from lrp.ops import operator_name
+from lrp.graph.aten import operator_name
+from lrp.graph.graph import Graph
+from lrp.graph.rewriting import Builder, rewrite
 
 
 def nest_concatenations(graph: Graph) -> Graph:

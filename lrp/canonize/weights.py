@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from lrp.graph import Builder
-from lrp.ops import arguments, operator_name
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.rewriting import Builder
 
 aten = torch.ops.aten
 

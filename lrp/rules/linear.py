@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrp.ops import Inputs, Op, Params, arguments
+from lrp.graph.aten import arguments
+from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.rule import Part, Rule, Shares, Term, channels, factory, shared
 from lrp.rules.stabilizer import Stabilize
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lrp.ops import Inputs, Op, Params, arguments
+from lrp.graph.aten import arguments
+from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.rule import Rule, Shares, factory
 from lrp.rules.stabilizer import Stabilize, stabilize
 

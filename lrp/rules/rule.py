@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lrp.ops import Inputs, Op, Params
+from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.stabilizer import Stabilize, stabilize
 
 Shares = tuple[Tensor | None, ...]

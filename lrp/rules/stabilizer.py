@@ -21,7 +21,8 @@ class Stabilizer:
 
     epsilon: 0 gives LRP-0. In float16, where 1 / 1e-6 overflows, the least epsilon is 64 / 65504.
     clip: `sign z max(|z|, epsilon)` instead: leaves all larger values as they are.
-    norm_scale: epsilon is in units of the root mean square of z over `dim` (default: all but the batch).
+    norm_scale: epsilon is in units of the root mean square of z over `dim` (default: all but the batch). Where all of z
+        is zero, the step is the least that keeps relevance finite.
     """
 
     epsilon: float = 1e-6
@@ -34,7 +35,8 @@ class Stabilizer:
         step = torch.full((), least, dtype=z.dtype, device=z.device)
         if self.norm_scale:
             dim = self.dim if self.dim is not None else tuple(range(1, z.ndim))
-            step = least * z.square().mean(dim, keepdim=True).sqrt()
+            scale = z.square().mean(dim, keepdim=True).sqrt()
+            step = (least * scale).clamp(min=LARGEST / torch.finfo(z.dtype).max)
         if self.clip:
             return z.abs().maximum(step).copysign(z)
         # copysign gives zeros a sign too, else dead units divide by zero

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import lrp
-from lrp.facts import facts
+from lrp.graph.facts import facts
 from lrp.testing import Layer
 
 CONVOLUTIONS = [nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d]

@@ -19,7 +19,8 @@ from lrp.canonize import (
     merge_linear,
     nest_concatenations,
 )
-from lrp.ops import operator_name
+from lrp.graph.aten import operator_name
+from lrp.graph.facts import facts
 from lrp.testing import assert_canonization_preserves, randomize
 
 CONVOLUTIONS = {
@@ -178,7 +179,7 @@ class Scaled(nn.Module):
 def test_constant_factors_and_shifts_go_into_the_layer(shape, folds, scalar):
     model = randomize(Scaled(shape, scalar), 0)
     graph = assert_canonization_preserves(model, random(2), [fold_factors, fold_shifts])
-    known = lrp.facts.facts(graph)
+    known = facts(graph)
     left = [operator_name(n.target) for n in graph.fx.nodes if n in known.signals and n.op == "call_function"]
     assert left.count("mul") == (0 if folds or scalar else 1)
     assert left.count("add") == (1 if folds else 2)
@@ -188,7 +189,7 @@ def test_frozen_batch_norm_goes_into_the_convolution():
     frozen = torchvision().ops.FrozenBatchNorm2d(6)
     model = randomize(nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False), frozen, nn.ReLU()), 0)
     graph = assert_canonization_preserves(model, random(2))
-    known = lrp.facts.facts(graph)
+    known = facts(graph)
     signals = [n for n in graph.fx.nodes if n in known.signals and n.op == "call_function"]
     assert [operator_name(n.target) for n in signals] == ["conv2d", "relu"]
 

@@ -151,6 +151,6 @@ def test_a_model_of_several_outputs_asks_which():
 
 def test_layers_are_found_by_module_path_and_similar_ones_named():
     graph = lrp.trace(Functional().eval().double(), image())
-    assert lrp.ops.operator_name(graph.find("second").target) == "conv2d"
+    assert lrp.graph.operator_name(graph.find("second").target) == "conv2d"
     with pytest.raises(KeyError, match=r"no layer or node 'secnd'; similar ones: second"):
         graph.find("secnd")

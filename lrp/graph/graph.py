@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -94,30 +94,6 @@ def _is_inside(path: str, layer: str) -> bool:
     return bool(layer) and (path == layer or path.startswith(layer + "."))
 
 
-def until(graph: Graph, layer: str) -> Graph:
-    """The part of a model up to a layer, as a model of its own: explanations of it start at that layer's output.
-
-    Args:
-        layer: A module path or node name, see `Graph.find`.
-
-    Example:
-        >>> import torch, lrp
-        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).eval()
-        >>> graph = lrp.until(lrp.trace(model, torch.zeros(1, 3)), "1")
-        >>> graph(graph.params, torch.zeros(5, 3)).shape
-        torch.Size([5, 4])
-    """
-    end = graph.find(layer)
-    return rewrite(graph, lambda builder, node: builder.output(end) if node.op == "output" else None)
-
-
-def any_layout(graph: fx.Graph) -> None:
-    """Let `graph` take tensors of any memory layout (`channels_last` images): a recorded view fits only the strides
-    that it was recorded with, a reshape fits all."""
-    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.view.default):
-        node.target = torch.ops.aten.reshape.default
-
-
 def evaluate(node: fx.Node, env: Mapping[fx.Node, Any]) -> Any:
     """The value of a `call_function` node, its arguments looked up in `env`."""
     args, kwargs = map_arg((node.args, node.kwargs), lambda n: env[n])
@@ -158,59 +134,6 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
             f"the model ties its batch size to {graph.batch} (a fixed size in a view, say), got {x.shape[0]}; "
             f"give batches of {graph.batch}, or mend the model"
         )
-
-
-class Builder:
-    """The copy that a rewrite is making: `call` adds a node, `env` maps old nodes to new ones."""
-
-    def __init__(self) -> None:
-        self.graph = fx.Graph()
-        self.env: dict[fx.Node, fx.Node] = {}
-
-    def call(
-        self, target: Callable[..., Any], *args: Any, like: fx.Node, shaped: fx.Node | None = None, **kwargs: Any
-    ) -> fx.Node:
-        """Add `target(*args, **kwargs)`, attributed to the layer of `like`.
-
-        Its shape is that of `shaped`, where that is known, or is computed at once, which takes milliseconds.
-        """
-        node = self.graph.call_function(target, args, kwargs)
-        if shaped is None:
-            values, keywords = map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
-            value = target(*values, **keywords)
-        else:
-            value = shaped.meta["val"]
-        node.meta = {"layer": like.meta.get("layer", ""), "val": value}
-        return node
-
-    def output(self, node: fx.Node) -> fx.Node:
-        """Return the value of an old node."""
-        return self.graph.output(self.env[node])
-
-    def copy(self, node: fx.Node) -> fx.Node:
-        """Copy `node` as it is."""
-        return self.graph.node_copy(node, self.env.__getitem__)
-
-
-Replace = Callable[[Builder, fx.Node], fx.Node | None]
-"""Emit what stands for a node in the copy and return it; None copies the node as it is."""
-
-
-def rewrite(graph: Graph, replacement: Replace) -> Graph:
-    """Copy `graph`, asking `replacement` at each node; nodes that nothing reads any more are dropped.
-
-    Inputs and parameters stay: a rewrite expresses new weights as nodes over the old ones, so that `params` keeps the
-    model's own names and everything downstream stays differentiable in them.
-    """
-    builder = Builder()
-    for node in graph.fx.nodes:
-        builder.env[node] = replacement(builder, node) or builder.copy(node)
-    new = builder.graph
-    for node in reversed(new.nodes):
-        if node.op == "call_function" and not node.users:
-            new.erase_node(node)
-    new.lint()
-    return replace(graph, fx=new)
 
 
 def is_floating(value: Any) -> bool:

@@ -15,9 +15,10 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-from lrp.functional import disentangle, emit_pure, is_simple
-from lrp.graph import Example, Graph, any_layout, rewrite
-from lrp.ops import Item
+from lrp.graph.aten import Item
+from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
+from lrp.graph.graph import Example, Graph
+from lrp.graph.rewriting import rewrite
 
 SHOWN = 11
 """Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,

@@ -7,23 +7,10 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp.ops import arguments, operator_name
+from lrp.graph.aten import arguments, operator_name, writes
+from lrp.graph.kinds import DROPOUTS, FRESH, POOLS, SHARING
 
 aten = torch.ops.aten
-
-FRESH = set(
-    """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear batch_norm add mul cat mean relu
-    relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh softplus max_pool1d
-    max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
-    adaptive_avg_pool2d adaptive_avg_pool3d""".split()
-)
-"""Operators whose result shares no memory with anything, and that stay as they are."""
-
-SHARING = {"flatten"}
-"""Operators that stay as they are and may return their argument's memory."""
-
-DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout"}
-POOLS = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"}
 
 
 def disentangle(graph: fx.Graph) -> None:
@@ -75,11 +62,6 @@ def emit_pure(new: fx.Graph, node: fx.Node, env: dict[fx.Node, fx.Node]) -> None
     env |= {source: env[node] for source, value in env.items() if value is old}
 
 
-def writes(node: fx.Node) -> bool:
-    """Whether an operator changes its arguments."""
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
-
-
 def _is_of_one_type(node: fx.Node) -> bool:
     """Else what returns might promote, where what writes keeps the type of what it writes into."""
     return len({n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta["val"], Tensor)}) == 1
@@ -88,3 +70,10 @@ def _is_of_one_type(node: fx.Node) -> bool:
 def _has_statistics(node: fx.Node) -> bool:
     given = arguments(node)
     return not given["training"] and given["running_mean"] is not None and given["running_var"] is not None
+
+
+def any_layout(graph: fx.Graph) -> None:
+    """Let `graph` take tensors of any memory layout (`channels_last` images): a recorded view fits only the strides
+    that it was recorded with, a reshape fits all."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.view.default):
+        node.target = torch.ops.aten.reshape.default

@@ -8,20 +8,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from lrp.graph import Graph, is_floating
-from lrp.ops import KIND, Op, arguments, op_of, operator_name
-
-# Ops whose values are >= 0 whatever goes in, and ops that keep the sign of nonnegative inputs.
-NONNEGATIVE = set("relu relu6 sigmoid hardsigmoid softmax _softmax _safe_softmax softplus abs exp square".split())
-SIGN_KEEPING = set(
-    """add mul sum mean cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
-    adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d upsample_nearest1d upsample_nearest2d
-    upsample_nearest3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d gelu silu hardswish clamp hardtanh
-    leaky_relu elu celu selu mish tanh div matmul bmm mm""".split()
-)
-SQUASHING = set("sigmoid hardsigmoid softmax _softmax _safe_softmax tanh".split())
-# Fills with zeros, or with values of its input: everything but these two of the movement kind.
-FILLING = {"masked_fill", "where"}
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.graph import Graph, is_floating
+from lrp.graph.kinds import FILLING, KIND, NONNEGATIVE, SIGN_KEEPING, SQUASHING
+from lrp.graph.op import Op, op_of
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""A model as data: tracing, the graph, rewriting, and all that is known of an operator by its name."""
+
+from lrp.graph.aten import arguments, operator_name
+from lrp.graph.graph import Example, Graph, check_input, evaluate, is_floating
+from lrp.graph.op import Inputs, Op, Params
+from lrp.graph.rewriting import Builder, Replace, rewrite, until
+from lrp.graph.tracing import Selector, TraceError, trace
+
+__all__ = [
+    "Builder",
+    "Example",
+    "Graph",
+    "Inputs",
+    "Op",
+    "Params",
+    "Replace",
+    "Selector",
+    "TraceError",
+    "arguments",
+    "check_input",
+    "evaluate",
+    "is_floating",
+    "operator_name",
+    "rewrite",
+    "trace",
+    "until",
+]
