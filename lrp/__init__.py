@@ -3,7 +3,7 @@
 from lrp import attribution, colormap, composites, evaluate, heatmap, rules
 from lrp.assign import MissingRule
 from lrp.audit import audit, plan, weight_relevance
-from lrp.canonize import canonize
+from lrp.canonizers import canonize
 from lrp.composite import Composite
 from lrp.dataset import Kept, Normalization, SampleError, attribute_dataset
 from lrp.dataset_sources import open_images

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lrp._collector import collector_held
-from lrp.canonize import canonize
+from lrp.canonizers import canonize
 from lrp.composite import Row
 from lrp.graph.graph import Example
 from lrp.graph.tracing import Selector, trace

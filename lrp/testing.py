@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from lrp import composites
 from lrp.audit import audit
-from lrp.canonize import CANONIZERS, Rewrite, canonize
+from lrp.canonizers import CANONIZERS, Rewrite, canonize
 from lrp.composite import Composite
 from lrp.explain import Explainer
 from lrp.graph.graph import Graph

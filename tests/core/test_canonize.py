@@ -10,7 +10,7 @@ from torch import nn
 
 import lrp
 from lrp._torchvision import torchvision
-from lrp.canonize import (
+from lrp.canonizers import (
     CANONIZERS,
     fold_batch_norm,
     fold_batch_norm_right,

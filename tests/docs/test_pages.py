@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 NOT_RUN = "# not run: "
 SERVES = re.compile(r"^(lrp-viewer (?!convert)|bokeh serve ).*", re.M)
 LANGUAGES = {"python", "bash", "output", "text", "json", "{eval-rst}", "{toctree}"}
-MODULES = "lrp lrp.rules lrp.composites lrp.canonize lrp.attribution lrp.evaluate lrp.colormap spray".split()
+MODULES = "lrp lrp.rules lrp.composites lrp.canonizers lrp.attribution lrp.evaluate lrp.colormap spray".split()
 EXTERNAL = re.compile(
     r"https://doi\.org/10\.\d{4,}/\S+|https://(?!doi\.org)(\w[\w-]*\.)+[a-z]{2,}(/\S*)?|http://localhost:\d+\S*"
 )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from lrp.canonize.weights import along_outputs
+from lrp.canonizers.weights import along_outputs
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.facts import facts
 from lrp.graph.graph import Graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from lrp.canonize.weights import along_outputs
+from lrp.canonizers.weights import along_outputs
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph
 from lrp.graph.kinds import KIND

@@ -1,17 +1,16 @@
-"""Canonization: rewrites `Graph -> Graph` that keep the function and put it into the form that rules expect."""
+"""The chain of all canonizers, in order, and what applies it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-from lrp.canonize.drop_identities import drop_identities
-from lrp.canonize.fold_batch_norm import fold_batch_norm
-from lrp.canonize.fold_constants import fold_factors, fold_shifts
-from lrp.canonize.fold_right import fold_batch_norm_right
-from lrp.canonize.merge_linear import merge_linear
-from lrp.canonize.nest_concatenations import nest_concatenations
-from lrp.canonize.split_attention import split_attention
+from lrp.canonizers.attention import split_attention
+from lrp.canonizers.batch_norm import fold_batch_norm
+from lrp.canonizers.batch_norm_right import fold_batch_norm_right
+from lrp.canonizers.concatenations import nest_concatenations
+from lrp.canonizers.constants import fold_factors, fold_shifts
+from lrp.canonizers.identities import drop_identities
 from lrp.graph.graph import Graph
 
 Rewrite = Callable[[Graph], Graph]
@@ -43,18 +42,3 @@ def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS) -> Graph:
         True
     """
     return reduce(lambda current, step: step(current), rewrites, graph)
-
-
-__all__ = [
-    "CANONIZERS",
-    "Rewrite",
-    "canonize",
-    "drop_identities",
-    "fold_batch_norm",
-    "fold_batch_norm_right",
-    "fold_factors",
-    "fold_shifts",
-    "merge_linear",
-    "nest_concatenations",
-    "split_attention",
-]

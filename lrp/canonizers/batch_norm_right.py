@@ -17,8 +17,8 @@ from torch import Tensor, fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.fx.node import map_arg
 
-from lrp.canonize.fold_batch_norm import BATCH_NORMS, scale_and_shift
-from lrp.canonize.weights import along_inputs
+from lrp.canonizers.batch_norm import BATCH_NORMS, scale_and_shift
+from lrp.canonizers.weights import along_inputs
 from lrp.graph.aten import BiasMap, Clamp, arguments, each_axis, operator_name
 from lrp.graph.facts import facts
 from lrp.graph.graph import Graph
