@@ -22,7 +22,7 @@ from lrp.composite import (
     to_json,
 )
 from lrp.rules import Stabilize
-from lrp.rules.linear import ZeroParams
+from lrp.rules.weights import ZeroParams
 
 
 def base(stabilizer: Stabilize = 1e-6, residual: str = "norm") -> Composite:

@@ -12,29 +12,23 @@ Options shared by all factories:
     zero_params: names of parameters to take as zero, `"bias"` or `["bias"]`: then no bias absorbs relevance.
 
 Example, a rule of your own (here LRP-epsilon with the weights doubled in the numerators):
-    >>> from lrp.rules import Part, Term, shared
+    >>> from lrp.rules import Part, Term, from_terms
     >>> def terms(op, weights, inputs, output):
     ...     return [Term([Part(weights, inputs, 2.0)], output)]
-    >>> shared(terms, stabilizer=1e-6).name
+    >>> from_terms(terms, stabilizer=1e-6).name
     'custom'
 """
 
 from collections.abc import Callable
 
-from lrp.rules.linear import alpha_beta, epsilon, exact, flat, gamma, norm, pass_through, w_square, z_box, z_plus
-from lrp.rules.nonlinear import (
-    absolute,
-    frozen_statistics,
-    half_and_half,
-    relu_beta_smooth,
-    relu_deconvnet,
-    relu_guided_backprop,
-    signal_takes_all,
-    softmax_taylor,
-    uniform,
-)
-from lrp.rules.rule import Part, Rule, Shares, Term, factory, share, shared
+from lrp.rules.branches import absolute, half_and_half, signal_takes_all, uniform
+from lrp.rules.first_layer import flat, w_square, z_box
+from lrp.rules.linear import alpha_beta, epsilon, gamma, norm, z_plus
+from lrp.rules.normalization import frozen_statistics, softmax_taylor
+from lrp.rules.relu import relu_beta_smooth, relu_deconvnet, relu_guided_backprop
+from lrp.rules.rule import Part, Rule, Shares, Term, factory, from_terms, share
 from lrp.rules.stabilizer import Stabilize, Stabilizer, stabilize
+from lrp.rules.unchanged import exact, pass_through
 
 RULES: dict[str, Callable[..., Rule]] = {
     rule.__name__: rule
@@ -85,7 +79,7 @@ __all__ = [
     "relu_deconvnet",
     "relu_guided_backprop",
     "share",
-    "shared",
+    "from_terms",
     "signal_takes_all",
     "softmax_taylor",
     "stabilize",

@@ -133,7 +133,7 @@ def unstacked(x: Tensor, axis: int | None) -> Tensor:
     return x if axis is None else torch.add(*x.split_with_sizes([x.shape[axis] // 2] * 2, axis))
 
 
-def shared(
+def from_terms(
     terms: Terms,
     stabilizer: Stabilize,
     prepare: Callable[[Op, Params], Any] = _own_params,

@@ -1,0 +1,91 @@
+"""Rules for sums with cancellation, products, softmax, normalization, and the ReLU rules of gradient methods."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lrp.graph.aten import arguments
+from lrp.graph.op import Inputs, Op, Params
+from lrp.rules.rule import Rule, Shares, factory
+from lrp.rules.stabilizer import Stabilize, stabilize
+
+
+def _sum_to(x: Tensor, like: Tensor) -> Tensor:
+    """The transpose of broadcasting: `x` summed to the shape of `like`."""
+    extra = x.ndim - like.ndim
+    x = x.sum(tuple(range(extra))) if extra else x
+    stretched = tuple(d for d, (n, m) in enumerate(zip(x.shape, like.shape, strict=True)) if m == 1 and n != 1)
+    return x.sum(stretched, keepdim=True) if stretched else x
+
+
+@factory
+def absolute(stabilizer: Stabilize = 1e-6) -> Rule:
+    """For sums with two or more branches: R_k = |x_k| / sum_k |x_k| R.
+
+    Conserves, and is bounded where branches cancel (the norm rule is not: there |x_k / sum x| grows without bound).
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        del weights, output
+        if op.name != "add" or len(inputs) < 2:
+            raise ValueError(f"the rule absolute is for a sum of branches, {op.name} has {len(inputs)} input")
+        magnitudes = [x.abs() for x in inputs]
+        s = relevance / stabilize(sum(magnitudes, torch.zeros_like(relevance)), stabilizer)
+        return tuple(_sum_to(m * s, x) for m, x in zip(magnitudes, inputs, strict=True))
+
+    return Rule(propagate, stabilizer=stabilizer, proportional=True)
+
+
+@factory
+def uniform() -> Rule:
+    """For sums and products of k branches: each receives R / k, whatever its value. Conserves exactly.
+
+    (Products: Achtibat et al. 2024, arXiv:2402.05602, Prop. 3.2.)
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        del op, weights, output
+        return tuple(_sum_to(relevance / len(inputs), x) for x in inputs)
+
+    return Rule(propagate)
+
+
+def _signals(op: Op) -> tuple[bool, ...]:
+    """Which factor of a product is the signal; both, if that cannot be told from where they come from."""
+    if op.kind == "division":
+        numerator = arguments(op.node)["self"]
+        return tuple(node is numerator for node in op.inputs)
+    return tuple(not gate for gate in op.gates) if sum(op.gates) == 1 else (True,) * len(op.inputs)
+
+
+@factory
+def signal_takes_all() -> Rule:
+    """y = gate * x: R_x = R, R_gate = 0; y = x / scale likewise. Conserves exactly.
+
+    The gate is the factor that comes out of a sigmoid, a softmax or the like (squeeze-excitation, gated units; Arras et
+    al. 2017, doi:10.18653/v1/W17-5221). Where neither factor or both are gates, each receives half.
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        del weights, output
+        chosen = _signals(op)
+        part = relevance / sum(chosen)
+        return tuple(_sum_to(part, x) if taken else None for x, taken in zip(inputs, chosen, strict=True))
+
+    return Rule(propagate, receives=_signals)
+
+
+@factory
+def half_and_half(stabilizer: Stabilize = 1e-6) -> Rule:
+    """Products of k signals, such as `A @ V`: each receives 1 / k of the relevance in proportion to its terms.
+
+    R_A_ji = sum_p A_ji V_ip R_jp / (2 stab(O_jp)) and the same for V (Achtibat et al. 2024, arXiv:2402.05602, Prop.
+    3.3). Conserves up to the stabilizer.
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        cotangents = op.transpose(weights, inputs, relevance / stabilize(output, stabilizer))
+        return tuple(a * c / len(inputs) for a, c in zip(inputs, cotangents, strict=True))
+
+    return Rule(propagate, stabilizer=stabilizer, proportional=True)
