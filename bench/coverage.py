@@ -26,9 +26,9 @@ import torch
 import lrp
 from bench.networks import network
 from lrp._torchvision import torchvision
-from lrp.assign import assign
-from lrp.passes import backward, forward, prepare
 from lrp.testing import leaks
+from lrp.transform.assignment import assign
+from lrp.transform.passes import backward, forward, prepare
 
 COMPOSITES = [name for name in lrp.composites.COMPOSITES if name.startswith("epsilon")] + ["excitation_backprop"]
 SIZES = {"vit": 224, "maxvit": 224, "inception": 96, "alexnet": 96, "densenet": 64, "swin": 64}

@@ -1,10 +1,11 @@
 """Layer-wise relevance propagation as pure functions: trace -> canonize -> relprop -> relevance."""
 
 from lrp import attribution, colormap, composites, evaluate, heatmap, rules
-from lrp.assign import MissingRule
-from lrp.audit import audit, plan, weight_relevance
+from lrp.accounting.account import audit
+from lrp.accounting.table import plan
+from lrp.accounting.weights import weight_relevance
 from lrp.canonizers import canonize
-from lrp.composite import Composite
+from lrp.composites.table import Composite
 from lrp.dataset import Kept, Normalization, SampleError, attribute_dataset
 from lrp.dataset_sources import open_images
 from lrp.explain import Explainer, explainer
@@ -12,8 +13,9 @@ from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.graph.rewriting import rewrite, until
 from lrp.graph.tracing import TraceError, trace
-from lrp.relprop import Hidden, Program, Pullback, relprop
 from lrp.rules import Rule, Stabilizer
+from lrp.transform.assignment import MissingRule
+from lrp.transform.program import Hidden, Program, Pullback, relprop
 
 __all__ = [
     "Composite",

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from lrp import attribution
 from lrp.attribution_method import Explain
-from lrp.composite import Composite, from_json
-from lrp.composites import COMPOSITES
+from lrp.composites.presets import COMPOSITES
+from lrp.composites.serialize import from_json
+from lrp.composites.table import Composite
 from lrp.dataset_normalize import Normalization, normalization
 from lrp.explain import explainer
 

@@ -16,7 +16,7 @@ from torch import nn
 
 import lrp
 from lrp.cli_load import Unusable, load_composite, load_model, load_normalization, on_device
-from lrp.composite import Composite
+from lrp.composites.table import Composite
 from lrp.dataset_normalize import Normalization
 from spray.store import ProjectError
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lrp.attribution_method import Explain
-from lrp.composite import Row
+from lrp.composites.table import Row
 from lrp.explain import Explainer, explainer
 
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from lrp._collector import collector_held
 from lrp.canonizers import canonize
-from lrp.composite import Row
+from lrp.composites.table import Row
 from lrp.graph.graph import Example
 from lrp.graph.tracing import Selector, trace
 from lrp.heatmap_save import Explanation
-from lrp.passes import Weights
 from lrp.pieces import join, memory_kept, samples_at_once, split
-from lrp.relprop import Program, relprop
+from lrp.transform.passes import Weights
+from lrp.transform.program import Program, relprop
 
 Target = None | int | Tensor | Callable[[Tensor], Tensor]
 """What to explain: None (the predicted class), a class, one class per sample `(batch,)`, a seed `(batch, class)`, or

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from lrp.assign import Plan
 from lrp.graph.graph import Example, Graph, check_input
+from lrp.transform.assignment import Plan
 
 WHOLE = 700 * 2**20  # bytes of all activations of a piece, since most are kept for the way back
 MALLOC = {

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lrp import composites
-from lrp.audit import audit
+from lrp.accounting.account import audit
 from lrp.canonizers import CANONIZERS, Rewrite, canonize
-from lrp.composite import Composite
+from lrp.composites.table import Composite
 from lrp.explain import Explainer
 from lrp.graph.graph import Graph
 from lrp.graph.kinds import KIND

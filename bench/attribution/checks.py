@@ -15,8 +15,8 @@ from torch.utils.data import TensorDataset
 import lrp
 from bench.attribution.runs import CLASS, Case, Run, explained, gradient, images, model_of, parts, rows, seeds, zennit
 from bench.attribution.times import seconds
-from lrp.assign import Plan, assign
-from lrp.passes import backward, forward, prepare
+from lrp.transform.assignment import Plan, assign
+from lrp.transform.passes import backward, forward, prepare
 
 
 def without_facts(plan: Plan) -> Plan:

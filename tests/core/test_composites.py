@@ -6,8 +6,8 @@ from torch import nn
 import lrp
 from bench.attribution.checks import by_loops, without_facts
 from lrp import composites, rules
-from lrp.assign import assign
 from lrp.composites import Composite, depth, first, from_json, last, mix, named, nth, to_json
+from lrp.transform.assignment import assign
 
 FLAT = rules.flat()
 REST = composites.epsilon_plus()

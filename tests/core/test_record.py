@@ -9,8 +9,8 @@ from torch import nn
 
 import lrp
 from lrp import rules
-from lrp.passes import backward, forward
 from lrp.testing import networks, randomize
+from lrp.transform.passes import backward, forward
 
 
 @settings(max_examples=3)
@@ -20,8 +20,8 @@ def test_the_recorded_program_equals_the_plain_loops(network):
     program, weights = prepared(model, x, lrp.composites.epsilon_gamma_box(-10.0, 10.0))
     output, pullback = program(weights, x)
     with torch.no_grad():
-        env, bound = lrp.passes.forward(program.graph, program.plan, weights, [x])
-        (relevance,) = lrp.passes.backward(program.graph, program.plan, weights, env, bound, output)
+        env, bound = forward(program.graph, program.plan, weights, [x])
+        (relevance,) = backward(program.graph, program.plan, weights, env, bound, output)
     torch.testing.assert_close(pullback(output), relevance, rtol=1e-9, atol=1e-12)
 
 

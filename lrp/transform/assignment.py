@@ -8,29 +8,13 @@ from typing import Any
 
 from torch import fx
 
-from lrp import rules
-from lrp.composite import Composite, Row, select
+from lrp.composites.presets import DEFAULT
+from lrp.composites.table import Composite, Row, select
 from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
 from lrp.graph.kinds import KIND
 from lrp.graph.op import Op
 from lrp.rules import Rule
-
-DEFAULT = Composite(
-    [
-        ("movement", rules.exact()),
-        ("winner", rules.exact()),
-        ("sum", rules.norm()),
-        ("activation", rules.pass_through()),
-        ("batch norm", rules.pass_through()),
-        ("normalization", rules.frozen_statistics()),
-        ("gate", rules.signal_takes_all()),
-        ("division", rules.signal_takes_all()),
-        ("bilinear", rules.half_and_half()),
-        ("softmax", rules.softmax_taylor()),
-    ]
-)
-"""What relevance does where a composite has no row. Linear layers are not here: their rule is the user's choice."""
 
 
 class MissingRule(LookupError):

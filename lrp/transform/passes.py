@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
-from lrp.assign import Plan, shape
 from lrp.graph.graph import Graph, evaluate
 from lrp.graph.op import Op
+from lrp.transform.assignment import Plan, shape
 
 Weights = Mapping[str, Mapping[str, Any]]
 """For each node its own constant arguments ("params") and what its rule made of them ("rule")."""

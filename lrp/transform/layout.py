@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrp.assign import Plan
+from lrp.transform.assignment import Plan
 
 
 def is_thin(plan: Plan) -> bool:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
-from lrp.assign import Plan, assign
-from lrp.composite import Composite, Row
-from lrp.emit import Record, consuming, function, record
+from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
-from lrp.layout import channels_last, is_thin
-from lrp.passes import Weights, prepare, tensors
+from lrp.transform.assignment import Plan, assign
+from lrp.transform.layout import channels_last, is_thin
+from lrp.transform.passes import Weights, prepare, tensors
+from lrp.transform.recording import Record, consuming, function, record
 
 
 class Hidden(NamedTuple):

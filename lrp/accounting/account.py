@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import xarray as xr
 from torch import Tensor, fx
 
-from lrp.assign import assign, shape
-from lrp.composite import Row
-from lrp.graph.aten import arguments
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.graph.op import Op
-from lrp.passes import Weights, backward, forward
-from lrp.relprop import Program
 from lrp.rules import Rule, Term, stabilize
-from lrp.rules.rule import unstacked
-
-
-class PlanTable(tuple[dict[str, str], ...]):
-    """Rows of text that print as a table; `to_dataframe()` and `to_xarray()` for anything else."""
-
-    __slots__ = ()
-    COLUMNS = ("node", "layer", "operator", "kind", "rule", "output", "facts")
-
-    def __repr__(self) -> str:
-        rows = [dict(zip(self.COLUMNS, self.COLUMNS, strict=True)), *self]
-        widths = {c: max(len(row[c]) for row in rows) for c in self.COLUMNS}
-        return "\n".join("  ".join(f"{row[c]:<{widths[c]}}" for c in self.COLUMNS).rstrip() for row in rows)
-
-    def to_dataframe(self) -> Any:
-        """A pandas DataFrame, one row a node."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self), columns=list(self.COLUMNS))
-
-    def to_xarray(self) -> xr.Dataset:
-        """A Dataset over `node`."""
-        columns = {c: ("node", [row[c] for row in self]) for c in self.COLUMNS[1:]}
-        return xr.Dataset(columns, coords={"node": [row["node"] for row in self]})
-
-
-def plan(graph: Graph, composite: Iterable[Row]) -> PlanTable:
-    """Which rule each operator gets, from the input to the output.
-
-    Raises:
-        MissingRule: Operators without a rule, all listed.
-
-    Example:
-        >>> import torch, lrp
-        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).eval()
-        >>> lrp.plan(lrp.trace(model, torch.zeros(1, 3)), lrp.composites.epsilon_plus())
-        node      layer  operator  kind        rule                                    output      facts
-        linear    0      linear    linear      epsilon(epsilon=1e-06, zero_params=None)  (batch, 4)  relevance cut
-        relu      1      relu      activation  pass_through()                            (batch, 4)
-        linear_1  2      linear    linear      epsilon(epsilon=1e-06, zero_params=None)  (batch, 2)  input >= 0
-    """
-    decided = assign(graph, composite)
-    return PlanTable(_row(decided.ops[node], rule) for node, rule in decided.rules.items())
-
-
-def _row(op: Op, rule: Rule) -> dict[str, str]:
-    known = [
-        ("input >= 0", bool(op.nonnegative) and all(op.nonnegative)),
-        ("gate", any(op.gates)),
-        ("relevance cut", op.cut),
-    ]
-    facts = ", ".join(word for word, holds in known if holds)
-    values = (op.node.name, op.layer, op.name, op.kind or "?", str(rule), shape(op), facts)
-    return dict(zip(PlanTable.COLUMNS, values, strict=True))
+from lrp.transform.passes import Weights, backward, forward
+from lrp.transform.program import Program
 
 
 def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Dataset:
@@ -184,45 +127,3 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
     table["residual"] = table.input + absorbed.sum("node") - table.seed
     table["scale"] = abs(table.input) + abs(absorbed).sum("node") + abs(table.seed)
     return table
-
-
-def weight_relevance(program: Program, weights: Weights, x: Example, seed: Tensor, layer: str) -> dict[str, Tensor]:
-    """R_w of a layer: the relevance that passes through each weight, summed over samples and positions.
-
-    R_w_ij = sum w_ij a_i R_j / D_j, with the numerators and denominators of the layer's rule. `sum R_w` is the
-    relevance that the layer passes on to its input.
-
-    Args:
-        layer: Module path or node name of a layer whose rule is made of terms (every rule for linear layers).
-
-    Returns:
-        By parameter name ("weight"), of its shape; for one sample at a time, call with batches of one.
-    """
-    graph, decided = program.graph, program.plan
-    node = _parametric(graph, decided.rules, layer)
-    rule, seen = decided.rules[node], {}
-    with torch.no_grad():
-        env, bound = forward(graph, decided, weights, check_input(graph, x))
-        backward(graph, decided, weights, env, bound, seed, lambda n, r: seen.setdefault(n, r))
-    op, inputs = bound[node], tuple(env[source] for source in bound[node].inputs)
-    total: dict[str, Tensor] = {}
-    assert rule.terms is not None
-    for term in rule.terms(op, weights[node.name]["rule"], inputs, env[node]):
-        s = seen[node] / stabilize(term.total, rule.stabilizer) * term.factor
-        s = s if term.live is None else torch.where(term.live, s, 0)
-        for part in term.parts:
-            w = {"weight": part.params["weight"]}
-            if term.alike:
-                w = {"weight": w["weight"].expand_as(weights[node.name]["params"]["weight"])}
-            _, pull = torch.func.vjp(lambda w, part=part: op({**part.params, **w}, *part.inputs), w)[:2]
-            (cotangent,) = pull(s * part.factor)
-            share = {k: unstacked(v * cotangent[k], part.stacked and 1) for k, v in w.items()}
-            total = {k: total[k] + v if k in total else v for k, v in share.items()}
-    return total
-
-
-def _parametric(graph: Graph, rules: Any, layer: str) -> fx.Node:
-    node = graph.find(layer)
-    if node not in rules or rules[node].terms is None or arguments(node).get("weight") is None:
-        raise ValueError(f"{layer!r} ({node.name}) has no weights that relevance passes; name a linear layer")
-    return node

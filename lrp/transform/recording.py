@@ -13,11 +13,11 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-from lrp.assign import Plan
 from lrp.graph.aten import writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph
-from lrp.passes import backward, forward, prepare, tensors
+from lrp.transform.assignment import Plan
+from lrp.transform.passes import backward, forward, prepare, tensors
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,22 +7,25 @@ from collections.abc import Callable
 from torch import Tensor
 
 from lrp import rules
-from lrp.composite import (
-    Composite,
-    Match,
-    Row,
-    Where,
-    depth,
-    first,
-    from_json,
-    last,
-    mix,
-    named,
-    nth,
-    to_json,
-)
+from lrp.composites.table import Composite, first
 from lrp.rules import Stabilize
 from lrp.rules.weights import ZeroParams
+
+DEFAULT = Composite(
+    [
+        ("movement", rules.exact()),
+        ("winner", rules.exact()),
+        ("sum", rules.norm()),
+        ("activation", rules.pass_through()),
+        ("batch norm", rules.pass_through()),
+        ("normalization", rules.frozen_statistics()),
+        ("gate", rules.signal_takes_all()),
+        ("division", rules.signal_takes_all()),
+        ("bilinear", rules.half_and_half()),
+        ("softmax", rules.softmax_taylor()),
+    ]
+)
+"""What relevance does where a composite has no row. Linear layers are not here: their rule is the user's choice."""
 
 
 def base(stabilizer: Stabilize = 1e-6, residual: str = "norm") -> Composite:
@@ -180,30 +183,3 @@ COMPOSITES: dict[str, Callable[..., Composite]] = {
     "deconvnet": deconvnet,
     "beta_smooth": beta_smooth,
 }
-
-__all__ = [
-    "COMPOSITES",
-    "GRADIENT",
-    "Composite",
-    "Match",
-    "Row",
-    "Where",
-    "base",
-    "beta_smooth",
-    "deconvnet",
-    "depth",
-    "epsilon_alpha2_beta1",
-    "epsilon_alpha2_beta1_flat",
-    "epsilon_gamma_box",
-    "epsilon_plus",
-    "epsilon_plus_flat",
-    "excitation_backprop",
-    "first",
-    "from_json",
-    "guided_backprop",
-    "last",
-    "mix",
-    "named",
-    "nth",
-    "to_json",
-]
