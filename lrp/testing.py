@@ -27,7 +27,7 @@ from lrp import composites
 from lrp.accounting.account import audit
 from lrp.canonizers import CANONIZERS, Rewrite, canonize
 from lrp.composites.table import Composite
-from lrp.explain import Explainer
+from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.graph.kinds import KIND
 from lrp.graph.tracing import trace

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import lrp
 from bench.networks import network
-from lrp.pieces import split
+from lrp.explain.pieces import split
 
 MODELS = ["vgg16", "vgg16_bn", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny", "vit_b_16"]
 COMPOSITES = ["epsilon_gamma_box", "epsilon_plus", "epsilon_alpha2_beta1_flat"]

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from bench.clever_hans.choices import Choices
 from bench.clever_hans.data import Images
 from bench.clever_hans.trial import Trial, run
-from lrp.dataset_shards import claim
+from lrp.dataset.claims import claim
 from spray.store import ProjectError, read_netcdf, versions, write_netcdf
 
 log = logging.getLogger(__name__)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-import xarray as xr
 from torch import Tensor, fx
 
 from lrp.graph.graph import Example, Graph, check_input
@@ -14,6 +13,9 @@ from lrp.graph.op import Op
 from lrp.rules import Rule, Term, stabilize
 from lrp.transform.passes import Weights, backward, forward
 from lrp.transform.program import Program
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Dataset:
@@ -41,6 +43,8 @@ def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Da
         >>> bool(abs(account.residual).max() < 1e-9)
         True
     """
+    import xarray as xr
+
     samples = list(_one_by_one(program.graph, check_input(program.graph, x), seed))
     if not samples:
         raise ValueError("an audit needs at least one sample, got an empty batch")
@@ -110,6 +114,8 @@ def _stabilizer(term: Term, rule: Rule, relevance: Tensor) -> Tensor:
 
 
 def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) -> xr.Dataset:
+    import xarray as xr
+
     nodes = [node for node in rules if node in rows]
     names = ("arrived", "passed", "bias", "stabilizer", "dropped")
     columns = {name: ("node", torch.stack([rows[n][name] for n in nodes]).cpu().numpy()) for name in names}

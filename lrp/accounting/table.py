@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from lrp.composites.table import Row
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.rules import Rule
 from lrp.transform.assignment import assign, shape
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class PlanTable(tuple[dict[str, str], ...]):
@@ -33,6 +34,8 @@ class PlanTable(tuple[dict[str, str], ...]):
 
     def to_xarray(self) -> xr.Dataset:
         """A Dataset over `node`."""
+        import xarray as xr
+
         columns = {c: ("node", [row[c] for row in self]) for c in self.COLUMNS[1:]}
         return xr.Dataset(columns, coords={"node": [row["node"] for row in self]})
 

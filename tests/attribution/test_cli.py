@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 import lrp
-from lrp.cli import main
+from lrp.cli.commands import main
 from spray import store
 
 HERE = Path(__file__).parent
@@ -70,7 +70,7 @@ def test_attribute_is_what_python_computes(photos, here):
     words = ["--data", photos, "--out", here / "p", "--target", "label", "--batch-size", 5, "--shard-size", 7]
     assert run("attribute", *TINY, *words).stdout.strip() == str(here / "p")
     found = store.open_attributions(here / "p")
-    scale = lrp.dataset_normalize.normalization("half")
+    scale = lrp.dataset.normalize.normalization("half")
     explain = lrp.explainer(
         tiny(), torch.zeros(1, 3, 8, 8), lrp.composites.epsilon_gamma_box(low=scale.low, high=scale.high)
     )
@@ -106,7 +106,7 @@ def test_weights(photos, here, suffix):
     found = run("attribute", *TINY, "--weights", file, "--data", photos, "--out", here / "p")
     assert "random" not in found.stderr
     digest = store.read_project(here / "p")["settings"]["weights"]
-    assert digest == lrp.dataset_manifest.digest(dict(model.state_dict()))
+    assert digest == lrp.dataset.manifest.digest(dict(model.state_dict()))
 
 
 def test_a_missing_torchvision_is_named_with_its_remedy(here, monkeypatch):

@@ -16,7 +16,7 @@ from torch.utils.data import IterableDataset, Subset, TensorDataset
 
 import lrp
 from lrp.dataset import Kept
-from lrp.dataset_shards import claimed
+from lrp.dataset.claims import claimed
 from spray import store
 from spray.store import ProjectError
 

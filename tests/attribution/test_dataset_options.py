@@ -13,10 +13,9 @@ from torch.utils.data import Subset
 
 import lrp
 from lrp import attribution
-from lrp.dataset import Kept
-from lrp.dataset_manifest import identity
-from lrp.dataset_normalize import NORMALIZATIONS, Normalization, normalization
-from lrp.dataset_sources import Arrays
+from lrp.dataset import NORMALIZATIONS, Kept, Normalization, normalization
+from lrp.dataset.manifest import identity
+from lrp.dataset.sources import Arrays
 from spray import store
 from spray.store import ProjectError
 

@@ -13,7 +13,7 @@ import lrp
 from lrp import evaluate
 from lrp._torchvision import torchvision
 from lrp.evaluate import flipping_curve, mprt
-from lrp.evaluate_quantus import explain_func
+from lrp.evaluate.quantus import explain_func
 
 DOUBLE = torch.float64
 

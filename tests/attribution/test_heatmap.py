@@ -12,8 +12,8 @@ from torch.testing import assert_close
 import lrp
 from lrp import colormap
 from lrp._torchvision import torchvision
-from lrp.heatmap import Scaling, grid, heatmap, heatmaps, overlay, places, recolour
-from lrp.heatmap_save import Explanation, colour_bar, figure, save
+from lrp.explain.explanation import Explanation
+from lrp.heatmap import Scaling, colour_bar, figure, grid, heatmap, heatmaps, overlay, places, recolour, save
 
 torchvision()
 zennit_cmap = pytest.importorskip("zennit.cmap")

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 import lrp
 from lrp import attribution
-from lrp.attribution import completeness_error
+from lrp.attribution.__init__ import completeness_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")
 DOUBLE = torch.float64
@@ -167,14 +167,14 @@ def test_occlusion_of_a_linear_model_sums_exactly(shape, keep):
 
 def test_occlusion_in_small_chunks_is_the_same(kinked, x, monkeypatch):
     whole = attribution.occlusion(kinked, window=3, stride=2)(x)[1]
-    monkeypatch.setattr("lrp.attribution_method.CPU_BYTES", 1)
+    monkeypatch.setattr("lrp.attribution.methods.CPU_BYTES", 1)
     assert_close(attribution.occlusion(kinked, window=3, stride=2)(x)[1], whole)
     assert_close(attribution.smooth_grad(kinked, samples=5)(x)[1], attribution.smooth_grad(kinked, samples=5)(x)[1])
 
 
 def test_smooth_grad_does_not_depend_on_the_chunks(kinked, x, monkeypatch):
     whole = attribution.smooth_grad(kinked, samples=5)(x)[1]
-    monkeypatch.setattr("lrp.attribution_method.CPU_BYTES", 1)
+    monkeypatch.setattr("lrp.attribution.methods.CPU_BYTES", 1)
     assert_close(attribution.smooth_grad(kinked, samples=5)(x)[1], whole)
 
 
@@ -188,10 +188,10 @@ def test_out_of_memory_is_answered_by_smaller_chunks():
         return rows * 2
 
     rows = torch.arange(10)
-    assert_close(lrp.attribution_method.in_chunks(tight, rows, size=10), rows * 2)
+    assert_close(lrp.attribution.methods.in_chunks(tight, rows, size=10), rows * 2)
     assert max(sizes[2:]) <= 3
     with pytest.raises(torch.OutOfMemoryError):
-        lrp.attribution_method.in_chunks(lambda rows: tight(rows.repeat(5)), rows, size=10)
+        lrp.attribution.methods.in_chunks(lambda rows: tight(rows.repeat(5)), rows, size=10)
 
 
 def test_deep_lift_is_captums(unpooled, x):

@@ -12,8 +12,8 @@ from networks import BOX, Functional, image
 from torch import nn
 
 import lrp
-from lrp import pieces
-from lrp.explain import seed_of
+from lrp.explain import pieces
+from lrp.explain.target import seed_of
 from lrp.testing import randomize
 
 AT_ONCE = 3

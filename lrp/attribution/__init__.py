@@ -1,0 +1,31 @@
+"""Attribution methods, higher order: a model or an explainer in, `(x, target) -> (output, attribution)` out.
+
+They compose: `smooth_grad(explain)` of an `lrp.explainer` is the SmoothGrad of LRP, `integrated_gradients(model)` the
+usual one. All explain one class, never the whole output vector, unless the target says so. Randomness comes from a
+generator seeded at each call. `baseline` is a number, a tensor that broadcasts to the input, or a function of it.
+"""
+
+from lrp.attribution.averages import completeness_error, gradient_shap, integrated_gradients, smooth_grad
+from lrp.attribution.differences import deep_lift
+from lrp.attribution.gradients import gradient, input_x_gradient
+from lrp.attribution.layers import grad_cam, guided_grad_cam
+from lrp.attribution.methods import Baseline, Explain, Method, Predict, Source
+from lrp.attribution.windows import occlusion
+
+__all__ = [
+    "Baseline",
+    "Explain",
+    "Method",
+    "Predict",
+    "Source",
+    "completeness_error",
+    "deep_lift",
+    "grad_cam",
+    "gradient",
+    "gradient_shap",
+    "guided_grad_cam",
+    "input_x_gradient",
+    "integrated_gradients",
+    "occlusion",
+    "smooth_grad",
+]

@@ -1,0 +1,90 @@
+"""Methods that look at one layer: Grad-CAM, and guided Grad-CAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.nn import functional
+
+from lrp.attribution.methods import Explain, method
+from lrp.explain.one_call import Explainer
+from lrp.explain.target import Target, seed_of
+from lrp.graph.graph import Graph, check_input, evaluate
+
+
+@method
+def grad_cam(source: Explainer | Graph, layer: str, *, relu: bool = True, mode: str = "bilinear"):
+    """relu(sum_k a_k A_k), a_k = mean over places of d output_target / d A_k, at a layer's output A, enlarged to the
+    input's size (Selvaraju et al. 2017, arXiv:1610.02391). One channel: `(batch, 1, height, width)`.
+
+    Args:
+        source: An explainer, or a graph from `lrp.trace`.
+        layer: Its module path (`layer4`), the output of which is `(batch, channel, *places)`.
+        mode: How to enlarge, as in `torch.nn.functional.interpolate`: "bilinear", "nearest", ...
+
+    Raises:
+        KeyError: The graph has no such layer.
+        ValueError: Its output has no places.
+
+    Example:
+        >>> import torch, lrp
+        >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(),
+        ...                             torch.nn.Linear(64, 2)).eval()
+        >>> output, attribution = grad_cam(lrp.trace(model, torch.zeros(1, 1, 6, 6)), "1")(torch.randn(5, 1, 6, 6))
+        >>> attribution.shape
+        torch.Size([5, 1, 6, 6])
+    """
+    graph = source.program.graph if isinstance(source, Explainer) else source
+    node = graph.find(layer)
+    if len(node.meta["val"].shape) < 3:
+        raise ValueError(
+            f"layer {layer!r} gives {tuple(node.meta['val'].shape)}, Grad-CAM needs (batch, channel, *places)"
+        )
+
+    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+        output, activation, gradient = at_layer(graph, node, x, target)
+        weights = gradient.flatten(2).mean(2).reshape(*activation.shape[:2], *[1] * (activation.ndim - 2))
+        cam = (weights * activation).sum(1, keepdim=True)
+        aligned: dict[str, Any] = {"align_corners": False} if mode not in ("nearest", "nearest-exact", "area") else {}
+        cam = functional.interpolate(cam.relu() if relu else cam, tuple(x.shape[2:]), mode=mode, **aligned)
+        return output, cam
+
+    return run
+
+
+@method
+def guided_grad_cam(source: Explainer | Graph, layer: str, *, guided: Explain, mode: str = "nearest"):
+    """Guided backpropagation times Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
+
+    Args:
+        guided: The first factor: an explainer of the same model by `lrp.composites.guided_backprop()`; any other
+            method makes a variant of it.
+    """
+    cam = grad_cam(source, layer, mode=mode)
+
+    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+        output, attribution = guided(x, target)
+        return output, attribution * cam(x, seed_of(output, target))[1]
+
+    return run
+
+
+def at_layer(graph: Graph, node: fx.Node, x: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
+    """Output, a node's activation, and the gradient of the output's target by it."""
+    env: dict[fx.Node, Any] = dict(zip(graph.inputs, check_input(graph, x), strict=True))
+    env |= {placeholder: graph.params[name] for name, placeholder in graph.parameters.items()}
+    calls = [n for n in graph.fx.nodes if n.op == "call_function"]
+    border = calls.index(node) + 1
+    for call in calls[:border]:
+        env[call] = evaluate(call, env)
+
+    def rest(activation: Tensor) -> Tensor:
+        later = env | {node: activation}
+        for call in calls[border:]:
+            later[call] = evaluate(call, later)
+        return later[graph.output]
+
+    output, pullback, *_ = torch.func.vjp(rest, env[node])
+    return output, env[node], pullback(seed_of(output, target))[0]

@@ -1,0 +1,201 @@
+"""The command `lrp`: explain a whole dataset, show the plan, account for relevance, draw heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+
+import lrp
+from lrp.cli.load import Unusable, load_method
+from lrp.cli.options import FILE, Setting, model_options
+from lrp.dataset.sources import Reading
+from lrp.explain.target import seed_of
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="lrp-spray")
+def main() -> None:
+    """Layer-wise relevance propagation: which inputs does a prediction rest on?
+
+    \b
+    lrp plan --model torchvision:resnet50 --composite epsilon_plus
+    lrp heatmap cat.jpg dog.jpg --model torchvision:resnet50 --weights resnet50.pt --out heatmaps
+    lrp attribute --model torchvision:resnet50 --weights resnet50.pt --data photos --out project
+
+    Exit codes: 0 done, 1 something in the data, the model or the project is wrong (one line on stderr says what), 2 the
+    command line is wrong, 130 interrupted; `lrp attribute` then goes on where it was when run again.
+    """
+
+
+@main.command()
+@model_options
+@click.option(
+    "--data",
+    required=True,
+    help="A folder of pictures (its subfolders are the classes), an array file (.npy, "
+    ".npz, .h5, .nc, .zarr), or torchvision:NAME:FOLDER.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The project's folder; run the same command again to go on after an interruption.",
+)
+@click.option("--size", type=click.IntRange(1), help="Scale pictures to this side and crop the middle.")
+@click.option(
+    "--target", default="prediction", show_default=True, help="prediction, label, a class number, topN, every."
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=["lrp"],
+    show_default=True,
+    help="lrp, gradient, "
+    "input_x_gradient, smooth_grad, integrated_gradients, or smooth_grad:lrp and so on; several times for "
+    "several in one pass.",
+)
+@click.option(
+    "--concepts", multiple=True, metavar="LAYER", help="Also keep the relevance of each channel of this layer."
+)
+@click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
+@click.option("--sum-channels", is_flag=True, help="Keep relevance summed over channels.")
+@click.option("--pool", default=1, show_default=True, help="Keep relevance summed over POOL x POOL places.")
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--shard-size", default=256, show_default=True, help="Samples in one file, at most lost by a kill.")
+@click.option("--workers", default=0, show_default=True, help="Processes that read pictures ahead.")
+@click.option("--skip-errors", is_flag=True, help="Leave samples out that cannot be read or explained, and note them.")
+@click.option("--name", help="Of the project. Default: the folder's.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
+def attribute(
+    setting: Setting, data: str, out: Path, size: int | None, target: str, methods: Sequence[str], dtype: str,
+    sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
+
+    It can be interrupted at any time and run again, and any number of processes may work on one project: each shard of
+    samples is computed once. A project refuses to go on with another model, composite or setting.
+    """
+    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray)
+    example = _example(dataset, setting)
+    explain = {name: load_method(name, setting.model, example, setting.composite) for name in methods}
+    path = lrp.attribute_dataset(
+        explain, dataset, out, target=int(target) if target.lstrip("-").isdigit() else target,
+        normalize=setting.scale, keep=lrp.Kept(dtype=dtype, sum_channels=sum_channels, pool=pool),
+        errors="skip" if skip_errors else "raise", progress=not quiet,
+        model=click.get_current_context().params["model"], **options,
+    )  # fmt: skip
+    click.echo(path)
+
+
+def _example(dataset: Any, setting: Setting) -> Tensor:
+    """The first readable image, as the model sees it."""
+    for index in range(min(len(dataset), 100)):
+        try:
+            image = dataset[index][0]
+        except Exception:
+            continue
+        return setting.scale(image[None].to(setting.device))
+    raise Unusable("none of the first samples can be read")
+
+
+@main.command()
+@model_options
+@click.option("--input", "shape", default="3x224x224", show_default=True, help="Shape of one input.")
+def plan(setting: Setting, shape: str) -> None:
+    """Show which rule each operator of the model gets, or every operator that has none."""
+    graph = lrp.canonize(lrp.trace(setting.model, _zeros(shape, setting)))
+    click.echo(repr(lrp.plan(graph, setting.composite)))
+
+
+def _zeros(shape: str, setting: Setting) -> Tensor:
+    try:
+        sizes = [int(size) for size in shape.split("x")]
+    except ValueError:
+        raise Unusable(f"--input {shape}: give sizes such as 3x224x224") from None
+    return torch.zeros(1, *sizes, device=setting.device)
+
+
+@main.command()
+@model_options
+@click.argument("images", nargs=-1, required=True, type=FILE)
+@click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
+@click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
+def audit(setting: Setting, images: Sequence[Path], size: int, target: int | None) -> None:
+    """Account for relevance operator by operator: what arrives, is passed on, and is absorbed by bias and stabilizer.
+
+    Shares are means over the images, in percent of the relevance at the output.
+    """
+    x = setting.scale(_pictures(images, size, setting.gray)).to(setting.device)
+    explain = lrp.explainer(setting.model, x[:1], setting.composite)
+    output, _ = explain.program(explain.weights, x)
+    account = lrp.audit(explain.program, explain.weights, x, seed_of(output, target))
+    names = ("arrived", "passed", "bias", "stabilizer", "dropped")
+    table = {name: (100 * account[name] / account.seed).mean("sample").values for name in names}
+    width = max(len(str(layer)) for layer in account.layer.values)
+    click.echo(f"{'layer':<{width}}  {'operator':<20}" + "".join(f"{name:>12}" for name in names))
+    for row, (layer, operator) in enumerate(zip(account.layer.values, account.operator.values, strict=True)):
+        cells = "".join(f"{table[name][row]:>11.2f}%" for name in names)
+        click.echo(f"{layer:<{width}}  {operator:<20}{cells}")
+    received = (100 * account.input / account.seed).mean().item()
+    worst = (abs(account.residual) / account.scale).max().item()
+    click.echo(f"the input receives {received:.2f}%; the account is off by {worst:.1e} of its terms")
+
+
+@main.command()
+@model_options
+@click.argument("images", nargs=-1, required=True, type=FILE)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the heatmaps.")
+@click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
+@click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
+@click.option("--method", default="lrp", show_default=True, help="As in lrp attribute.")
+@click.option("--cmap", default="bwr", show_default=True, help="A colour map by name, or as colours: 00f,80:fff,f00.")
+@click.option("--level", default=1.0, show_default=True, help="Above 1 reaches the ends of the colour map earlier.")
+@click.option("--percentile", default=100.0, show_default=True, help="Of |relevance| at full colour.")
+@click.option("--overlay", is_flag=True, help="Draw over the picture in gray.")
+@click.option("--enlarge", default=1, show_default=True, help="Side of the square that one pixel becomes.")
+@click.option("--format", "suffix", type=click.Choice(["png", "gif", "webp"]), default="png", show_default=True)
+def heatmap(
+    setting: Setting, images: Sequence[Path], out: Path, size: int, target: int | None, method: str, cmap: str,
+    level: float, percentile: float, overlay: bool, enlarge: int, suffix: str,
+) -> None:  # fmt: skip
+    """Draw the heatmap of each picture; prints the file, the class explained and its output."""
+    from lrp import heatmap as draw
+    from lrp.heatmap.files import save
+
+    stems = [file.stem for file in images]
+    if twice := {stem for stem in stems if stems.count(stem) > 1}:
+        raise Unusable(f"several pictures are called {', '.join(sorted(twice))}: their heatmaps would be one file")
+    out.mkdir(parents=True, exist_ok=True)
+    explain, scaling = None, draw.Scaling(percentile=percentile)
+    for file in images:
+        picture = _pictures([file], size, setting.gray)
+        x = setting.scale(picture).to(setting.device)
+        explain = explain or load_method(method, setting.model, x, setting.composite)
+        output, relevance = explain(x, target)
+        options: dict[str, Any] = {"level": level, "scaling": scaling, "enlarge": enlarge}
+        drawn = (
+            draw.overlay(picture, relevance, cmap, **options) if overlay else draw.heatmap(relevance, cmap, **options)
+        )
+        shown = int(output.argmax(1)) if target is None else target
+        click.echo(f"{save(out / f'{file.stem}.{suffix}', drawn)}  class {shown}  {output[0, shown]:.4g}")
+
+
+def _pictures(files: Sequence[Path], size: int, gray: bool) -> Tensor:
+    """Pictures in [0, 1], `(batch, channel, height, width)`."""
+    reading, found = Reading(size, gray), []
+    for file in files:
+        try:
+            found.append(reading.open(file))
+        except OSError as error:
+            raise Unusable(f"{file} is no picture: {error}") from error
+    return torch.stack(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""From the words of a command line to a model, its weights, a composite and a method; errors are for its user."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrp import attribution
+from lrp.attribution.methods import Explain
+from lrp.composites.presets import COMPOSITES
+from lrp.composites.serialize import from_json
+from lrp.composites.table import Composite
+from lrp.dataset.normalize import Normalization, normalization
+from lrp.explain.one_call import explainer
+
+
+class Unusable(ValueError):
+    """Words of the command line that mean nothing; the message says what would."""
+
+
+def load_model(spec: str, weights: Path | None, *, classes: int | None = None, seed: int = 0) -> nn.Module:
+    """A model in evaluation mode.
+
+    Args:
+        spec: `torchvision:NAME`, or `package.module:factory`, a function without arguments or a module.
+        weights: Its state_dict, `.safetensors` or anything that `torch.load(weights_only=True)` reads; none leaves the
+            weights at random, seeded by `seed`.
+        classes: Number of outputs of a torchvision model.
+    """
+    torch.manual_seed(seed)
+    kind, _, name = spec.partition(":")
+    if not name:
+        raise Unusable(f"--model {spec}: give torchvision:NAME or package.module:factory")
+    model = _torchvision(name, classes) if kind == "torchvision" else _own(kind, name)
+    if weights is not None:
+        _fill(model, weights)
+    return model.eval()
+
+
+def on_device(model: nn.Module, device: str) -> nn.Module:
+    """The model, moved; an error if there is no such device."""
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise Unusable(f"--device {device}: {str(error).splitlines()[0]}") from error
+
+
+def _torchvision(name: str, classes: int | None) -> nn.Module:
+    from lrp._torchvision import torchvision
+
+    models = torchvision().models
+    try:
+        return models.get_model(name, weights=None, **({} if classes is None else {"num_classes": classes}))
+    except (ValueError, KeyError) as error:
+        raise Unusable(f"torchvision has no model {name!r}; it has {', '.join(models.list_models(models))}") from error
+
+
+def _own(module: str, name: str) -> nn.Module:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        made = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise Unusable(f"--model {module}:{name}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    model = made if isinstance(made, nn.Module) else made()
+    if not isinstance(model, nn.Module):
+        raise Unusable(f"--model {module}:{name} gave a {type(model).__name__}, not a torch.nn.Module")
+    return model
+
+
+def _fill(model: nn.Module, weights: Path) -> None:
+    state = read_weights(weights)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise Unusable(f"{weights} does not fit the model: {error}") from error
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A state_dict, freed of the wrappings that training scripts put around it."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Unusable(f"{path} cannot be read as plain weights ({reason}); save model.state_dict()") from error
+    for key in ("state_dict", "model"):
+        state = state[key] if isinstance(state, Mapping) and isinstance(state.get(key), Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise Unusable(f"{path} holds a {type(state).__name__}, not a state_dict")
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def load_composite(name: str, options: Sequence[str], scale: Normalization) -> Composite:
+    """A composite of that name, or from a JSON file; z_box takes its bounds from the normalization."""
+    if name.endswith(".json"):
+        return from_json(Path(name).read_text(encoding="utf-8"))
+    if name not in COMPOSITES:
+        raise Unusable(f"no composite {name!r}; there are {', '.join(COMPOSITES)}, or a .json file")
+    given = {"low": scale.low, "high": scale.high} if name == "epsilon_gamma_box" else {}
+    try:
+        return COMPOSITES[name](**given | _options(options))
+    except TypeError as error:
+        raise Unusable(f"composite {name}: {error}") from error
+
+
+def _options(words: Sequence[str]) -> dict[str, Any]:
+    """`name=value` with JSON values, or plain words."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Unusable(f"--option {word}: give NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def load_normalization(text: str | None, model: str) -> Normalization:
+    """As named; by default what torchvision's models were trained with, and nothing for others."""
+    return normalization(text or ("imagenet" if model.startswith("torchvision:") else "none"))
+
+
+METHODS: dict[str, Callable[..., Explain]] = {
+    "gradient": attribution.gradient,
+    "input_x_gradient": attribution.input_x_gradient,
+    "smooth_grad": attribution.smooth_grad,
+    "integrated_gradients": attribution.integrated_gradients,
+}
+
+
+def load_method(name: str, model: nn.Module, example: Tensor, composite: Composite) -> Explain:
+    """`lrp`, a method of the gradient, or `METHOD:lrp`, that method of LRP."""
+    outer, _, inner = name.partition(":")
+    if name == "lrp":
+        return explainer(model, example, composite)
+    if outer not in METHODS or inner not in ("", "lrp"):
+        raise Unusable(f"no method {name!r}; there are lrp, {', '.join(METHODS)}, and METHOD:lrp")
+    return METHODS[outer](explainer(model, example, composite) if inner else model)

@@ -1,0 +1,100 @@
+"""Options that the commands share, and how errors are told."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import torch
+from torch import nn
+
+import lrp
+from lrp.cli.load import Unusable, load_composite, load_model, load_normalization, on_device
+from lrp.composites.table import Composite
+from lrp.dataset.normalize import Normalization
+from spray.store import ProjectError
+
+EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError)
+EXPECTED += (OSError, ValueError, LookupError, ImportError)
+
+
+class Setting(NamedTuple):
+    """What every command needs."""
+
+    model: nn.Module
+    composite: Composite
+    scale: Normalization
+    device: torch.device
+    gray: bool
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that every command shares; they arrive as one `Setting`."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        model: str,
+        weights: Path | None,
+        classes: int | None,
+        seed: int,
+        composite: str,
+        option: Sequence[str],
+        normalize: str | None,
+        gray: bool,
+        device: str,
+        **rest: Any,
+    ) -> None:
+        with reported():
+            scale = load_normalization(normalize, model)
+            found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
+            if weights is None:
+                click.echo("no --weights: the model's weights are random", err=True)
+            setting = Setting(found, load_composite(composite, option, scale), scale, torch.device(device), gray)
+            command(*args, setting=setting, **rest)
+
+    for add in reversed(_SHARED):
+        wrapped = add(wrapped)
+    return wrapped
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SHARED = (
+    click.option("--model", required=True, help="torchvision:NAME, or package.module:factory for your own (found from "
+                 "the current folder too)."),
+    click.option("--weights", type=FILE, help="Its state_dict: .safetensors, or a file of torch.save that "
+                 "torch.load(weights_only=True) reads. Default: random weights."),
+    click.option("--classes", type=click.IntRange(1), help="Number of outputs of a torchvision model."),
+    click.option("--seed", default=0, show_default=True, help="Of random weights."),
+    click.option("--composite", default="epsilon_gamma_box", show_default=True, help="Which rule where: "
+                 f"{', '.join(lrp.composites.COMPOSITES)}; or a .json file of lrp.composites.to_json."),
+    click.option("--option", "-O", multiple=True, metavar="NAME=VALUE", help="Of the composite, such as gamma=0.1; "
+                 "several times."),
+    click.option("--normalize", metavar="NAME|MEAN:STD", help="What the model wants done to images in [0, 1]: "
+                 "imagenet, half, clip, ..., none, or 0.5,0.5,0.5:0.2,0.2,0.2. z_box takes its bounds from it. "
+                 "Default: imagenet for torchvision's models, none for others."),
+    click.option("--gray", is_flag=True, help="Read pictures as one gray channel, not three colours."),
+    click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
+)  # fmt: skip
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Errors that a user can do something about become a message and an exit code; others stay tracebacks."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+        try:
+            yield
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+        except EXPECTED as error:
+            text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+            click.echo("\n".join([f"error: {text}", *getattr(error, "__notes__", ())]), err=True)
+            sys.exit(1)

@@ -1,0 +1,18 @@
+"""A whole dataset, explained shard by shard into a project that any number of processes may work on."""
+
+from lrp.dataset.kept import Kept
+from lrp.dataset.normalize import NORMALIZATIONS, Normalization, normalization
+from lrp.dataset.run import SampleTarget, attribute_dataset
+from lrp.dataset.samples import SampleError
+from lrp.dataset.sources import open_images
+
+__all__ = [
+    "NORMALIZATIONS",
+    "Kept",
+    "Normalization",
+    "SampleError",
+    "SampleTarget",
+    "attribute_dataset",
+    "normalization",
+    "open_images",
+]

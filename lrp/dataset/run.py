@@ -1,0 +1,179 @@
+"""A whole dataset, explained shard by shard into a project. Kill it whenever, run it again: it goes on where it was.
+
+A shard is a fixed run of `shard_size` samples and one file, complete or absent. Batches never cross shards, so that a
+resumed run computes the same numbers from the same batches. A shard is claimed by a lock that the operating system
+drops when its owner dies: any number of processes may work on one project.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import torch
+import xarray as xr
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from lrp.attribution.methods import Explain, Method
+from lrp.dataset.claims import claimed
+from lrp.dataset.kept import Kept
+from lrp.dataset.manifest import agree, identity
+from lrp.dataset.normalize import Normalization
+from lrp.dataset.records import Recorder
+from lrp.dataset.shards import Shard, shards
+from lrp.explain.one_call import Explainer
+from lrp.graph.graph import Graph
+from spray import store
+
+SampleTarget = None | str | int | Callable[[Tensor], Tensor]
+"""What to explain of each sample: None or "prediction" (its predicted class), "label", a class, or a function from the
+output `(batch, class)` to a seed of that shape. "top3" or "every" explain the prediction, and beside it the three
+highest classes, or all: as `relevance_each (sample, rank, ...)` with the classes in `explained (sample, rank)`, or
+as `relevance_each (sample, class, ...)`."""
+
+TOP = re.compile(r"top([1-9]\d*)|every")
+
+
+def attribute_dataset(
+    explain: Explain | Mapping[str, Explain],
+    dataset: Dataset | Mapping | Iterable,
+    path: str | PathLike[str],
+    *,
+    target: SampleTarget = None,
+    batch_size: int = 32,
+    shard_size: int = 256,
+    ids: Sequence[int] | None = None,
+    normalize: Normalization | None = None,
+    keep: Kept | None = None,
+    concepts: Sequence[str] = (),
+    name: str | None = None,
+    model: str = "",
+    method: str = "",
+    label_names: Sequence[str] | None = None,
+    errors: Literal["raise", "skip"] = "raise",
+    workers: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Explain every sample of a dataset and stream the results to the project at `path`.
+
+    Args:
+        explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
+            several, by name, is computed in one pass: the first as `relevance`, the others as `relevance_NAME`.
+        dataset: Items are an image, `(image, label)` or `(image, label, extra)`; `extra` maps names to numbers or
+            texts that travel along as per-sample variables. Indexed if it has a length, else iterated in order; a
+            mapping by its keys. `lrp.open_images` opens folders and array files.
+        path: Folder of the project; made if missing, resumed if this very run was begun there.
+        target: See `SampleTarget`.
+        batch_size: Samples explained at once; may differ when resuming, at the price of rounding errors.
+        shard_size: Samples in one file; at most so many are computed twice after a kill.
+        ids: The dataset's own integer ids, by position. Default: integer keys of a mapping, positions in the original
+            for a `Subset`, else the positions.
+        normalize: What the model wants done to images in [0, 1]; they are then stored as bytes, as they were before.
+        keep: What is stored, and how; see `Kept`.
+        concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept.
+        name, model, method: For people, kept in project.json. Default: the folder's name, nothing, the method's.
+        label_names: Name of each class. Default: the dataset's `classes`.
+        errors: "raise" stops at the first sample that cannot be read or explained and names it; "skip" leaves it out
+            and notes it in the shard's attribute `failed`.
+        workers: Processes that read ahead, as in `torch.utils.data.DataLoader`.
+        progress: Show a progress bar; it stays silent where there is no terminal.
+
+    Returns:
+        The project's folder, for `spray.open_attributions`.
+
+    Raises:
+        SampleError: A sample cannot be read, or has an output or relevance that is not finite.
+        ProjectError: The folder holds another run: other weights, composite, target, ids or shard size.
+        OSError: The disk is full, say. Whatever the error, finished shards stay, and the same call goes on from there.
+
+    Example:
+        >>> import tempfile, torch, lrp, spray.store
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)).eval()
+        >>> explain = lrp.explainer(model, torch.zeros(1, 3, 2, 2), lrp.composites.epsilon_plus())
+        >>> dataset = torch.utils.data.TensorDataset(torch.rand(10, 3, 2, 2), torch.arange(10) % 2)
+        >>> path = lrp.attribute_dataset(explain, dataset, tempfile.mkdtemp(), target="label", progress=False)
+        >>> dict(spray.store.open_attributions(path).relevance.sizes)
+        {'sample': 10, 'channel': 3, 'height': 2, 'width': 2}
+    """
+    path, keep = Path(path), keep or Kept()
+    base, top = _parsed(target)
+    _check(batch_size, shard_size, errors)
+    methods = explain if isinstance(explain, Mapping) else {"": explain}
+    work = shards(dataset, shard_size, ids)
+    label_names = list(getattr(dataset, "classes", ()) if label_names is None else label_names)
+    settings = {"target": _text(target), "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
+    settings |= {"normalize": str(normalize), "keep": str(keep), **identity(methods)}
+    facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
+    agree(path, settings, {"dataset": type(dataset).__name__, "label_names": label_names, **facts})
+    first = next(iter(methods.values()))
+    recorder = Recorder(methods, base, top, _device(first), keep, normalize, concepts, label_names, errors == "skip")
+    done = set(store.parts(path))
+    before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
+    with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar:
+        for shard in work.shards:
+            _work_on(path, shard, recorder, batch_size, workers, bar)
+    return path
+
+
+def _work_on(path: Path, shard: Shard, recorder: Recorder, batch_size: int, workers: int, bar: tqdm) -> None:
+    """Explain and write one shard, unless that is done or another process is at it."""
+    with claimed(path, shard.number) as ours:
+        if ours:
+            explained = recorder.shard(shard.load(batch_size, workers), bar.update)
+            _write(path, shard.number, explained)
+
+
+def _write(path: Path, number: int, explained: xr.Dataset) -> None:
+    try:
+        store.write_part(path, number, explained)
+    except (OSError, RuntimeError) as error:  # the netCDF library reports a full disk as RuntimeError
+        first, last = explained.sample.values[[0, -1]]
+        raise OSError(
+            f"part {number} (samples {first} to {last}) could not be written to {path}, where "
+            f"{shutil.disk_usage(path).free / 1e6:.1f} MB are free: {error}. Finished parts are kept; run the same "
+            "again to go on from there"
+        ) from error
+
+
+def _device(source: object) -> torch.device:
+    """Where a method's parameters are."""
+    if isinstance(source, Method):
+        return _device(source.of)
+    params: Iterable[Tensor] = ()
+    if isinstance(source, Explainer):
+        params = source.program.graph.params.values()
+    elif isinstance(source, Graph):
+        params = source.params.values()
+    elif isinstance(source, nn.Module):
+        params = source.parameters()
+    return next((param.device for param in params), torch.device("cpu"))
+
+
+def _parsed(target: SampleTarget) -> tuple[SampleTarget, int | None]:
+    """The target proper, and how many classes beside it: 0 for every one, None for no more."""
+    if not isinstance(target, str) or target in ("prediction", "label"):
+        return target, None
+    if not (found := TOP.fullmatch(target)):
+        raise ValueError(
+            f'target must be "prediction", "label", "topN", "every", a class or a function, got {target!r}'
+        )
+    return "prediction", int(found[1] or 0)
+
+
+def _text(target: SampleTarget) -> str:
+    if callable(target):
+        return f"function {getattr(target, '__qualname__', type(target).__qualname__)}"
+    return "prediction" if target is None else str(target)
+
+
+def _check(batch_size: int, shard_size: int, errors: str) -> None:
+    if errors not in ("raise", "skip"):
+        raise ValueError(f'errors must be "raise" or "skip", got {errors!r}')
+    if batch_size < 1 or shard_size < 1:
+        raise ValueError(f"batch_size and shard_size must be positive, got {batch_size} and {shard_size}")
