@@ -36,7 +36,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests and doctests; arguments go to pytest: `nox -s tests -- tests/core -k gamma`."""
+    """All tests and doctests; arguments go to pytest: `nox -s tests -- tests/lrp/rules -k gamma`."""
     ensure_chromium(session)
     install(session, "dev,docs,embeddings")
     session.run("pytest", "-n", "2", "-q", *session.posargs)

@@ -53,8 +53,7 @@ def test_who_fails_to_start_is_named(make, kind):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_killed_bench_leaves_no_process_behind():
     program = f"from {__name__} import leave_alone\nif __name__ == '__main__': leave_alone()"
-    here = Path(__file__).parent
-    own = {"PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"}
+    own = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ | own
     ) as bench:

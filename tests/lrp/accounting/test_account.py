@@ -1,11 +1,11 @@
 import pytest
 import torch
-from networks import BOX, cnn, image, prepared
 from torch import nn
 
 import lrp
 from lrp import rules
 from lrp.testing import randomize
+from tests.support.networks import BOX, cnn, image, prepared
 
 
 def test_the_audit_names_bias_and_stabilizer():

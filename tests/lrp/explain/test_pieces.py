@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import BOX, Functional, image
 from torch import nn
 
 import lrp
 from lrp.explain import pieces
 from lrp.explain.target import seed_of
 from lrp.testing import randomize
+from tests.support.networks import BOX, Functional, image
 
 AT_ONCE = 3
 

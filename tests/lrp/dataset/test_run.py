@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from digits import Digits, small_explainer
 from torch.utils.data import IterableDataset, Subset, TensorDataset
 
 import lrp
@@ -19,8 +18,9 @@ from lrp.dataset import Kept
 from lrp.dataset.claims import claimed
 from spray import store
 from spray.store import ProjectError
+from tests.support.digits import Digits, small_explainer
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
 
 
@@ -41,7 +41,7 @@ def assert_same(project, other):
 
 
 def run(project, log, size=40, pause=0.0):
-    script = [sys.executable, HERE / "digits.py", project, log, str(size), str(pause)]
+    script = [sys.executable, ROOT / "tests/support/digits.py", project, log, str(size), str(pause)]
     with Path(f"{log}.errors").open("a") as errors:
         return subprocess.Popen(list(map(str, script)), stderr=errors)
 
@@ -254,7 +254,7 @@ def test_full_disk_loses_nothing(explain, tmp_path, monkeypatch, error):
 def test_memory_is_flat():
     """Peak memory from the 1 000th to the 10 000th image, in a process of its own."""
     command = [sys.executable, "-m", "bench.dataset", "10000"]
-    found = json.loads(subprocess.run(command, cwd=HERE.parents[1], capture_output=True, check=True).stdout)
+    found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     assert found["images"] == 10000 and found["peak_growth_mb"] < 50
 
 
@@ -362,7 +362,7 @@ def test_any_function_is_a_method(tmp_path):
 
 
 def test_model_is_untouched(tmp_path):
-    from digits import small_model
+    from tests.support.digits import small_model
 
     model = small_model()
     before = {name: (id(p), p.clone()) for name, p in model.named_parameters()}

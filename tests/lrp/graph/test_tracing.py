@@ -3,11 +3,11 @@ import copy
 import pytest
 import torch
 from hypothesis import given, settings
-from networks import Functional, Mlp, Shared, image
 from torch import nn
 
 import lrp
 from lrp.testing import networks, randomize
+from tests.support.networks import Functional, Mlp, Shared, image
 
 MODELS = {"functional": (Functional, image()), "shared": (Shared, image()), "mlp": (Mlp, torch.randn(2, 5).double())}
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import BOX, Functional, Shared, cnn, image, prepared
 from torch import nn
 
 import lrp
 from lrp import rules
 from lrp.testing import assert_conserves, lrp_composites, networks, randomize
+from tests.support.networks import BOX, Functional, Shared, cnn, image, prepared
 
 
 @settings(max_examples=10)
@@ -242,7 +242,7 @@ def test_a_segmentation_model_with_a_class_and_a_pixel():
 
 
 def test_an_explainer_takes_a_model_of_several_outputs():
-    from test_trace import TwoInputs
+    from tests.lrp.graph.test_tracing import TwoInputs
 
     model = randomize(TwoInputs(), 0)
     x = (torch.randn(5, 4).double(), torch.randn(5, 2).double())

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from networks import Functional, image
 from torch import nn
 
 import lrp
@@ -8,6 +7,7 @@ from bench.attribution.checks import by_loops, without_facts
 from lrp import composites, rules
 from lrp.composites import Composite, depth, first, from_json, last, mix, named, nth, to_json
 from lrp.transform.assignment import assign
+from tests.support.networks import Functional, image
 
 FLAT = rules.flat()
 REST = composites.epsilon_plus()

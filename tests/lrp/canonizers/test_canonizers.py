@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import image
 from torch import nn
 
 import lrp
@@ -22,6 +21,7 @@ from lrp.canonizers import (
 from lrp.graph.aten import operator_name
 from lrp.graph.facts import facts
 from lrp.testing import assert_canonization_preserves, randomize
+from tests.support.networks import image
 
 CONVOLUTIONS = {
     1: (nn.Conv1d, nn.ConvTranspose1d),

@@ -2,11 +2,11 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from networks import Functional, image
 from torch import nn
 
 import lrp
 from lrp.testing import randomize
+from tests.support.networks import Functional, image
 
 CONVOLUTIONS = {
     1: (nn.Conv1d, nn.ConvTranspose1d),

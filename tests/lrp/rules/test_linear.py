@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import LAYERS, matrix, name, operator, propagate
-from oracles import CASES, alpha_beta
 
 import lrp
 from lrp import rules
 from lrp.testing import Layer, linear_layers
+from tests.support.layers import LAYERS, matrix, name, operator, propagate
+from tests.support.oracles import CASES, alpha_beta
 
 
 def closed_form(oracle, layer, x, relevance):

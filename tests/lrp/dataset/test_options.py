@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from digits import Digits, small_explainer, small_model
 from PIL import Image
 from torch.testing import assert_close
 from torch.utils.data import Subset
@@ -18,6 +17,7 @@ from lrp.dataset.manifest import identity
 from lrp.dataset.sources import Arrays
 from spray import store
 from spray.store import ProjectError
+from tests.support.digits import Digits, small_explainer, small_model
 
 SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}

@@ -4,13 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
-from networks import BOX, cnn, image, prepared
 from torch import nn
 
 import lrp
 from lrp import rules
 from lrp.testing import networks, randomize
 from lrp.transform.passes import backward, forward
+from tests.support.networks import BOX, cnn, image, prepared
 
 
 @settings(max_examples=3)

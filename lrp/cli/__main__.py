@@ -1,0 +1,5 @@
+"""`python -m lrp.cli`."""
+
+from lrp.cli.commands import main
+
+main()
