@@ -29,14 +29,7 @@ from lrp.canonizers import CANONIZERS, Rewrite, canonize
 from lrp.composites.table import Composite
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
-from lrp.graph.kinds import KIND
 from lrp.graph.tracing import trace
-
-DROPPING = frozenset(
-    """softmax_taylor frozen_statistics relu_deconvnet relu_guided_backprop relu_beta_smooth absolute half_and_half
-    custom""".split()
-)
-"""Rules that keep less than they are given by definition, beside what bias and stabilizer take."""
 
 CHANNELS, SIZE = 4, 6
 
@@ -177,12 +170,7 @@ def assert_conserves(
 def leaks(account: xr.Dataset) -> xr.DataArray:
     """What each node drops beside bias and stabilizer, relative to the sum of absolute terms; 0 where its rule may."""
     lost = (abs(account.dropped) / (account.scale + 1e-300)).max("sample", skipna=False)
-    names = [str(rule).split("(")[0] for rule in account.rule.values]
-    strict = [
-        name not in DROPPING and not (name == "exact" and KIND.get(str(operator)) == "activation")
-        for name, operator in zip(names, account.operator.values, strict=True)
-    ]
-    return lost.where(xr.DataArray(strict, dims="node"), 0.0)
+    return lost.where(~account.drops, 0.0)
 
 
 def assert_canonization_preserves(

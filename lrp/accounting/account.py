@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, fx
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.graph.op import Op
 from lrp.rules import Rule, Term, stabilize
+from lrp.rules.stabilizer import divide
 from lrp.transform.passes import Weights, backward, forward
 from lrp.transform.program import Program
 
@@ -31,7 +33,8 @@ def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Da
     Returns:
         Dataset over `node` (data-flow order) and `sample`: `arrived`, `passed`, `bias`, `stabilizer`, `dropped`; and
         over `sample`: `seed`, `input` (relevance of all inputs), `residual` (what the identity is off by) and `scale`
-        (the sum of the absolute terms, to compare it with). Coordinates `layer`, `operator`, `rule`.
+        (the sum of the absolute terms, to compare it with). Coordinates `layer`, `operator`, `rule`, and `drops`,
+        whether the rule may drop relevance by definition.
 
     Example:
         >>> import torch, lrp
@@ -94,7 +97,7 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], planned: Op) ->
         rows[planned.node] = columns
         return shares
 
-    return Rule(propagate, rule.prepare, rule.receives, name=rule.name, options=rule.options)
+    return replace(rule, propagate=propagate)
 
 
 def _live(term: Term, amount: Tensor) -> Tensor:
@@ -105,12 +108,12 @@ def _live(term: Term, amount: Tensor) -> Tensor:
 def _bias(op: Op, term: Term, rule: Rule, relevance: Tensor) -> Tensor:
     """What no input owns of the denominator: its value where all inputs are zero."""
     own = [op(p.params, *(torch.zeros_like(a) for a in p.inputs)) * p.factor for p in term.parts]
-    return _live(term, sum(own[1:], own[0]) / stabilize(term.total, rule.stabilizer) * relevance)
+    return _live(term, sum(own[1:], own[0]) * divide(relevance, term.total, rule.stabilizer))
 
 
 def _stabilizer(term: Term, rule: Rule, relevance: Tensor) -> Tensor:
     stable = stabilize(term.total, rule.stabilizer)
-    return _live(term, (stable - term.total) / stable * relevance)
+    return _live(term, (stable - term.total) * divide(relevance, term.total, rule.stabilizer))
 
 
 def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) -> xr.Dataset:
@@ -126,6 +129,7 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
             "layer": ("node", [ops[n].layer for n in nodes]),
             "operator": ("node", [ops[n].name for n in nodes]),
             "rule": ("node", [str(rules[n]) for n in nodes]),
+            "drops": ("node", [rules[n].drops(ops[n]) for n in nodes]),
         },
     )
     absorbed = table.bias + table.stabilizer + table.dropped

@@ -9,8 +9,8 @@ from torch import Tensor, fx
 
 from lrp.graph.aten import arguments
 from lrp.graph.graph import Example, Graph, check_input
-from lrp.rules import stabilize
 from lrp.rules.rule import unstacked
+from lrp.rules.stabilizer import divide
 from lrp.transform.passes import Weights, backward, forward
 from lrp.transform.program import Program
 
@@ -37,7 +37,7 @@ def weight_relevance(program: Program, weights: Weights, x: Example, seed: Tenso
     total: dict[str, Tensor] = {}
     assert rule.terms is not None
     for term in rule.terms(op, weights[node.name]["rule"], inputs, env[node]):
-        s = seen[node] / stabilize(term.total, rule.stabilizer) * term.factor
+        s = divide(seen[node], term.total, rule.stabilizer) * term.factor
         s = s if term.live is None else torch.where(term.live, s, 0)
         for part in term.parts:
             w = {"weight": part.params["weight"]}

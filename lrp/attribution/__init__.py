@@ -10,9 +10,11 @@ from lrp.attribution.differences import deep_lift
 from lrp.attribution.gradients import gradient, input_x_gradient
 from lrp.attribution.layers import grad_cam, guided_grad_cam
 from lrp.attribution.methods import Baseline, Explain, Method, Predict, Source
+from lrp.attribution.table import METHODS
 from lrp.attribution.windows import occlusion
 
 __all__ = [
+    "METHODS",
     "Baseline",
     "Explain",
     "Method",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ Baseline = float | Tensor | Callable[[Tensor], Tensor]
 
 CPU_BYTES = 2**28  # of activations; more rows at once are no faster on a CPU
 BYTES_PER_INPUT_BYTE = 256  # activations of a deep network, measured on ResNet-50: about 180
+
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +61,15 @@ def _short(value: Any) -> str:
     return "LRP" if isinstance(value, Explainer) else getattr(value, "__qualname__", str(value))
 
 
-def method(make: Callable[..., Callable[[Tensor, Target], tuple[Tensor, Tensor]]]) -> Callable[..., Method]:
+def method(make: Callable[P, Callable[[Tensor, Target], tuple[Tensor, Tensor]]]) -> Callable[P, Method]:
     """Name the method that `make(source, **options)` returns after `make` and its options."""
 
     @wraps(make)
-    def named(source: Source, *args: Any, **kwargs: Any) -> Method:
-        call = inspect.signature(make).bind(source, *args, **kwargs)
+    def named(*args: P.args, **kwargs: P.kwargs) -> Method:
+        call = inspect.signature(make).bind(*args, **kwargs)
         call.apply_defaults()
-        _, *options = call.arguments.items()
-        return Method(make(source, *args, **kwargs), source, make.__name__, tuple(options))
+        (_, source), *options = call.arguments.items()
+        return Method(make(*args, **kwargs), source, make.__name__, tuple(options))
 
     return named
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 import lrp
-from lrp.cli.load import Unusable, load_method
+from lrp.cli.load import Unusable
+from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
@@ -56,9 +57,7 @@ def main() -> None:
     multiple=True,
     default=["lrp"],
     show_default=True,
-    help="lrp, gradient, "
-    "input_x_gradient, smooth_grad, integrated_gradients, or smooth_grad:lrp and so on; several times for "
-    "several in one pass.",
+    help=HELP,
 )
 @click.option(
     "--concepts", multiple=True, metavar="LAYER", help="Also keep the relevance of each channel of this layer."

@@ -5,20 +5,17 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lrp import attribution
-from lrp.attribution.methods import Explain
 from lrp.composites.presets import COMPOSITES
 from lrp.composites.serialize import from_json
 from lrp.composites.table import Composite
 from lrp.dataset.normalize import Normalization, normalization
-from lrp.explain.one_call import explainer
 
 
 class Unusable(ValueError):
@@ -102,7 +99,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
-def load_composite(name: str, options: Sequence[str], scale: Normalization) -> Composite:
+def load_composite(name: str, words: Sequence[str], scale: Normalization) -> Composite:
     """A composite of that name, or from a JSON file; z_box takes its bounds from the normalization."""
     if name.endswith(".json"):
         return from_json(Path(name).read_text(encoding="utf-8"))
@@ -110,18 +107,18 @@ def load_composite(name: str, options: Sequence[str], scale: Normalization) -> C
         raise Unusable(f"no composite {name!r}; there are {', '.join(COMPOSITES)}, or a .json file")
     given = {"low": scale.low, "high": scale.high} if name == "epsilon_gamma_box" else {}
     try:
-        return COMPOSITES[name](**given | _options(options))
+        return COMPOSITES[name](**given | options(words, "--option"))
     except TypeError as error:
         raise Unusable(f"composite {name}: {error}") from error
 
 
-def _options(words: Sequence[str]) -> dict[str, Any]:
+def options(words: Sequence[str], where: str) -> dict[str, Any]:
     """`name=value` with JSON values, or plain words."""
     found: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise Unusable(f"--option {word}: give NAME=VALUE")
+            raise Unusable(f"{where}: {word} should be NAME=VALUE")
         try:
             found[name] = json.loads(value)
         except ValueError:
@@ -132,21 +129,3 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
 def load_normalization(text: str | None, model: str) -> Normalization:
     """As named; by default what torchvision's models were trained with, and nothing for others."""
     return normalization(text or ("imagenet" if model.startswith("torchvision:") else "none"))
-
-
-METHODS: dict[str, Callable[..., Explain]] = {
-    "gradient": attribution.gradient,
-    "input_x_gradient": attribution.input_x_gradient,
-    "smooth_grad": attribution.smooth_grad,
-    "integrated_gradients": attribution.integrated_gradients,
-}
-
-
-def load_method(name: str, model: nn.Module, example: Tensor, composite: Composite) -> Explain:
-    """`lrp`, a method of the gradient, or `METHOD:lrp`, that method of LRP."""
-    outer, _, inner = name.partition(":")
-    if name == "lrp":
-        return explainer(model, example, composite)
-    if outer not in METHODS or inner not in ("", "lrp"):
-        raise Unusable(f"no method {name!r}; there are lrp, {', '.join(METHODS)}, and METHOD:lrp")
-    return METHODS[outer](explainer(model, example, composite) if inner else model)

@@ -17,7 +17,8 @@ from torch import nn
 import lrp
 from lrp.cli.load import Unusable, load_composite, load_model, load_normalization, on_device
 from lrp.composites.table import Composite
-from lrp.dataset.normalize import Normalization
+from lrp.dataset import Normalization
+from lrp.process import collector_held, memory_kept
 from spray.store import ProjectError
 
 EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError)
@@ -57,7 +58,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             if weights is None:
                 click.echo("no --weights: the model's weights are random", err=True)
             setting = Setting(found, load_composite(composite, option, scale), scale, torch.device(device), gray)
-            command(*args, setting=setting, **rest)
+            with collector_held(), memory_kept():
+                command(*args, setting=setting, **rest)
 
     for add in reversed(_SHARED):
         wrapped = add(wrapped)

@@ -87,11 +87,11 @@ def normalization(text: str) -> Normalization:
 
 
 def bounds(explain: Callable[..., Any]) -> tuple[Tensor, Tensor] | None:
-    """The box that an explainer's z_box assumes its input in, if it has one."""
+    """The box that a rule of an explainer assumes its input in, if one does."""
     rows = explain.program.composite if isinstance(explain, Explainer) else ()
     for _, rule in rows:
-        if rule.name == "z_box":
-            low, high = (torch.as_tensor(dict(rule.options)[name]) for name in ("low", "high"))
+        if rule.bounds is not None:
+            low, high = map(torch.as_tensor, rule.bounds)
             return low, high
     return None
 

@@ -28,7 +28,8 @@ from lrp.dataset.normalize import Normalization
 from lrp.dataset.records import Recorder
 from lrp.dataset.shards import Shard, shards
 from lrp.explain.one_call import Explainer
-from lrp.graph.graph import Graph
+from lrp.graph import Graph
+from lrp.process import memory_kept
 from spray import store
 
 SampleTarget = None | str | int | Callable[[Tensor], Tensor]
@@ -61,6 +62,8 @@ def attribute_dataset(
     progress: bool = True,
 ) -> Path:
     """Explain every sample of a dataset and stream the results to the project at `path`.
+
+    While it runs, glibc keeps freed memory for the whole process, see `lrp.process.memory_kept`.
 
     Args:
         explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
@@ -115,7 +118,7 @@ def attribute_dataset(
     recorder = Recorder(methods, base, top, _device(first), keep, normalize, concepts, label_names, errors == "skip")
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
-    with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar:
+    with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
         for shard in work.shards:
             _work_on(path, shard, recorder, batch_size, workers, bar)
     return path

@@ -15,7 +15,6 @@ from lrp.explain.pieces import join, samples_at_once, split
 from lrp.explain.target import Target, seed_of
 from lrp.graph.graph import Example
 from lrp.graph.tracing import Selector, trace
-from lrp.process import collector_held, memory_kept
 from lrp.transform.passes import Weights
 from lrp.transform.program import Program, relprop
 
@@ -30,6 +29,8 @@ class Explainer:
     def __call__(self, x: Example, target: Target = None) -> Explanation:
         """Explain a batch; on a CPU a large one in pieces, which is faster and needs less memory.
 
+        For many batches of large images, explain inside `lrp.process.memory_kept()`.
+
         Args:
             x: `(batch, channel, height, width)`, or whatever the example was.
             target: See `Target`.
@@ -38,8 +39,7 @@ class Explainer:
             The output `(batch, class)` and the relevance, of the input's shape; shown as pictures in a notebook.
         """
         parts = split(self.program.graph, x, target, self.samples_at_once)
-        with memory_kept():
-            found = [self._explained(*part) for part in parts]
+        found = [self._explained(*part) for part in parts]
         return found[0] if len(found) == 1 else join(found)
 
     @cached_property
@@ -52,7 +52,6 @@ class Explainer:
         return Explanation(output, pullback.once(seed_of(output, target)))
 
 
-@collector_held()
 def explainer(
     model: nn.Module,
     example: Example,

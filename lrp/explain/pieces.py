@@ -1,9 +1,4 @@
-"""Large batches on a CPU, a few samples at a time, in memory that is used again instead of asked for.
-
-An allocator hands large blocks back to the system as they are freed (glibc: at once above 32 MB, and above what lies
-free at its end), and the system clears every page of them before it gives them out again. That is a quarter of the time
-of an explanation of VGG-16 at a batch of 8. While one is computed glibc is asked to keep them.
-"""
+"""Large batches on a CPU, a few samples at a time, in memory that is used again instead of asked for."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from lrp.graph.aten import arguments
 from lrp.graph.op import Inputs, Op, Params
-from lrp.rules.rule import Rule, Shares, factory
-from lrp.rules.stabilizer import Stabilize, stabilize
+from lrp.rules.rule import Rule, Shares, factory, never
+from lrp.rules.stabilizer import Stabilize, divide
 
 
 def _sum_to(x: Tensor, like: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def absolute(stabilizer: Stabilize = 1e-6) -> Rule:
         if op.name != "add" or len(inputs) < 2:
             raise ValueError(f"the rule absolute is for a sum of branches, {op.name} has {len(inputs)} input")
         magnitudes = [x.abs() for x in inputs]
-        s = relevance / stabilize(sum(magnitudes, torch.zeros_like(relevance)), stabilizer)
+        s = divide(relevance, sum(magnitudes, torch.zeros_like(relevance)), stabilizer)
         return tuple(_sum_to(m * s, x) for m, x in zip(magnitudes, inputs, strict=True))
 
     return Rule(propagate, stabilizer=stabilizer, proportional=True)
@@ -48,7 +48,7 @@ def uniform() -> Rule:
         del op, weights, output
         return tuple(_sum_to(relevance / len(inputs), x) for x in inputs)
 
-    return Rule(propagate)
+    return Rule(propagate, drops=never)
 
 
 def _signals(op: Op) -> tuple[bool, ...]:
@@ -73,7 +73,7 @@ def signal_takes_all() -> Rule:
         part = relevance / sum(chosen)
         return tuple(_sum_to(part, x) if taken else None for x, taken in zip(inputs, chosen, strict=True))
 
-    return Rule(propagate, receives=_signals)
+    return Rule(propagate, receives=_signals, drops=never)
 
 
 @factory
@@ -85,7 +85,7 @@ def half_and_half(stabilizer: Stabilize = 1e-6) -> Rule:
     """
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
-        cotangents = op.transpose(weights, inputs, relevance / stabilize(output, stabilizer))
+        cotangents = op.transpose(weights, inputs, divide(relevance, output, stabilizer))
         return tuple(a * c / len(inputs) for a, c in zip(inputs, cotangents, strict=True))
 
     return Rule(propagate, stabilizer=stabilizer, proportional=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ def z_box(
         parts = parts_of(op, pair, inputs[0] - least, inputs[0] - most)
         return [Term(parts, total_of(op, parts))]
 
-    return from_terms(terms, stabilizer, prepare)
+    return replace(from_terms(terms, stabilizer, prepare), bounds=(low, high))
 
 
 def _input_independent(

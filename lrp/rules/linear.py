@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.rule import Part, Rule, Term, factory, from_terms
-from lrp.rules.stabilizer import Stabilize
+from lrp.rules.stabilizer import Stabilize, is_pointwise
 from lrp.rules.weights import (
     Pair,
     ZeroParams,
@@ -24,7 +24,9 @@ from lrp.rules.weights import (
 
 @factory
 def epsilon(epsilon: Stabilize = 1e-6, zero_params: ZeroParams = None) -> Rule:
-    """LRP-epsilon: R_i = a_i sum_j w_ij R_j / stab(z_j) (Bach et al. 2015, Eq. 58). `epsilon=0` is LRP-0.
+    """LRP-epsilon: R_i = a_i sum_j w_ij R_j / stab(z_j) (Bach et al. 2015, Eq. 58).
+
+    `epsilon=0` is LRP-0, where a unit with z_j = 0 shares nothing.
 
     Conserves up to bias and stabilizer: kappa_j = (z_j - b_j) / stab(z_j).
     """
@@ -36,7 +38,7 @@ def epsilon(epsilon: Stabilize = 1e-6, zero_params: ZeroParams = None) -> Rule:
     def terms(op: Op, weights: Params, inputs: Inputs, output: Tensor) -> list[Term]:
         return [Term([Part(weights, inputs)], op(weights, *inputs) if zero_params else output)]
 
-    return from_terms(terms, epsilon, prepare, proportional=True)
+    return from_terms(terms, epsilon, prepare, proportional=True, relu_will_do=True)
 
 
 @factory
@@ -65,7 +67,7 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
 
     def is_one_sided(op: Op) -> bool:
         # without its bias, z may be negative where the ReLU let relevance through
-        return op.cut and op.nonnegative[0] and not zero_params
+        return op.cut and op.nonnegative[0] and not zero_params and is_pointwise(stabilizer)
 
     def prepare(op: Op, params: Params) -> tuple[Params, ...]:
         kept = zeroed(params, zero_params)
@@ -84,7 +86,7 @@ def gamma(gamma: float = 0.25, stabilizer: Stabilize = 1e-6, zero_params: ZeroPa
         total = torch.add(op(unsigned, magnitude), z.abs(), alpha=1 + half)
         return [Term([Part(signed, inputs, z.sign()), Part(unsigned, (magnitude,))], total, live=z != 0)]
 
-    return from_terms(terms, stabilizer, prepare, proportional=True)
+    return from_terms(terms, stabilizer, prepare, proportional=True, relu_will_do=True)
 
 
 @factory
@@ -127,7 +129,7 @@ def alpha_beta(
         others = [-positive_part(total - output) if is_rest else total_of(op, part) for part in parts[1:]]
         return [Term(*each) for each in zip(parts, [total, *others], factors, strict=True)]
 
-    return from_terms(terms, stabilizer, prepare, proportional=True)
+    return from_terms(terms, stabilizer, prepare, proportional=True, relu_will_do=True)
 
 
 @factory

@@ -10,7 +10,7 @@ from torch import Tensor
 from lrp.graph.aten import arguments
 from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.rule import Rule, Shares, factory
-from lrp.rules.stabilizer import Stabilize, stabilize
+from lrp.rules.stabilizer import Stabilize, divide
 
 
 @factory
@@ -42,7 +42,7 @@ def frozen_statistics(stabilizer: Stabilize = 1e-6) -> Rule:
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         (x,) = inputs
-        s = relevance / stabilize(output, stabilizer)
+        s = divide(relevance, output, stabilizer)
         (cotangent,) = torch.func.vjp(_frozen(op, weights, x), x)[1](s)
         return (x * cotangent,)
 

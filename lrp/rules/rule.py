@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import torch
 from torch import Tensor
 
 from lrp.graph.op import Inputs, Op, Params
-from lrp.rules.stabilizer import Stabilize, stabilize
+from lrp.rules.stabilizer import Stabilize, divide, is_pointwise
 
 Shares = tuple[Tensor | None, ...]
 """Relevance of each input, None where an input receives none by definition."""
@@ -53,16 +53,36 @@ def _all_inputs(op: Op) -> tuple[bool, ...]:
     return (True,) * len(op.inputs)
 
 
+def never(op: Op) -> bool:
+    """For no operator."""
+    del op
+    return False
+
+
+def always(op: Op) -> bool:
+    """For every operator."""
+    del op
+    return True
+
+
 @dataclass(frozen=True)
 class Rule:
     """A pair of pure functions; made by the factories in `lrp.rules`, or by hand for a rule of your own.
 
-    propagate: `(op, weights, inputs, output, relevance) -> relevance of each input`. For a rule of terms the output is,
-        where `op.cut`, that of the ReLU that follows: the same wherever relevance arrives, and kept anyway.
+    propagate: `(op, weights, inputs, output, relevance) -> relevance of each input`; the output is the operator's own,
+        unless the rule says `relu_will_do`.
     prepare: `(op, params) -> weights`, once per model: the modified weights that propagate needs.
     receives: `op -> which inputs receive relevance`; nodes behind the others need no rule.
     terms: for rules that are made of terms: what the audit reads bias and stabilizer from.
     proportional: an input that is zero receives no relevance.
+    unchanged: `op -> whether` each value's relevance goes where the value came from, so that none goes to a zero where
+        the output's zeros have none: movements, winners and ReLUs.
+    drops: `op -> whether` the rule may keep less than it is given, beside what bias and stabilizer take. A rule by hand
+        may, unless it says otherwise.
+    relu_will_do: only units above zero matter to the rule, each alone. An example: of `relu(z)` the relevance at z < 0
+        is zero, so LRP-epsilon may read `relu(z)` in place of z. It is kept in memory anyway, as the next layer's
+        input; so such a rule is handed that where `op.cut`, and z otherwise.
+    bounds: `(low, high)`, the box that the rule assumes its input in.
     name, options: what the rule is called and was made with; two rules of equal name and options are equal.
     """
 
@@ -72,6 +92,10 @@ class Rule:
     terms: Terms | None = field(default=None, compare=False, repr=False)
     stabilizer: Stabilize = field(default=0.0, compare=False, repr=False)
     proportional: bool = field(default=False, compare=False, repr=False)
+    unchanged: Callable[[Op], bool] = field(default=never, compare=False, repr=False)
+    drops: Callable[[Op], bool] = field(default=always, compare=False, repr=False)
+    relu_will_do: bool = field(default=False, compare=False, repr=False)
+    bounds: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     name: str = "custom"
     options: tuple[tuple[str, Any], ...] = ()
 
@@ -83,11 +107,14 @@ def _short(value: Any) -> str:
     return f"tensor{tuple(value.shape)}" if isinstance(value, Tensor) else f"{value!r}"
 
 
-def factory(make: Callable[..., Rule]) -> Callable[..., Rule]:
+P = ParamSpec("P")
+
+
+def factory(make: Callable[P, Rule]) -> Callable[P, Rule]:
     """Name the rule that `make` returns after `make` and the arguments it was called with."""
 
     @wraps(make)
-    def named(*args: Any, **kwargs: Any) -> Rule:
+    def named(*args: P.args, **kwargs: P.kwargs) -> Rule:
         call = inspect.signature(make).bind(*args, **kwargs)
         call.apply_defaults()
         return replace(
@@ -118,7 +145,7 @@ def share(op: Op, terms: list[Term], stabilizer: Stabilize, relevance: Tensor) -
 def _per_unit(op: Op, term: Term, stabilizer: Stabilize, relevance: Tensor) -> Tensor:
     """factor R_j / stab(total_j)."""
     arrived = relevance.sum(channels(op), keepdim=True) if term.alike else relevance
-    s = arrived / stabilize(term.total, stabilizer)
+    s = divide(arrived, term.total, stabilizer)
     s = s if term.factor == 1 else s * term.factor
     return s if term.live is None else torch.where(term.live, s, 0)
 
@@ -138,10 +165,28 @@ def from_terms(
     stabilizer: Stabilize,
     prepare: Callable[[Op, Params], Any] = _own_params,
     proportional: bool = False,
+    relu_will_do: bool = False,
 ) -> Rule:
-    """The rule with these terms; `proportional` promises that an input that is zero receives no relevance."""
+    """The rule with these terms.
+
+    Args:
+        terms: `(op, weights, inputs, output) -> list of Term`.
+        stabilizer: Of all denominators.
+        prepare: `(op, params) -> weights`.
+        proportional: Promises that an input that is zero receives no relevance.
+        relu_will_do: Promises that a unit's terms matter only where relevance arrives at it, see `Rule`. It holds for
+            stabilizers that look at each unit alone.
+    """
 
     def propagate(op: Op, weights: Any, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         return share(op, terms(op, weights, inputs, output), stabilizer, relevance)
 
-    return Rule(propagate, prepare, terms=terms, stabilizer=stabilizer, proportional=proportional)
+    return Rule(
+        propagate,
+        prepare,
+        terms=terms,
+        stabilizer=stabilizer,
+        proportional=proportional,
+        drops=never,
+        relu_will_do=relu_will_do and is_pointwise(stabilizer),
+    )

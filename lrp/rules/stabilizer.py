@@ -19,7 +19,8 @@ LARGEST = 64.0
 class Stabilizer:
     """`stab(z) = z + epsilon sign z`, with `sign 0 = 1` and `sign -0 = -1`.
 
-    epsilon: 0 gives LRP-0. In float16, where 1 / 1e-6 overflows, the least epsilon is 64 / 65504.
+    epsilon: 0 gives LRP-0, where 0 / 0 = 0, see `divide`. In float16, where 1 / 1e-6 overflows, the least epsilon is
+        64 / 65504.
     clip: `sign z max(|z|, epsilon)` instead: leaves all larger values as they are.
     norm_scale: epsilon is in units of the root mean square of z over `dim` (default: all but the batch). Where all of z
         is zero, the step is the least that keeps relevance finite.
@@ -46,3 +47,21 @@ class Stabilizer:
 def stabilize(z: Tensor, stabilizer: Stabilize) -> Tensor:
     """`z`, away from zero."""
     return stabilizer(z) if callable(stabilizer) else Stabilizer(stabilizer)(z)
+
+
+def divide(relevance: Tensor, z: Tensor, stabilizer: Stabilize) -> Tensor:
+    """`R / stab(z)`; without a stabilizer (LRP-0) a unit with z = 0 has nothing to share, 0 / 0 = 0."""
+    stable = stabilize(z, stabilizer)
+    if _epsilon(stabilizer) != 0:
+        return relevance / stable
+    return torch.where(stable == 0, 0, relevance / torch.where(stable == 0, 1, stable))
+
+
+def is_pointwise(stabilizer: Stabilize) -> bool:
+    """Whether `stab(z)` of a unit is known to depend on that unit alone, and not on a norm of all."""
+    return isinstance(stabilizer, (int, float)) or (isinstance(stabilizer, Stabilizer) and not stabilizer.norm_scale)
+
+
+def _epsilon(stabilizer: Stabilize) -> float | None:
+    given = stabilizer.epsilon if isinstance(stabilizer, Stabilizer) else stabilizer
+    return given if isinstance(given, (int, float)) else None

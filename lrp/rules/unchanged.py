@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lrp.graph.op import Inputs, Op, Params
-from lrp.rules.rule import Rule, Shares, factory
+from lrp.rules.rule import Rule, Shares, factory, never
 
 
 @factory
@@ -18,7 +18,7 @@ def pass_through() -> Rule:
             raise ValueError(f"pass_through needs an output of the input's shape, {op.name} changes it")
         return (relevance, *[None] * (len(inputs) - 1))
 
-    return Rule(propagate)
+    return Rule(propagate, unchanged=lambda op: op.name == "relu", drops=never)
 
 
 @factory
@@ -32,4 +32,8 @@ def exact() -> Rule:
         del output
         return op.transpose(weights, inputs, relevance)
 
-    return Rule(propagate)
+    return Rule(
+        propagate,
+        unchanged=lambda op: op.kind in ("movement", "winner") or op.name == "relu",
+        drops=lambda op: op.kind == "activation",
+    )

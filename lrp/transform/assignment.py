@@ -68,8 +68,7 @@ def _reached(graph: Graph, known: Facts, ops: Mapping[fx.Node, Op], chosen: Mapp
 
 
 def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
-    """Nodes where no relevance arrives unless their value is above zero: only ReLUs that cut it read them. Not those of
-    a stabilizer that may look at other places, such as at their norm: there all values matter."""
+    """Nodes where no relevance arrives unless their value is above zero, since only ReLUs that cut it read them."""
     silent: set[fx.Node] = set()  # no relevance where the value is zero
     for node in reversed(list(plan.rules)):
         readers = [reader for reader in node.users if reader in plan.rules]
@@ -79,7 +78,6 @@ def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
         node
         for node in plan.rules
         if node is not graph.output
-        and isinstance(plan.rules[node].stabilizer, (int, float))
         and all(plan.ops[r].name == "relu" and r in silent for r in node.users if r in plan.rules)
     ]
 
@@ -87,11 +85,7 @@ def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
 def _is_silent(plan: Plan, reader: fx.Node, silent: set[fx.Node]) -> bool:
     """Whether what `reader` gives back to its input is zero wherever the input is."""
     rule, op = plan.rules[reader], plan.ops[reader]
-    if rule.proportional:
-        return True
-    unchanged = op.kind in ("movement", "winner") and rule.name == "exact"
-    relu = op.name == "relu" and rule.name == "pass_through"
-    return (unchanged or relu) and reader in silent
+    return rule.proportional or (rule.unchanged(op) and reader in silent)
 
 
 def _describe(missing: list[Op]) -> str:

@@ -69,8 +69,8 @@ def forward(
 
 
 def _same(plan: Plan, node: fx.Node) -> fx.Node:
-    """A node of the same value wherever relevance arrives, and kept anyway as an input: where it is cut, its ReLU."""
-    if not plan.ops[node].cut or plan.rules[node].terms is None:
+    """What the rule is handed as the node's output: its own, or that of the ReLU that cuts it, where that will do."""
+    if not (plan.ops[node].cut and plan.rules[node].relu_will_do):
         return node
     return next(user for user in node.users if user in plan.rules)
 

@@ -1,12 +1,17 @@
 """Importing the packages is quick, for what a user does not need is not loaded; and the version is told alike."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
+import pytest
 import yaml
 
+import lrp
 import spray
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +23,32 @@ def test_lrp_does_not_load_scikit_learn():
     assert done.stdout.split() == []
 
 
-def test_every_public_name_is_there():
-    assert {name for name in spray.__all__ if getattr(spray, name) is None} == set()
-    assert set(spray.__all__) <= set(dir(spray))
+def test_the_core_of_lrp_loads_neither_pictures_nor_datasets_nor_us():
+    parts = "graph canonizers rules composites transform explain accounting".split()
+    imports = ", ".join(f"lrp.{part}" for part in parts)
+    code = f"import sys, {imports}; print(*{{'PIL', 'xarray', 'spray', 'viewer', 'bokeh'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("package", [lrp, spray])
+def test_every_public_name_is_there(package):
+    assert {name for name in package.__all__ if getattr(package, name) is None} == set()
+    assert set(package.__all__) <= set(dir(package))
+
+
+def modules(package):
+    found = pkgutil.walk_packages([str(ROOT / package)], f"{package}.")
+    return [name for _, name, _ in found if not name.endswith(("__main__", "app_hooks", ".main"))]
+
+
+@pytest.mark.parametrize("package", ["lrp", "spray", "viewer"])
+def test_no_name_hides_a_module(package):
+    for name in modules(package):
+        module = importlib.import_module(name)
+        home, _, last = name.rpartition(".")
+        assert isinstance(module, types.ModuleType)
+        assert getattr(importlib.import_module(home), last) is module, f"{home} hands on another {last}"
 
 
 def test_the_citation_is_of_this_version():

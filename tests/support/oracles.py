@@ -25,8 +25,13 @@ def parts(a, W):
     return pos(terms), neg(terms)
 
 
+def share(R, D):
+    """R / D with 0 / 0 = 0."""
+    return torch.where(D == 0, 0.0, R / D)
+
+
 def epsilon(eps):
-    return lambda a, W, b, R: ((W * a) * (R / stab(W @ a + b, eps))[:, None]).sum(0)
+    return lambda a, W, b, R: ((W * a) * share(R, stab(W @ a + b, eps))[:, None]).sum(0)
 
 
 def gamma(g):
@@ -74,6 +79,7 @@ def without_bias(oracle):
 
 
 CASES = {
+    "epsilon 0": (rules.epsilon(0), epsilon(0)),
     "epsilon": (rules.epsilon(), epsilon(EPS)),
     "epsilon 0.5": (rules.epsilon(0.5), epsilon(0.5)),
     "epsilon callable": (rules.epsilon(lambda z: stab(z, 0.1)), epsilon(0.1)),

@@ -152,15 +152,18 @@ layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, paddin
 model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2)).eval()
 x = torch.rand(4, 1, 768, 768)  # blocks of 76 MB
 explain = lrp.explainer(model, x[:1], lrp.composites.epsilon_plus())
-for _ in range(4):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    explain(x)
+with lrp.process.memory_kept():
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        explain(x)
 print(explain.samples_at_once, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 OTHERS = """
 import resource, torch, lrp
 model = torch.nn.Linear(4, 2).eval()
-lrp.explainer(model, torch.zeros(1, 4), lrp.composites.epsilon_plus())(torch.zeros(3, 4))
+explain = lrp.explainer(model, torch.zeros(1, 4), lrp.composites.epsilon_plus())
+with lrp.process.memory_kept():
+    explain(torch.zeros(3, 4))
 resident = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 before, large = resident(), torch.ones(50_000_000)
 small = [torch.ones(1000) for _ in range(1000)]  # above it, were they of one heap

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import lrp
 from lrp import rules
-from lrp.testing import Layer, linear_layers
+from lrp.testing import Layer, linear_layers, randomize
 from tests.support.layers import LAYERS, matrix, name, operator, propagate
 from tests.support.oracles import CASES, alpha_beta
 
@@ -231,3 +231,65 @@ def test_stabilizers_keep_half_precision_finite():
     z = torch.zeros(2, dtype=torch.float16)
     assert torch.isfinite(1.0 / rules.stabilize(z, 1e-6)).all()
     assert torch.isfinite(torch.tensor(60.0, dtype=torch.float16) / rules.stabilize(z, 1e-6)).all()
+
+
+def shown(*layers):
+    """A network in float64 whose first layer sees inputs of both signs, some of them zero."""
+    model = randomize(torch.nn.Sequential(*layers), 3)
+    linear = [module for module in model if not isinstance(module, torch.nn.ReLU | torch.nn.Flatten)]
+    return model, linear
+
+
+NETWORKS = {
+    "linear-ReLU-linear": (
+        lambda: shown(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)),
+        lambda: Layer(torch.nn.Linear).input("zeros", batch=3),
+    ),
+    "conv-ReLU-conv-flatten-linear": (
+        lambda: shown(
+            torch.nn.Conv2d(2, 4, 2), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 2), torch.nn.Flatten(),
+            torch.nn.Linear(12, 3),
+        ),
+        lambda: torch.where((x := torch.randn(3, 2, 4, 4, dtype=torch.float64)).abs() < 0.7, 0.0, x),
+    ),
+}  # fmt: skip
+
+
+def relevance_by_matrices(model, linear, oracle, x, relevance):
+    """Walk the modules of one sample backwards; linear layers by their explicit matrix and the closed form."""
+    inputs = []
+    for module in model:
+        inputs.append(x)
+        x = module(x)
+    for module, a in zip(reversed(model), reversed(inputs), strict=True):
+        if module not in linear:
+            relevance = relevance.view_as(a)
+            continue
+        zero = torch.zeros_like(a)
+        b = module(zero).flatten()
+        W = torch.autograd.functional.jacobian(lambda x, module=module: module(x).flatten(), zero).reshape(len(b), -1)
+        relevance = oracle(a.flatten(), W, b, relevance.flatten()).view_as(a)
+    return relevance
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("case", CASES)
+def test_every_rule_through_the_explainer_equals_its_closed_form(case, network):
+    make, inputs = NETWORKS[network]
+    (model, linear), x = make(), inputs()
+    rule, oracle = CASES[case]
+    seed = torch.randn(len(x), 3, dtype=torch.float64)
+    _, found = lrp.explainer(model, x[:1], [("linear", rule)])(x, seed)
+    with torch.no_grad():
+        rows = [relevance_by_matrices(model, linear, oracle, a[None], r[None]) for a, r in zip(x, seed, strict=True)]
+    expected = torch.cat(rows)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12 * float(expected.abs().max()))
+
+
+def test_lrp_0_of_units_that_are_zero_shares_nothing_and_is_accounted_for():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4, bias=False), torch.nn.ReLU(), torch.nn.Linear(4, 2, bias=False))
+    model, x = model.eval().double(), torch.zeros(2, 3, dtype=torch.float64)
+    explain = lrp.explainer(model, x, [("linear", rules.epsilon(0))])
+    assert explain(x, 0).relevance.tolist() == [[0.0] * 3] * 2
+    account = lrp.audit(explain.program, explain.weights, x, torch.ones(2, 2, dtype=torch.float64))
+    assert float(abs(account.residual).max()) == 0 and account.dropped.sum("node").values.tolist() == [2.0, 2.0]

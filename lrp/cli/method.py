@@ -1,0 +1,70 @@
+"""From `--method smooth_grad:lrp,samples=20` to a method; the methods' own signatures say which options there are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrp.attribution import METHODS, Explain
+from lrp.cli.load import Unusable, options
+from lrp.composites import Composite, guided_backprop
+from lrp.explain import Explainer, explainer
+
+HELP = (
+    f"lrp, {', '.join(METHODS)}; with options as in smooth_grad:samples=50,noise=0.1; of LRP in place of the gradient "
+    "as in smooth_grad:lrp; several times for several in one pass."
+)
+
+
+def load_method(text: str, model: nn.Module, example: Tensor, composite: Composite) -> Explain:
+    """`lrp`, or `METHOD`, `METHOD:lrp`, `METHOD:option=value,...`.
+
+    Raises:
+        Unusable: There is no such method or option, or an option is missing; the message lists what there is.
+    """
+    name, _, rest = text.partition(":")
+    words = [word for word in rest.split(",") if word]
+    of_lrp = "lrp" in words
+
+    @cache
+    def explained() -> Explainer:
+        return explainer(model, example, composite)
+
+    if text == "lrp":
+        return explained()
+    if name not in METHODS:
+        raise Unusable(f"no method {name!r}; there are lrp, {', '.join(METHODS)}")
+    make = METHODS[name]
+    given = options([word for word in words if word != "lrp"], f"--method {text}")
+    source, *known = inspect.signature(make).parameters.values()
+    is_of_graph = "Graph" in str(source.annotation)
+    if is_of_graph and of_lrp:
+        raise Unusable(f"--method {text}: {name} is of the network alone, not of LRP; write {name}")
+    given = {key: READERS[key](value, model, example) if key in READERS else value for key, value in given.items()}
+    given |= {p.name: DEFAULTS[p.name](model, example) for p in known if p.name in DEFAULTS and p.name not in given}
+    try:
+        return make(explained() if of_lrp or is_of_graph else model, **given)
+    except (TypeError, KeyError) as error:
+        listed = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in known)
+        raise Unusable(f"--method {text}: {str(error).strip(chr(34))}; {name} has {listed or 'no options'}") from error
+
+
+def _constant(value: Any, model: nn.Module, example: Tensor) -> Tensor:
+    """Baselines that all have one value, the one of a normalized image."""
+    del model
+    return torch.full_like(example[:1], float(value))
+
+
+READERS: dict[str, Callable[[Any, nn.Module, Tensor], Any]] = {"baselines": _constant}
+"""Options that are no JSON value, from what the command line says."""
+
+DEFAULTS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
+    "baselines": lambda model, example: _constant(0.0, model, example),
+    "guided": lambda model, example: explainer(model, example, guided_backprop()),
+}
+"""Options that a method has no default for and a command line has."""
