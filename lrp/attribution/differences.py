@@ -15,6 +15,7 @@ from lrp.explain.target import Target, seed_of
 from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph, check_input, evaluate
 from lrp.graph.op import Inputs, Op
+from lrp.graph.operators import has
 
 SMALLEST = 1e-10  # a difference below this is none: the gradient stands for the quotient
 POINTS = 16
@@ -104,7 +105,7 @@ def _averaged(op: Op, params: Mapping[str, Any], here: Inputs, there: Inputs, m:
 
 def _winners(op: Op, params: Mapping[str, Any], here: Inputs, there: Inputs, m: Tensor) -> Inputs:
     y, y_there = op(params, *here), op(params, *there)
-    cross = torch.minimum(y, y_there) if op.name in ("amin", "min", "minimum") else torch.maximum(y, y_there)
+    cross = torch.minimum(y, y_there) if has(op.name, "least") else torch.maximum(y, y_there)
     at_here = op.transpose(params, here, m * (cross - y_there))
     at_there = op.transpose(params, there, m * (y - cross))
     plain = op.transpose(params, here, m)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
+from lrp._torch import OpOverload, seen_size
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph
 from lrp.graph.rewriting import Builder, rewrite
@@ -24,7 +25,7 @@ def split_attention(graph: Graph) -> Graph:
 
 
 def _split(builder: Builder, node: fx.Node) -> fx.Node:
-    def call(target: torch._ops.OpOverload, *args: object) -> fx.Node:
+    def call(target: OpOverload, *args: object) -> fx.Node:
         return builder.call(target, *args, like=node)
 
     given = arguments(node)
@@ -53,5 +54,5 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
 
 def _memory_order(value: torch.Tensor) -> list[int]:
     """Axes from the slowest to the fastest in memory; read from hints, so that no size is tied down."""
-    strides = [s.node.hint if isinstance(s, torch.SymInt) else s for s in value.stride()]
+    strides = [seen_size(stride) for stride in value.stride()]
     return sorted(range(value.ndim), key=lambda axis: -strides[axis])

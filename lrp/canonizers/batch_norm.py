@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import fx
 
+from lrp._torch import OpOverload
 from lrp.canonizers.weights import along_outputs
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph
-from lrp.graph.kinds import KIND
+from lrp.graph.operators import has, kind_of
 from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
-BATCH_NORMS = {"_native_batch_norm_legit_no_training", "batch_norm", "native_batch_norm"}
 
 
 def fold_batch_norm(graph: Graph) -> Graph:
@@ -23,7 +23,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
     """
 
     def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
-        if operator_name(node.target) not in BATCH_NORMS or not is_foldable(arguments(node)["input"]):
+        if not has(operator_name(node.target), "batch norm") or not is_foldable(arguments(node)["input"]):
             return None
         return _fold(builder, node)
 
@@ -33,7 +33,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
 def is_foldable(source: fx.Node) -> bool:
     """Whether `source` is a linear layer with one reader, whose channels lie on axis 1, where batch norm acts."""
     name = operator_name(source.target)
-    if source.op != "call_function" or KIND.get(name) != "linear" or len(source.users) != 1:
+    if source.op != "call_function" or kind_of(name) != "linear" or len(source.users) != 1:
         return False
     return name != "linear" or source.meta["val"].ndim == 2
 
@@ -42,7 +42,7 @@ def scale_and_shift(builder: Builder, norm: fx.Node) -> tuple[fx.Node, fx.Node]:
     """Batch norm in evaluation is `scale x + shift`: both `(channel,)`, as new nodes."""
     given, new = arguments(norm), builder.env.__getitem__
 
-    def call(target: torch._ops.OpOverload, *args: object) -> fx.Node:
+    def call(target: OpOverload, *args: object) -> fx.Node:
         return builder.call(target, *args, like=norm, shaped=given["running_var"])
 
     scale = call(aten.rsqrt.default, call(aten.add.Scalar, new(given["running_var"]), given["eps"]))
@@ -57,7 +57,7 @@ def _fold(builder: Builder, node: fx.Node) -> fx.Node:
     layer, new = arguments(source), builder.env.__getitem__
     scale, bias = scale_and_shift(builder, node)
 
-    def call(target: torch._ops.OpOverload, one: fx.Node, other: fx.Node) -> fx.Node:
+    def call(target: OpOverload, one: fx.Node, other: fx.Node) -> fx.Node:
         return builder.call(target, one, other, like=source, shaped=one)
 
     weight = call(aten.mul.Tensor, new(layer["weight"]), along_outputs(builder, source, scale))

@@ -14,19 +14,18 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.fx.node import map_arg
 
-from lrp.canonizers.batch_norm import BATCH_NORMS, scale_and_shift
+from lrp._torch import OpOverload, statically_known_true
+from lrp.canonizers.batch_norm import scale_and_shift
 from lrp.canonizers.weights import along_inputs
 from lrp.graph.aten import BiasMap, Clamp, arguments, each_axis, operator_name
 from lrp.graph.facts import facts
 from lrp.graph.graph import Graph
+from lrp.graph.operators import has
 from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
-CONVOLUTIONS = {"conv1d", "conv2d", "conv3d"}
-POOLS = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d"}
 
 
 class Path(NamedTuple):
@@ -42,10 +41,10 @@ def fold_batch_norm_right(graph: Graph) -> Graph:
     static = facts(graph).static
 
     def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
-        if node.op != "call_function" or operator_name(node.target) not in CONVOLUTIONS | {"linear"}:
+        if node.op != "call_function" or not has(operator_name(node.target), "mixes"):
             return None
         given = arguments(node)
-        if not isinstance(node.target, torch._ops.OpOverload) or given["weight"] not in static:
+        if not isinstance(node.target, OpOverload) or given["weight"] not in static:
             return None
         path = _path(given["input"])
         return _fold(builder, node, path) if path is not None and _fits(node) else None
@@ -58,9 +57,9 @@ def _path(node: fx.Node) -> Path | None:
     while _keeps_affine_maps(node):
         moves.insert(0, node)
         node = node.args[0]  # type: ignore[assignment]
-    relu = operator_name(node.target) == "relu"
+    relu = has(operator_name(node.target), "relu")
     norm: Any = node.args[0] if relu else node
-    if norm.op == "call_function" and operator_name(norm.target) in BATCH_NORMS:
+    if norm.op == "call_function" and has(operator_name(norm.target), "batch norm"):
         return Path(norm, relu, moves)
     return None
 
@@ -75,14 +74,14 @@ def _keeps_affine_maps(node: fx.Node) -> bool:
     if name == "mean":
         axes, rank = arguments(node).get("dim") or [], node.args[0].meta["val"].ndim  # type: ignore[union-attr]
         return bool(axes) and all(axis % rank > 1 for axis in axes)
-    if name in POOLS:
+    if has(name, "pool"):
         return not any(arguments(node).get("padding") or [])
     return False
 
 
 def _fits(layer: fx.Node) -> bool:
     """Dense layers must read channels, or flattened ones, on their last axis, as batch norm counts them on axis 1."""
-    if operator_name(layer.target) != "linear":
+    if not has(operator_name(layer.target), "dense"):
         return isinstance(arguments(layer)["padding"], list)
     return arguments(layer)["input"].meta["val"].ndim == 2
 
@@ -135,7 +134,7 @@ def _bias(builder: Builder, layer: fx.Node, shift: fx.Node, source: fx.Node) -> 
 
     given = arguments(layer)
     weight, bias = builder.env[given["weight"]], given["bias"] and builder.env[given["bias"]]
-    if operator_name(layer.target) == "linear":
+    if has(operator_name(layer.target), "dense"):
         answer = call(layer.target, call(aten.view.default, shift, [1, -1]), weight, bias)
         return layer.target, call(aten.view.default, answer, [-1])
     options = [given[k] for k in ("stride", "padding", "dilation", "groups")]

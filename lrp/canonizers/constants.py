@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import fx
 
+from lrp._torch import OpOverload
 from lrp.canonizers.weights import along_outputs
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.facts import facts
 from lrp.graph.graph import Graph
-from lrp.graph.kinds import KIND
+from lrp.graph.operators import has, kind_of
 from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
@@ -82,9 +83,9 @@ def _match(node: fx.Node, operator: str, static: Any) -> tuple[fx.Node, list[fx.
     while operator_name(signal.target) in ("permute", "transpose") and len(signal.users) == 1:
         moves.insert(0, signal)
         signal = signal.args[0]  # type: ignore[assignment]
-    if signal.op != "call_function" or KIND.get(operator_name(signal.target)) != "linear" or len(signal.users) != 1:
+    if signal.op != "call_function" or kind_of(operator_name(signal.target)) != "linear" or len(signal.users) != 1:
         return None
-    if not isinstance(signal.target, torch._ops.OpOverload) or arguments(signal)["weight"] not in static:
+    if not isinstance(signal.target, OpOverload) or arguments(signal)["weight"] not in static:
         return None
     return (signal, moves, constant) if _is_per_channel(signal, moves, constant) else None
 
@@ -97,7 +98,7 @@ def _is_per_channel(layer: fx.Node, moves: list[fx.Node], constant: Any) -> bool
     order = list(range(rank))
     for move in moves:
         order = _permuted(order, move)
-    channel = order.index(rank - 1 if operator_name(layer.target) == "linear" else 1)
+    channel = order.index(rank - 1 if has(operator_name(layer.target), "dense") else 1)
     shape = list(constant.meta["val"].shape)
     shape = [1] * (rank - len(shape)) + shape
     return len(shape) == rank and all(n == 1 or axis == channel for axis, n in enumerate(shape))
@@ -114,7 +115,7 @@ def _permuted(order: list[int], move: fx.Node) -> list[int]:
 
 def _per_channel(builder: Builder, layer: fx.Node, constant: Any) -> fx.Node:
     """The constant as a vector over the layer's output channels."""
-    axis = layer.meta["val"].ndim - 1 if operator_name(layer.target) == "linear" else 1
+    axis = layer.meta["val"].ndim - 1 if has(operator_name(layer.target), "dense") else 1
     channels = layer.meta["val"].shape[axis]
     if not isinstance(constant, fx.Node):
         weight = builder.env[arguments(layer)["weight"]].meta["val"]

@@ -6,9 +6,8 @@ from torch import fx
 
 from lrp.graph.aten import operator_name
 from lrp.graph.graph import Graph
+from lrp.graph.operators import has
 from lrp.graph.rewriting import Builder, rewrite
-
-IDENTITIES = {"clone", "alias", "detach", "lift_fresh_copy", "_to_copy"}
 
 
 def drop_identities(graph: Graph) -> Graph:
@@ -23,7 +22,7 @@ def drop_identities(graph: Graph) -> Graph:
 def _is_identity(node: fx.Node) -> bool:
     name = operator_name(node.target) if node.op == "call_function" else ""
     # a copy into another memory layout makes a view behind it possible
-    if name not in IDENTITIES or node.kwargs.get("memory_format") is not None:
+    if not has(name, "identity") or node.kwargs.get("memory_format") is not None:
         return False
     one, other = node.args[0].meta["val"], node.meta["val"]  # type: ignore[union-attr]
     return one.dtype == other.dtype and one.device == other.device

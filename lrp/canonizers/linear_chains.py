@@ -7,6 +7,7 @@ from torch import fx
 
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph
+from lrp.graph.operators import has
 from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
@@ -29,8 +30,8 @@ def merge_linear(graph: Graph) -> Graph:
 
 def _is_second(node: fx.Node) -> bool:
     """Whether `node` is a dense layer and the only reader of another one, which itself reads none to be merged."""
-    first = node.args[0] if operator_name(node.target) == "linear" else None
-    if not isinstance(first, fx.Node) or operator_name(first.target) != "linear" or len(first.users) != 1:
+    first = node.args[0] if has(operator_name(node.target), "dense") else None
+    if not isinstance(first, fx.Node) or not has(operator_name(first.target), "dense") or len(first.users) != 1:
         return False
     return not _is_second(first)
 

@@ -6,6 +6,7 @@ import torch
 from torch import fx
 
 from lrp.graph.aten import arguments, operator_name
+from lrp.graph.operators import has
 from lrp.graph.rewriting import Builder
 
 aten = torch.ops.aten
@@ -24,7 +25,7 @@ def along_outputs(builder: Builder, layer: fx.Node, vector: fx.Node) -> fx.Node:
 def along_inputs(builder: Builder, layer: fx.Node, vector: fx.Node) -> fx.Node:
     """`vector (in,)` shaped to multiply the input channels of a dense or (not transposed) convolution's weight."""
     given = arguments(layer)
-    if operator_name(layer.target) == "linear":
+    if has(operator_name(layer.target), "dense"):
         return builder.call(aten.view.default, vector, [1, -1], like=layer)
     # a weight is (out, in / groups, ...): output channel o belongs to group o // (out / groups)
     return _by_group(builder, layer, vector, given["groups"], given["weight"].meta["val"].shape)

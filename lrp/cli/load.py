@@ -118,7 +118,7 @@ def options(words: Sequence[str], where: str) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise Unusable(f"{where}: {word} should be NAME=VALUE")
+            raise Unusable(f"{where} {word}: give NAME=VALUE")
         try:
             found[name] = json.loads(value)
         except ValueError:

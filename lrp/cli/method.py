@@ -40,7 +40,7 @@ def load_method(text: str, model: nn.Module, example: Tensor, composite: Composi
     if name not in METHODS:
         raise Unusable(f"no method {name!r}; there are lrp, {', '.join(METHODS)}")
     make = METHODS[name]
-    given = options([word for word in words if word != "lrp"], f"--method {text}")
+    given = options([word for word in words if word != "lrp"], f"--method {text}:")
     source, *known = inspect.signature(make).parameters.values()
     is_of_graph = "Graph" in str(source.annotation)
     if is_of_graph and of_lrp:

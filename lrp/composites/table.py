@@ -1,8 +1,8 @@
 """What a composite is: a table of (match, rule). Rows add, the first match wins.
 
 A match is a word, a predicate `Op -> bool`, or a `Where` made by `first`, `last`, `nth`, `depth` or `named`. A word
-fits an operator's kind ("linear", "sum", "activation", ...: see `lrp.graph.kinds`), its family ("convolution", "dense",
-"batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...).
+fits an operator's kind ("linear", "sum", "activation", ...: see `lrp.graph.operators`), its family ("convolution",
+"dense", "batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
+from lrp._torch import pytree
 from lrp.attribution.methods import Explain
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
@@ -49,7 +49,7 @@ def attribute(
     if isinstance(target, Tensor):
         target = torch.cat([target, target[-1:].expand(missing, *target.shape[1:])])
     maps = _attribute(methods, torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]), target, top, concepts)
-    return tree_map(lambda value: value if value is None else value[: len(x)], maps)
+    return pytree.tree_map(lambda value: value if value is None else value[: len(x)], maps)
 
 
 def _attribute(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 
+from lrp._torch import pytree, sample_share
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.transform.assignment import Plan
 
@@ -22,11 +22,10 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
     total = 0
     for node in plan.facts.signals:
         value = node.meta["val"]
-        count = value.numel()
-        each = count.node.expr / batch.node.expr if isinstance(count, torch.SymInt) else None
-        if each is None or not each.is_Integer:
+        each = sample_share(value.numel(), batch)
+        if each is None:
             return None
-        size = int(each) * value.element_size()
+        size = each * value.element_size()
         total += 0 if node in plan.ops and plan.ops[node].kind == "movement" else size  # most of those are views
     return max(torch.get_num_threads() // 4, WHOLE // max(total, 1), 1)
 

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
+from lrp._torch import OpOverload, argument_names, is_mutable, schema_arguments, schema_name
+
 
 @dataclass(frozen=True)
 class Item:
     """`op(...)[index]` as one operator, so that every node of a graph has a single tensor as its value."""
 
-    op: torch._ops.OpOverload
+    op: OpOverload
     index: int
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -30,7 +32,7 @@ class Item:
 class BiasMap:
     """A convolution whose bias has a value for each position: `op(input, weight, None, ...) + bias`."""
 
-    op: torch._ops.OpOverload
+    op: OpOverload
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor:
         z = self.op(x, weight, None, *options)
@@ -45,7 +47,7 @@ class BiasMap:
 class Clamp:
     """`clamp` between two tensors, in two steps: recording PyTorch's own takes ten times as long."""
 
-    op: torch._ops.OpOverload = torch.ops.aten.clamp.Tensor
+    op: OpOverload = torch.ops.aten.clamp.Tensor
 
     def __call__(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
         return torch.minimum(torch.maximum(x, low), high)
@@ -55,25 +57,23 @@ class Clamp:
         return operator_name(self.op)
 
 
-def overload(target: Any) -> torch._ops.OpOverload | None:
+def overload(target: Any) -> OpOverload | None:
     """The ATen overload behind a node's target, or None for a Python function."""
     target = target.op if isinstance(target, (Item, BiasMap, Clamp)) else target
-    return target if isinstance(target, torch._ops.OpOverload) else None
+    return target if isinstance(target, OpOverload) else None
 
 
 def operator_name(target: Any) -> str:
     """`conv2d` for `aten.conv2d.default`; the table's key."""
     found = overload(target)
-    return found._schema.name.split("::")[-1] if found is not None else getattr(target, "__name__", str(target))
+    return schema_name(found) if found is not None else getattr(target, "__name__", str(target))
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
     """Every argument of an ATen node under its schema name, defaults filled in."""
     found = overload(node.target)
     assert found is not None, f"{node.target} is no ATen operator"
-    schema = found._schema.arguments
-    given = dict(zip((a.name for a in schema), node.args, strict=False)) | dict(node.kwargs)
-    return {a.name: given.get(a.name, a.default_value if a.has_default_value() else None) for a in schema}
+    return schema_arguments(found) | dict(zip(argument_names(found), node.args, strict=False)) | dict(node.kwargs)
 
 
 def each_axis(value: int | list[int], axes: int) -> list[int]:
@@ -85,7 +85,7 @@ def each_axis(value: int | list[int], axes: int) -> list[int]:
 def _named_nodes(node: fx.Node) -> Iterator[tuple[str, fx.Node]]:
     """(role, node) for every node among the arguments; list entries are numbered: `tensors.0`."""
     found = overload(node.target)
-    names = [a.name for a in found._schema.arguments] if found is not None else [str(i) for i in range(len(node.args))]
+    names = argument_names(found) if found is not None else [str(i) for i in range(len(node.args))]
     for name, value in [*zip(names, node.args, strict=False), *node.kwargs.items()]:
         if isinstance(value, fx.Node):
             yield name, value
@@ -97,4 +97,4 @@ def _named_nodes(node: fx.Node) -> Iterator[tuple[str, fx.Node]]:
 
 def writes(node: fx.Node) -> bool:
     """Whether an operator changes its arguments."""
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+    return is_mutable(node.target)

@@ -10,8 +10,8 @@ from torch import fx
 
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph, is_floating
-from lrp.graph.kinds import FILLING, KIND, NONNEGATIVE, SIGN_KEEPING, SQUASHING
 from lrp.graph.op import Op, op_of
+from lrp.graph.operators import has, kind_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def facts(graph: Graph) -> Facts:
         if node.op != "call_function":
             continue
         sources = set(node.all_input_nodes)
-        if sources & signals and is_floating(node.meta["val"]) and KIND.get(operator_name(node.target)) != "constant":
+        if sources & signals and is_floating(node.meta["val"]) and kind_of(operator_name(node.target)) != "constant":
             signals.add(node)
         elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
             dynamic.add(node)
@@ -51,33 +51,26 @@ def facts(graph: Graph) -> Facts:
         if _is_nonnegative(node, nonnegative):
             nonnegative.add(node)
         name = operator_name(node.target)
-        if name in SQUASHING or (KIND.get(name) == "movement" and node.args[0] in gates):
+        if has(name, "gate") or (kind_of(name) == "movement" and node.args[0] in gates):
             gates.add(node)
     return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), frozenset(gates))
 
 
 def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
     name = operator_name(node.target)
-    if name in NONNEGATIVE:
+    if has(name, "nonnegative"):
         return True
-    bounds: dict[str, Any] = (
-        arguments(node) if name in {"hardtanh", "clamp", "clamp_min", "constant_pad_nd", "pad"} else {}
-    )
-    lower = bounds.get("min_val", bounds.get("min"))
+    given: dict[str, Any] = arguments(node) if has(name, "lower bound") or has(name, "keeps sign") else {}
+    lower = given.get("min_val", given.get("min")) if has(name, "lower bound") else None
     if isinstance(lower, (int, float)) and lower >= 0:
         return True
-    filled = bounds.get("value")
-    keeps = name in SIGN_KEEPING or KIND.get(name) in {"movement", "winner"} - FILLING
+    if not has(name, "keeps sign"):
+        return False
     tensors = [n for n in node.all_input_nodes if isinstance(n.meta["val"], torch.Tensor)]
-    numbers = [
-        a for a in node.args[1:2] if isinstance(a, (int, float)) and KIND.get(name) in {"sum", "gate", "division"}
-    ]
+    # added, multiplied by, divided by, filled in, or bounded by
+    numbers = [given.get(role) for role in ("other", "alpha", "value", "max", "max_val")]
     return (
-        keeps
-        and name not in FILLING
-        and bool(tensors)
+        bool(tensors)
         and all(n in nonnegative for n in tensors)
-        and (filled is None or filled >= 0)
-        and all(number >= 0 for number in numbers)
-        and node.kwargs.get("alpha", 1) >= 0  # type: ignore[operator]
+        and all(number >= 0 for number in numbers if isinstance(number, (int, float)))
     )

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
+from lrp._torch import variant
 from lrp.graph.aten import arguments, operator_name, writes
-from lrp.graph.kinds import DROPOUTS, FRESH, POOLS, SHARING
+from lrp.graph.operators import has
 
 aten = torch.ops.aten
 
@@ -21,10 +22,10 @@ def disentangle(graph: fx.Graph) -> None:
     """
     for node in list(graph.nodes):
         name = operator_name(node.target).removesuffix("_") if node.op == "call_function" else ""
-        if name in DROPOUTS and not arguments(node)["train"] and graph.output_node() not in node.users:
+        if has(name, "dropout") and not arguments(node)["train"] and graph.output_node() not in node.users:
             node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
             graph.erase_node(node)
-        elif name in POOLS and all(n == 1 for n in node.args[1]):  # type: ignore[union-attr]
+        elif has(name, "to a size") and all(n == 1 for n in node.args[1]):  # type: ignore[union-attr]
             node.args = (node.args[0], [*range(-len(node.args[1]), 0)], True)  # type: ignore[arg-type]
             node.target = aten.mean.dim
 
@@ -43,9 +44,9 @@ def is_simple(graph: fx.Graph) -> bool:
             memory[node] = memory.get(source, source)
             if memory[node] in shared or not hasattr(aten, name) or not _is_of_one_type(node):
                 return False
-        if name not in FRESH | SHARING or (name == "batch_norm" and not _has_statistics(node)):
+        if not (has(name, "fresh") or has(name, "shares")) or (has(name, "batch norm") and not _has_statistics(node)):
             return False
-        if name in SHARING:
+        if has(name, "shares"):
             shared |= {node, *(memory.get(source, source) for source in node.all_input_nodes)}
     return True
 
@@ -55,7 +56,7 @@ def emit_pure(new: fx.Graph, node: fx.Node, env: dict[fx.Node, fx.Node]) -> None
     if not writes(node):
         env[node] = new.node_copy(node, env.__getitem__)
         return
-    pure = getattr(getattr(aten, operator_name(node.target).removesuffix("_")), node.target._overloadname)  # type: ignore[union-attr]
+    pure = getattr(getattr(aten, operator_name(node.target).removesuffix("_")), variant(node.target))  # type: ignore[union-attr]
     args, kwargs = map_arg((node.args, node.kwargs), env.__getitem__)
     old = env[node.args[0]]  # type: ignore[index]
     env[node] = new.call_function(pure, args, kwargs)  # type: ignore[arg-type]

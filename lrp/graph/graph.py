@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
-from torch.utils import _pytree as pytree
+
+from lrp._torch import pytree
 
 Example = Tensor | tuple[Any, ...] | dict[str, Any]
 """An input of the model: one tensor, or a tuple or dict of them (positional or keyword arguments)."""

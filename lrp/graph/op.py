@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp.graph.aten import _named_nodes, arguments, each_axis, operator_name
-from lrp.graph.kinds import KIND, LINEAR_IN_ONE_SIGNAL
+from lrp.graph.operators import LINEAR_IN_ONE_SIGNAL, has, kind_of
 
 Params = Mapping[str, Any]
 """What an operator reads beside the signal, under the argument names of its ATen schema: weight, bias, ..."""
@@ -52,8 +52,8 @@ class Op:
     def family(self) -> str | None:
         """convolution or dense for linear layers, batch norm, residual for sums of several branches; else None."""
         if self.kind == "linear":
-            return "dense" if self.name == "linear" else "convolution"
-        if self.kind == "normalization" and "batch_norm" in self.name:
+            return "dense" if has(self.name, "dense") else "convolution"
+        if has(self.name, "batch norm"):
             return "batch norm"
         return "residual" if self.kind == "sum" and len(self.inputs) > 1 else None
 
@@ -101,7 +101,7 @@ def _transposed_layer(op: Op, params: Params, inputs: Inputs, cotangent: Tensor)
     if op.kind != "linear" or "weight" not in params:
         return None
     weight, x = params["weight"], inputs[0]
-    if op.name == "linear":
+    if has(op.name, "dense"):
         return (cotangent @ weight,)
     given = arguments(op.node)
     if isinstance(given["padding"], str) or x.ndim != weight.ndim:
@@ -135,7 +135,7 @@ def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates
     """`node` as a pure function of the signals among its arguments."""
     inputs = tuple(n for n in node.all_input_nodes if n in signals)
     roles = {role: n for role, n in _named_nodes(node) if n not in signals}
-    kind = KIND.get(operator_name(node.target))
+    kind = kind_of(operator_name(node.target))
     if kind in LINEAR_IN_ONE_SIGNAL and len(inputs) == 1:
         divisor = kind == "division" and arguments(node)["other"] in inputs
         kind = None if divisor else "sum"

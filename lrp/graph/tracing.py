@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.node import map_arg
-from torch.utils import _pytree as pytree
 
+from lrp._torch import fixed_size, pytree
 from lrp.graph.aten import Item
 from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
@@ -152,7 +152,7 @@ def _batch(exported: ExportedProgram) -> int | None:
     """The batch size that the model's code ties the trace to; None if any will do."""
     (name, *_) = exported.graph_signature.user_inputs
     batch = next(n.meta["val"].shape[0] for n in exported.graph.nodes if n.name == name)
-    return batch.node.maybe_as_int() if isinstance(batch, torch.SymInt) else batch
+    return fixed_size(batch)
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lrp.graph.op import Inputs, Op, Params
+from lrp.graph.operators import has
 from lrp.rules.stabilizer import Stabilize, divide, is_pointwise
 
 Shares = tuple[Tensor | None, ...]
@@ -152,7 +153,7 @@ def _per_unit(op: Op, term: Term, stabilizer: Stabilize, relevance: Tensor) -> T
 
 def channels(op: Op) -> int:
     """The axis of a linear layer's channels, of its input as of its output."""
-    return -1 if op.name == "linear" else 1
+    return -1 if has(op.name, "dense") else 1
 
 
 def unstacked(x: Tensor, axis: int | None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lrp.graph.op import Inputs, Op, Params
+from lrp.graph.operators import has
 from lrp.rules.rule import Rule, Shares, factory, never
 
 
@@ -18,7 +19,7 @@ def pass_through() -> Rule:
             raise ValueError(f"pass_through needs an output of the input's shape, {op.name} changes it")
         return (relevance, *[None] * (len(inputs) - 1))
 
-    return Rule(propagate, unchanged=lambda op: op.name == "relu", drops=never)
+    return Rule(propagate, unchanged=lambda op: has(op.name, "relu"), drops=never)
 
 
 @factory
@@ -34,6 +35,6 @@ def exact() -> Rule:
 
     return Rule(
         propagate,
-        unchanged=lambda op: op.kind in ("movement", "winner") or op.name == "relu",
+        unchanged=lambda op: op.kind in ("movement", "winner") or has(op.name, "relu"),
         drops=lambda op: op.kind == "activation",
     )

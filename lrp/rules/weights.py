@@ -9,12 +9,10 @@ from torch import Tensor
 
 from lrp.graph.aten import arguments
 from lrp.graph.op import Op, Params
+from lrp.graph.operators import has
 from lrp.rules.rule import Part, channels
 
 ZeroParams = str | Iterable[str] | None
-
-
-DENSE = {"linear", "conv1d", "conv2d", "conv3d"}
 
 
 def zeroed(params: Params, names: ZeroParams) -> Params:
@@ -48,7 +46,7 @@ both; else one after the other."""
 
 def mixes_all_channels(op: Op) -> bool:
     """Whether the weight's axes are (output channel, input channel, ...) and every one reads all."""
-    return op.name in DENSE and arguments(op.node).get("groups", 1) == 1
+    return has(op.name, "mixes") and arguments(op.node).get("groups", 1) == 1
 
 
 def paired(op: Op, first: Params, second: Params) -> Pair:

@@ -12,8 +12,8 @@ from lrp.composites.presets import DEFAULT
 from lrp.composites.table import Composite, Row, select
 from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
-from lrp.graph.kinds import KIND
 from lrp.graph.op import Op
+from lrp.graph.operators import REMEDIES, has, kind_of
 from lrp.rules import Rule
 
 
@@ -78,7 +78,7 @@ def _cut(graph: Graph, plan: Plan) -> list[fx.Node]:
         node
         for node in plan.rules
         if node is not graph.output
-        and all(plan.ops[r].name == "relu" and r in silent for r in node.users if r in plan.rules)
+        and all(has(plan.ops[r].name, "relu") and r in silent for r in node.users if r in plan.rules)
     ]
 
 
@@ -101,17 +101,10 @@ def shape(op: Op) -> str:
     return f"(batch, {', '.join(map(str, op.shape[1:]))})" if len(op.shape) > 1 else "(batch,)"
 
 
-REMEDIES = {
-    "_native_batch_norm_legit": "batch norm without running statistics mixes the samples of a batch; "
-    "use track_running_stats=True, or instance or group norm",
-}
-"""What to say of operators that no rule can mend."""
-
-
 def _reason(op: Op) -> str:
     if op.name in REMEDIES:
         return REMEDIES[op.name]
-    if op.kind is None and op.name not in KIND:
+    if op.kind is None and kind_of(op.name) is None:
         return f'unknown operator; if you know how its relevance passes, add a row ("{op.name}", rule) to the composite'
-    kind: Any = op.kind or KIND[op.name]
+    kind: Any = op.kind or kind_of(op.name)
     return f'kind {kind}; add a row ("{kind}", rule) or ("{op.name}", rule) to the composite, or canonize it away'

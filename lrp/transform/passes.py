@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.utils import _pytree as pytree
 
+from lrp._torch import pytree
 from lrp.graph.graph import Graph, evaluate
 from lrp.graph.op import Op
 from lrp.transform.assignment import Plan, shape

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
-from torch.utils import _pytree as pytree
 
+from lrp._torch import fixed_size, pytree
 from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.transform.assignment import Plan, assign
@@ -177,8 +177,7 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
     rows = Composite(composite)
     plan = assign(graph, rows)
     found = record(graph, plan)
-    tied = graph.inputs[0].meta["val"].shape[0]
-    tied = tied.node.maybe_as_int() if isinstance(tied, torch.SymInt) else tied
+    tied = fixed_size(graph.inputs[0].meta["val"].shape[0])
     if graph.batch is None and tied is not None:
         raise NotImplementedError(
             f"an operator of this model ties the recorded program to a batch of {tied}; attention on tokens does so at "

@@ -8,11 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._subclasses.functional_tensor import dispatch_functionalize
-from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.fx.node import map_arg
-from torch.utils import _pytree as pytree
 
+from lrp._torch import dispatch_functionalize, fake_mode_of, make_fx, pytree, result_structure, traced_calls
 from lrp.graph.aten import writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph
@@ -57,7 +55,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
     fake = {name: node.meta["val"] for name, node in graph.parameters.items()}
     inputs = [node.meta["val"] for node in graph.inputs]
     taps, masks = [graph.find(layer) for layer in at], [graph.find(layer) for layer in masked]
-    with graph.output.meta["val"].fake_mode, torch.no_grad():
+    with fake_mode_of(graph.output.meta["val"]), torch.no_grad():
         leaves, spec = pytree.tree_flatten(prepare(graph, plan, fake))
         seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
     predicting: set[fx.Node] = set()
@@ -66,9 +64,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
         values = iter(given)
         weights = pytree.tree_unflatten([next(values) if isinstance(v, Tensor) else v for v in leaves], spec)
         env, bound = forward(graph, plan, weights, inputs)
-        mode = get_proxy_mode()
-        assert mode is not None
-        predicting.update(n for n in mode.tracer.graph.nodes if n.op == "call_function")
+        predicting.update(traced_calls())
         seen: dict[fx.Node, Tensor] = {}
 
         def tap(node: fx.Node, relevance: Tensor) -> Tensor:
@@ -103,14 +99,8 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
         node.target = torch.Tensor.size  # vmap knows this one
     module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
-    results: Any = pytree.tree_unflatten(*_flat_results(module))
+    results: Any = pytree.tree_unflatten(*result_structure(module))
     return Record(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), results[0], results[1])
-
-
-def _flat_results(module: fx.GraphModule) -> tuple[list[Any], Any]:
-    values, spec = pytree.tree_flatten(module.graph.output_node().args[0])
-    codegen = module.graph._codegen
-    return values, getattr(codegen.pytree_info, "out_spec", None) or spec  # type: ignore[attr-defined]
 
 
 def function(found: Record, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:

@@ -1,0 +1,102 @@
+"""The only file that names private parts of PyTorch: where a new version moves one of them, no other file changes.
+
+
+Everything else of PyTorch that `lrp` uses is public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch._ops import OpOverload
+from torch._subclasses.functional_tensor import dispatch_functionalize
+from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch.utils import _pytree as pytree
+
+__all__ = [
+    "OpOverload",
+    "argument_names",
+    "dispatch_functionalize",
+    "fake_mode_of",
+    "fixed_size",
+    "is_mutable",
+    "make_fx",
+    "pytree",
+    "result_structure",
+    "sample_share",
+    "schema_arguments",
+    "schema_name",
+    "seen_size",
+    "statically_known_true",
+    "traced_calls",
+    "variant",
+]
+
+
+@cache
+def schema_name(op: OpOverload) -> str:
+    """`conv2d` of `aten.conv2d.default`."""
+    return op._schema.name.split("::")[-1]
+
+
+def variant(op: OpOverload) -> str:
+    """`default` of `aten.conv2d.default`."""
+    return op._overloadname
+
+
+@cache
+def schema_arguments(op: OpOverload) -> dict[str, Any]:
+    """Every argument's name with its default, None where it has none."""
+    return {a.name: a.default_value if a.has_default_value() else None for a in op._schema.arguments}
+
+
+@cache
+def argument_names(op: OpOverload) -> list[str]:
+    """Names of the arguments, in order."""
+    return [argument.name for argument in op._schema.arguments]
+
+
+def is_mutable(target: Any) -> bool:
+    """Whether an operator writes into its arguments."""
+    return isinstance(target, OpOverload) and target._schema.is_mutable
+
+
+def fixed_size(size: int | torch.SymInt) -> int | None:
+    """A size that a trace is tied to; None if it is free."""
+    return size.node.maybe_as_int() if isinstance(size, torch.SymInt) else size
+
+
+def seen_size(size: int | torch.SymInt) -> int:
+    """A size as it was when the model was traced."""
+    hint = size.node.hint if isinstance(size, torch.SymInt) else size
+    assert hint is not None, "a size without an example"
+    return hint
+
+
+def sample_share(count: int | torch.SymInt, batch: torch.SymInt) -> int | None:
+    """How many of `count` numbers belong to each of `batch` samples; None where it is no whole number for any batch."""
+    each = count.node.expr / batch.node.expr if isinstance(count, torch.SymInt) else None
+    return int(each) if each is not None and each.is_Integer else None
+
+
+def fake_mode_of(value: Tensor) -> Any:
+    """The mode in which a graph's fake values compute, a context manager."""
+    return value.fake_mode  # type: ignore[attr-defined]
+
+
+def traced_calls() -> list[fx.Node]:
+    """What the running `make_fx` has recorded so far."""
+    mode = get_proxy_mode()
+    assert mode is not None, "nothing is being recorded"
+    return [node for node in mode.tracer.graph.nodes if node.op == "call_function"]
+
+
+def result_structure(module: fx.GraphModule) -> tuple[Sequence[Any], pytree.TreeSpec]:
+    """The values that a recorded function returns, and the tree that they are the leaves of."""
+    values, own = pytree.tree_flatten(module.graph.output_node().args[0])
+    return values, getattr(module.graph._codegen.pytree_info, "out_spec", None) or own  # type: ignore[attr-defined]
