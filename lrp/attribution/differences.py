@@ -13,9 +13,10 @@ from lrp.attribution.methods import Baseline, at_baseline, method
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
 from lrp.graph.facts import Facts, facts
-from lrp.graph.graph import Graph, check_input, evaluate
+from lrp.graph.graph import Graph
 from lrp.graph.op import Inputs, Op
 from lrp.graph.operators import has
+from lrp.transform.passes import add
 
 SMALLEST = 1e-10  # a difference below this is none: the gradient stands for the quotient
 POINTS = 16
@@ -48,21 +49,11 @@ def deep_lift(source: Explainer | Graph, *, baseline: Baseline = 0.0):
     def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
         base = at_baseline(x, baseline)
         with torch.no_grad():
-            here, there = _values(graph, x), _values(graph, base)
+            here, there = graph.values(graph.params, x), graph.values(graph.params, base)
             output = here[graph.output]
             return output, (x - base) * _multiplier(graph, known, here, there, seed_of(output, target))
 
     return run
-
-
-def _values(graph: Graph, x: Tensor) -> dict[fx.Node, Any]:
-    """The value of every node."""
-    env: dict[fx.Node, Any] = dict(zip(graph.inputs, check_input(graph, x), strict=True))
-    env |= {node: graph.params[name] for name, node in graph.parameters.items()}
-    for node in graph.fx.nodes:
-        if node.op == "call_function":
-            env[node] = evaluate(node, env)
-    return env
 
 
 def _multiplier(graph: Graph, known: Facts, here: Mapping, there: Mapping, start: Tensor) -> Tensor:
@@ -74,9 +65,9 @@ def _multiplier(graph: Graph, known: Facts, here: Mapping, there: Mapping, start
             continue
         op = known.op(node)
         params = {role: here[provider] for role, provider in op.roles.items()}
-        ends = [tuple(env[n] for n in op.inputs) for env in (here, there)]
-        for n, share in zip(op.inputs, _passed(op, params, *ends, found.pop(node)), strict=True):
-            found[n] = found[n] + share if n in found else share
+        x, base = (tuple(env[n] for n in op.inputs) for env in (here, there))
+        for n, share in zip(op.inputs, _passed(op, params, x, base, found.pop(node)), strict=True):
+            add(found, n, share)
     return found.get(source, torch.zeros_like(here[source]))
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from lrp.attribution.methods import Explain, method
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
-from lrp.graph.graph import Graph, check_input, evaluate
+from lrp.graph.graph import Graph, evaluate
 
 
 @method
@@ -73,18 +73,12 @@ def guided_grad_cam(source: Explainer | Graph, layer: str, *, guided: Explain, m
 
 def at_layer(graph: Graph, node: fx.Node, x: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
     """Output, a node's activation, and the gradient of the output's target by it."""
-    env: dict[fx.Node, Any] = dict(zip(graph.inputs, check_input(graph, x), strict=True))
-    env |= {placeholder: graph.params[name] for name, placeholder in graph.parameters.items()}
-    calls = [n for n in graph.fx.nodes if n.op == "call_function"]
-    border = calls.index(node) + 1
-    for call in calls[:border]:
-        env[call] = evaluate(call, env)
+    nodes = list(graph.fx.nodes)
+    border = nodes.index(node) + 1
+    env = evaluate(nodes[:border], graph.given(graph.params, x))
 
     def rest(activation: Tensor) -> Tensor:
-        later = env | {node: activation}
-        for call in calls[border:]:
-            later[call] = evaluate(call, later)
-        return later[graph.output]
+        return evaluate(nodes[border:], env | {node: activation})[graph.output]
 
     output, pullback, *_ = torch.func.vjp(rest, env[node])
     return output, env[node], pullback(seed_of(output, target))[0]

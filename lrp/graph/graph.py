@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,12 +45,16 @@ class Graph:
             params: As `graph.params`; any tensors of the same names and shapes.
             x: Input, `(batch, channel, height, width)` or whatever the example was.
         """
-        env: dict[fx.Node, Any] = dict(zip(self.inputs, check_input(self, x), strict=True))
-        env |= {node: params[name] for name, node in self.parameters.items()}
-        for node in self.fx.nodes:
-            if node.op == "call_function":
-                env[node] = evaluate(node, env)
-        return env[self.output]
+        return self.values(params, x)[self.output]
+
+    def values(self, params: Mapping[str, Tensor], x: Example) -> dict[fx.Node, Any]:
+        """The value of every node."""
+        return evaluate(self.fx.nodes, self.given(params, x))
+
+    def given(self, params: Mapping[str, Tensor], x: Example) -> dict[fx.Node, Any]:
+        """The values that a run starts from: of parameters and inputs."""
+        inputs = dict(zip(self.inputs, check_input(self, x), strict=True))
+        return inputs | {node: params[name] for name, node in self.parameters.items()}
 
     @cached_property
     def parameters(self) -> dict[str, fx.Node]:
@@ -95,10 +99,14 @@ def _is_inside(path: str, layer: str) -> bool:
     return bool(layer) and (path == layer or path.startswith(layer + "."))
 
 
-def evaluate(node: fx.Node, env: Mapping[fx.Node, Any]) -> Any:
-    """The value of a `call_function` node, its arguments looked up in `env`."""
-    args, kwargs = map_arg((node.args, node.kwargs), lambda n: env[n])
-    return node.target(*args, **kwargs)  # type: ignore[operator]
+def evaluate(nodes: Iterable[fx.Node], known: Mapping[fx.Node, Any]) -> dict[fx.Node, Any]:
+    """What is known, and the values of the operators among `nodes`, which come in data-flow order."""
+    env = dict(known)
+    for node in nodes:
+        if node.op == "call_function":
+            args, kwargs = map_arg((node.args, node.kwargs), env.__getitem__)
+            env[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+    return env
 
 
 def check_input(graph: Graph, x: Example) -> list[Tensor]:

@@ -38,9 +38,7 @@ def prepare(
             f"params lack {', '.join(absent[:5])}{' ...' if len(absent) > 5 else ''}; start from graph.params"
         )
     env: dict[fx.Node, Any] = {node: params[name] for name, node in graph.parameters.items()}
-    for node in graph.fx.nodes:
-        if node.op == "call_function" and node in plan.facts.static:
-            env[node] = evaluate(node, env)
+    env = evaluate((node for node in graph.fx.nodes if node in plan.facts.static), env)
     weights: dict[str, dict[str, Any]] = {}
     for node, op in plan.ops.items():
         own = {role: env[source] for role, source in op.roles.items() if source in env}
@@ -75,6 +73,11 @@ def _same(plan: Plan, node: fx.Node) -> fx.Node:
     return next(user for user in node.users if user in plan.rules)
 
 
+def add(found: dict[fx.Node, Tensor], node: fx.Node, share: Tensor) -> None:
+    """Add what comes along one of several paths to a node."""
+    found[node] = found[node] + share if node in found else share
+
+
 def backward(
     graph: Graph,
     plan: Plan,
@@ -102,7 +105,7 @@ def backward(
             raise ValueError(f"the rule {rule} does not fit {place}: {error}") from error
         for source, share in zip(op.inputs, shares, strict=True):
             if share is not None:
-                relevance[source] = relevance[source] + share if source in relevance else share
+                add(relevance, source, share)
     return [
         complete(node) if node in relevance else torch.zeros_like(env[node]) if node in plan.facts.signals else None
         for node in graph.inputs

@@ -16,7 +16,7 @@ from lrp.graph.graph import Example, Graph, check_input
 from lrp.transform.assignment import Plan, assign
 from lrp.transform.layout import channels_last, is_thin
 from lrp.transform.passes import Weights, prepare, tensors
-from lrp.transform.recording import Record, consuming, function, record
+from lrp.transform.recording import Recording, consuming, function, record
 
 
 class Hidden(NamedTuple):
@@ -189,7 +189,7 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
     return Program(graph, rows, plan, forward, _backward(found, names), names)
 
 
-def _backward(found: Record, kept: tuple[str, ...]) -> fx.GraphModule:
+def _backward(found: Recording, kept: tuple[str, ...]) -> fx.GraphModule:
     """`(*weights, *inputs, *kept, seed, *masks) -> relevance`; what is needed and not kept is computed again."""
     by_name = {node.name: node for node in found.graph.nodes}
     return function(found, [*found.given, *(by_name[name] for name in kept), *found.seeds], found.result)

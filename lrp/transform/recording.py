@@ -19,7 +19,7 @@ from lrp.transform.passes import backward, forward, prepare, tensors
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class Recording:
     """Both passes in one graph: placeholders `given` (weights, inputs) and `seeds` (seed, masks)."""
 
     module: fx.GraphModule
@@ -45,7 +45,7 @@ class Record:
         return any(user not in self.predicting and user.op != "output" for user in node.users)
 
 
-def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = ()) -> Record:
+def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = ()) -> Recording:
     """Run both passes once on fake tensors.
 
     Args:
@@ -90,7 +90,7 @@ def _writes(module: fx.GraphModule) -> list[str]:
     return sorted({str(node.target) for node in module.graph.nodes if writes(node)})
 
 
-def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Record:
+def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recording:
     # autograd's own detach nodes would cut second derivatives
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])
@@ -99,11 +99,11 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
         node.target = torch.Tensor.size  # vmap knows this one
     module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
-    results: Any = pytree.tree_unflatten(*result_structure(module))
-    return Record(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), results[0], results[1])
+    output, result = pytree.tree_unflatten(*result_structure(module))
+    return Recording(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), output, result)
 
 
-def function(found: Record, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:
+def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:
     """What computes `result` from `inputs`, as a function of its own; values are freed after their last use."""
     wanted: list[fx.Node] = []
     map_arg(result, wanted.append)
