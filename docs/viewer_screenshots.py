@@ -14,11 +14,10 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "viewer")]
-
-import viewer_projects  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from bench.viewer import ARGUMENTS, CHROMIUM, READY, serving  # noqa: E402
+from tests.support import viewer_projects  # noqa: E402
 
 SIZE = {"width": 1280, "height": 720}
 NOTE = {

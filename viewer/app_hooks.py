@@ -6,10 +6,10 @@ from pathlib import Path
 if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(root)  # served from a checkout that is not installed
 
-from viewer.project import open_projects
-from viewer.resolve import resolve
-from viewer.routes import install
-from viewer.spare import keep_one
+from viewer.pictures.routes import install
+from viewer.projects import open_projects
+from viewer.scene import resolve
+from viewer.session.spare import keep_one
 from viewer.state import State
 
 PATHS = sys.argv[1:]

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest imports by path, so helpers beside the tests are not found
-
-import viewer_projects
-from viewer_pages import ARGUMENTS, CHROMIUM, Viewer
+from tests.support import viewer_projects
+from tests.support.viewer_pages import ARGUMENTS, CHROMIUM, Viewer
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 from viewer import html
-from viewer.overview import MOST, Overview, overview
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.overview import MOST, Overview, overview
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 INTRODUCTION = "The most suspicious first. A high score is a hint to look, not a proof."
 
 
-def categories(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("categories")
 
     def render(scene: Scene) -> None:

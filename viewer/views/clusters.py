@@ -2,17 +2,16 @@
 
 from spray.colormap import NAMES
 from viewer import html
-from viewer.grouping import Group, Scale, clusters, grouping, groups
-from viewer.resolve import Scene
-from viewer.selection import decode
-from viewer.state import State
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.grouping import Group, Scale, clusters, grouping, groups
+from viewer.state import State, decode
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 WATCHES = ("clustering", "selection", "colour", "paint", "scale", "low", "high")
 
 
-def cluster_list(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("clusters")
 
     def render(scene: Scene) -> None:

@@ -1,17 +1,17 @@
 """What the colours of heatmaps mean: the colour map between the numbers at its ends."""
 
 from viewer import html
-from viewer.addresses import SCALE_FROM, scale_samples
 from viewer.pictures import largest_of
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.addresses import SCALE_FROM, scale_samples
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 WATCHES = ("method", "mode", "colour_map", "scaling", "limit", "percentile", "gamma", "selection")
 WHOSE = {"selection": "of the selection", "category": "of the category", "sample": "of each sample"}
 
 
-def colour_bar(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("colour_bar")
 
     def render(scene: Scene) -> None:

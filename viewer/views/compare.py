@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 from bokeh.models import Select
 
-from viewer import findings, html
-from viewer.addresses import LOOK, mean, sharpness, some
-from viewer.pictures import SPREAD
-from viewer.project import Category
-from viewer.resolve import Scene
-from viewer.selection import decode
-from viewer.sheet import association, label_counts
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer import html
+from viewer.pictures.pictures import SPREAD
+from viewer.projects import Category, findings
+from viewer.scene import Scene
+from viewer.scene.addresses import LOOK, mean, sharpness, some
+from viewer.scene.comparison import association, label_counts
+from viewer.state import decode
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 HINT = "Select samples in the plot first: they are compared with the rest of the category, or with a finding."
 
 
-def compare(update: Update) -> View:
+def view(update: Update) -> View:
     box = pane("compare")
     against = Select(name="against", title="Compare the selection with")
     against.on_change("value", lambda _attr, _old, new: update(against=new))

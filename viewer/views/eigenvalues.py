@@ -6,10 +6,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Selection, TapTool
 from bokeh.plotting import figure
 
-from viewer.colours import css
-from viewer.project import Category
-from viewer.resolve import Scene
-from viewer.views.view import Update, View
+from viewer.projects import Category
+from viewer.scene import Scene
+from viewer.state.paint import css
+from viewer.views.parts import Update, View
 
 BAR, SUGGESTED, GAP = (0x8F, 0xA8, 0xCF), (0x1F, 0x5F, 0xBF), "#d0752b"
 TIPS = [("k", "@k"), ("eigenvalue", "@eigenvalue{0.0000}"), ("gap after it", "@gap{0.0000}"), ("click", "@click")]
@@ -38,7 +38,7 @@ def clustering_of(category: Category, k: int) -> str:
     return min(fitting, key=lambda name: name != f"kmeans-{k}", default="")
 
 
-def eigenvalues(update: Update) -> View:
+def view(update: Update) -> View:
     source = ColumnDataSource(spectrum(None), name="spectrum", selected=Selection())
     plot = figure(
         name="eigenvalues",

@@ -6,18 +6,18 @@ from typing import Any
 from bokeh.models import RangeSlider, Select
 
 from viewer import html
-from viewer.filters import is_filtered, passing, values
-from viewer.resolve import Scene
-from viewer.selection import decode, encode
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.filters import is_filtered, passing, values
+from viewer.state import decode, encode
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 WATCHES = ("label", "predicted", "correct", "least", "most")
 VARIABLES = {"label": "label", "predicted": "prediction", "correct": "correct"}
 TITLES = {"label": "True label", "predicted": "Predicted label", "correct": "Prediction is"}
 
 
-def filters(update: Update) -> View:
+def view(update: Update) -> View:
     selects = {name: Select(name=f"filter_{name}", title=title) for name, title in TITLES.items()}
     confidence = RangeSlider(
         name="filter_confidence", title="Confidence", start=0, end=1, step=0.01, value=(0, 1), show_value=True

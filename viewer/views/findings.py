@@ -1,13 +1,14 @@
 """What people found in this project: named sets of samples with notes and tags."""
 
 from viewer import html
-from viewer.findings import Finding, load
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.projects import Finding
+from viewer.projects.findings import load
+from viewer.scene import Scene
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 
-def finding_list(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("findings")
 
     def render(scene: Scene) -> None:

@@ -3,21 +3,21 @@
 import numpy as np
 
 from viewer import html
-from viewer.addresses import LOOK, SCALE, picture, sharpness
-from viewer.gallery import Tile, tile
-from viewer.project import Category, Project
-from viewer.resolve import Scene
-from viewer.selection import encode
-from viewer.views.pane import pane
-from viewer.views.tile import cluster_mark, is_wrong, thumbnail
-from viewer.views.view import Update, View
+from viewer.projects import Category, Project
+from viewer.scene import Scene
+from viewer.scene.addresses import LOOK, SCALE, picture, sharpness
+from viewer.scene.gallery import Tile, tile
+from viewer.state import encode
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
+from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
 
 MODES = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
 WATCHES = ("focus", "clustering", "colour", "paint", *LOOK, *SCALE)
 
 
-def focus(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("focus")
 
     def render(scene: Scene) -> None:

@@ -3,20 +3,19 @@
 from contextlib import suppress
 
 from viewer import html
-from viewer.addresses import LOOK, SCALE
-from viewer.figure import scene_look
-from viewer.gallery import Gallery, gallery
 from viewer.pictures import picture
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.tile import tile
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.addresses import LOOK, SCALE, scene_look
+from viewer.scene.gallery import Gallery, gallery
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
+from viewer.views.parts.tile import tile
 
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
 WATCHES = ("clustering", "page", "page_size", "sort", "focus", "mode", "colour", "paint", *LOOK, *SCALE)
 
 
-def gallery_pane(_update: Update) -> View:
+def view(_update: Update) -> View:
     box, pager = pane("gallery"), pane("pager")
 
     def render(scene: Scene) -> None:

@@ -1,12 +1,11 @@
-"""Project tabs above, names and remedies below."""
+"""Project tabs, and what there is to do where nothing can be shown."""
 
 from viewer import html
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 OFFERED = 50  # categories beside one that cannot be shown
-LINE = 80  # characters of the status line for one fact
 
 HELP = html.tag(
     "div",
@@ -21,7 +20,7 @@ HELP = html.tag(
 )
 
 
-def header(_update: Update) -> View:
+def view(_update: Update) -> View:
     tabs = pane("tabs")
     problem = pane("problem")
 
@@ -59,23 +58,3 @@ def _elsewhere(scene: Scene) -> str:
         for name in names[:OFFERED]
     )
     return html.tag("p", "Other categories: ", ", ".join(buttons)) if names else ""
-
-
-def status(_update: Update) -> View:
-    line = pane("status")
-
-    def render(scene: Scene) -> None:
-        facts = scene.project.facts if scene.project else {}
-        named = [("Project", scene.project.name if scene.project else "")]
-        named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
-        line.text = html.tag("div", *(_fact(name, str(value)) for name, value in named if value), class_="line")
-
-    return View((line,), (), render)
-
-
-def _fact(name: str, value: str) -> str:
-    """A name and its value; what takes several lines opens on a click."""
-    title = html.tag("b", name)
-    if "\n" not in value and len(value) <= LINE:
-        return html.tag("span", f"{title} {html.text(value)}")
-    return html.tag("details", html.tag("summary", title), html.tag("pre", html.text(value)))

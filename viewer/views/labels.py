@@ -1,14 +1,14 @@
 """The confusion table of what is selected: labels, predictions, how often; a click selects the samples of a row."""
 
 from viewer import html
-from viewer.labels import Confusion, Pair, confusion
-from viewer.project import Project
-from viewer.resolve import Scene
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.projects import Project
+from viewer.scene import Scene
+from viewer.scene.confusion import Confusion, Pair, confusion
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 
-def label_table(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("labels")
 
     def render(scene: Scene) -> None:

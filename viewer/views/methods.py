@@ -4,18 +4,19 @@ import numpy as np
 from bokeh.models import Select
 
 from viewer import html
-from viewer.addresses import LOOK, elsewhere, sharpness, some
-from viewer.gallery import gallery
-from viewer.resolve import Scene
-from viewer.selection import decode
-from viewer.sources import Source, agreement, methods, others, predictions
-from viewer.views.pane import pane
-from viewer.views.view import Update, View
+from viewer.projects import Source, methods, others
+from viewer.projects.sources import agreement, predictions
+from viewer.scene import Scene
+from viewer.scene.addresses import LOOK, elsewhere, sharpness, some
+from viewer.scene.gallery import gallery
+from viewer.state import decode
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
 
 WATCHES = ("view", "other", "selection", "page", "page_size", "sort", *LOOK)
 
 
-def compare_methods(update: Update) -> View:
+def view(update: Update) -> View:
     box = pane("methods")
     other = Select(name="other", title="The same samples by")
     other.on_change("value", lambda _attr, _old, new: update(other=new))

@@ -5,11 +5,11 @@ from typing import Any
 
 from bokeh.models import AutocompleteInput, Select
 
-from viewer.grouping import variables
-from viewer.resolve import Scene
-from viewer.sources import methods
+from viewer.projects import methods
+from viewer.scene import Scene
+from viewer.scene.grouping import variables
 from viewer.state import CHOICES
-from viewer.views.view import Update, View
+from viewer.views.parts import Update, View
 
 AXES = ("x", "y", "beside_x", "beside_y")
 WATCHES = ("analysis", "method", "category", "clustering", "embedding", "beside", *AXES, "colour", "markers")
@@ -28,7 +28,7 @@ TITLES = {
 }
 
 
-def options(update: Update) -> View:
+def view(update: Update) -> View:
     selects = {name: Select(name=name, title=title) for name, title in TITLES.items()}
     category = AutocompleteInput(
         name="category",

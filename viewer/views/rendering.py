@@ -6,10 +6,10 @@ from typing import Any
 from bokeh.models import PaletteSelect, RadioButtonGroup, Select, Spinner, TextInput
 
 from spray.colormap import NAMES, palette
-from viewer.colours import css
-from viewer.resolve import Scene
+from viewer.scene import Scene
 from viewer.state import CHOICES
-from viewer.views.view import Update, View
+from viewer.state.paint import css
+from viewer.views.parts import Update, View
 
 WATCHES = ("mode", "colour_map", "sampling", "scaling", "limit", "percentile", "gamma", "sort", "page_size")
 TITLES = {"scaling": "Full colour is", "sort": "Order", "page_size": "A page", "sampling": "Enlarging"}
@@ -28,7 +28,7 @@ WORDS = {
 }
 
 
-def rendering(update: Update) -> View:
+def view(update: Update) -> View:
     mode = RadioButtonGroup(name="mode", labels=["Input", "Overlay", "Heatmap"])
     selects = {
         name: Select(name=name, title=title, options=_words(name), width=WIDTHS[name]) for name, title in TITLES.items()

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, Selection
 
-from viewer import columns, density
-from viewer.columns import places, shown_window
-from viewer.project import Category
-from viewer.resolve import Scene
+from viewer.projects import Category
+from viewer.scene import Scene, columns, density
+from viewer.scene.columns import places, shown_window
 from viewer.state import State
-from viewer.views.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize, reveal
-from viewer.views.view import Update, View
+from viewer.views.parts import Update, View
+from viewer.views.parts.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize, reveal
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
 COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most", "paint", "scale", "low", "high")
@@ -20,7 +19,7 @@ WATCHES = (*PLACES, *COLOURS, "window", "beside_window", "focus", "selection")
 POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 
 
-def scatter(_update: Update) -> View:
+def view(_update: Update) -> View:
     # Rows selected in the browser are reported by static/viewer.js, one bit a row, and not as a list of numbers.
     source = ColumnDataSource(nothing(POINTS), name="points", selected=Selection(syncable=False))
     focused = ColumnDataSource(nothing(POINTS), name="focused")

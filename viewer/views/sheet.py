@@ -3,17 +3,17 @@
 import numpy as np
 
 from viewer import html
-from viewer.addresses import LOOK, SCALE, cluster, sharpness
-from viewer.resolve import Scene
-from viewer.sheet import Card, scores, sheet
-from viewer.views.pane import pane
-from viewer.views.tile import thumbnail
-from viewer.views.view import Update, View
+from viewer.scene import Scene
+from viewer.scene.addresses import LOOK, SCALE, cluster, sharpness
+from viewer.scene.sheet import Card, scores, sheet
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
+from viewer.views.parts.tile import thumbnail
 
 WATCHES = ("view", "clustering", "mode", "colour", "paint", *LOOK, *SCALE)
 
 
-def contact_sheet(_update: Update) -> View:
+def view(_update: Update) -> View:
     box = pane("sheet")
 
     def render(scene: Scene) -> None:

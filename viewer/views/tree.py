@@ -7,14 +7,14 @@ from bokeh.models import BasicTicker, ColumnDataSource, Span
 from bokeh.plotting import figure
 
 from viewer import html
-from viewer.resolve import Scene
-from viewer.tree import LARGEST, MOST, branches, count_at, cut_height
-from viewer.views.pane import pane
-from viewer.views.plot import LINE, TEXT
-from viewer.views.view import Update, View
+from viewer.projects.tree import LARGEST, MOST, branches, count_at, cut_height
+from viewer.scene import Scene
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
+from viewer.views.parts.plot import LINE, TEXT
 
 
-def tree(update: Update) -> View:
+def view(update: Update) -> View:
     held: dict[str, list] = {"xs": [], "ys": []}
     source = ColumnDataSource(dict(held), name="branches")
     plot = figure(name="tree", height=96, sizing_mode="stretch_width", tools="", toolbar_location=None)

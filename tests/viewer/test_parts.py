@@ -1,0 +1,350 @@
+"""The thinking parts, without a browser."""
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+from bokeh.document import Document
+from bokeh.models import Div
+from PIL import Image
+from scipy.stats import chi2_contingency, contingency
+
+from spray import store
+from tests.support import viewer_projects
+from viewer import html
+from viewer.export import tables as exports
+from viewer.pictures import Look, images, largest_of, picture, routes
+from viewer.projects import Clusterings, methods, open_category, open_projects
+from viewer.projects.tree import MOST as MOST_COMPARED
+from viewer.projects.tree import count_at, cut_height
+from viewer.scene import addresses, colours, columns, resolve
+from viewer.scene.comparison import association
+from viewer.scene.density import density
+from viewer.scene.gallery import gallery
+from viewer.scene.grouping import clusters
+from viewer.scene.markers import MOST, marker_rows
+from viewer.scene.sheet import sheet
+from viewer.session import Session, spare
+from viewer.state import State, encode, window
+from viewer.state.paint import css
+from viewer.views import gallery as gallery_view
+
+
+@pytest.fixture(scope="module")
+def projects(digits, broken):
+    return open_projects([str(digits), str(broken), str(digits)])
+
+
+@pytest.fixture
+def scene(projects):
+    return resolve(projects, State())
+
+
+def test_projects_have_unique_keys_and_errors_of_their_own(projects):
+    assert list(projects) == ["digits", "broken", "digits-2"]
+    assert projects["digits"].error == "" and "no JSON text" in projects["broken"].error
+
+
+def test_resolve_fills_in_what_is_there(scene):
+    assert scene.state == State(
+        project="digits", analysis="spectral", category="3", clustering="kmeans-4", embedding="tsne"
+    )
+    assert scene.problem == "" and scene.warnings == ()
+
+
+def test_resolve_warns_once_for_each_unknown_name(projects):
+    scene = resolve(projects, State(project="x", analysis="y", category="z", embedding="t", clustering="c", x=9, y=9))
+    assert len(scene.warnings) == 5 and (scene.state.x, scene.state.y) == (0, 1)
+
+
+def test_categories_have_human_readable_labels(projects):
+    assert projects["digits"].category_text("7") == "seven (7)"
+    assert projects["digits"].category_text("wolf") == "wolf"
+
+
+def test_columns_are_the_embedding_in_file_order(scene):
+    found = columns.columns(scene.category, scene.state)
+    assert np.array_equal(found["x"], scene.category.data.tsne.values[:, 0])
+    assert found["sample"].tolist() == scene.category.sample.tolist()
+    assert found["color"].dtype == np.uint32 and len(np.unique(found["color"])) == 4
+
+
+def test_gallery_pages_through_the_selection(scene):
+    chosen = scene.category.sample[5:50]
+    state = replace(scene.state, selection=encode(chosen))
+    seen = []
+    for page in range(3):
+        found = gallery(scene.project, scene.category, replace(state, page=page))
+        assert found.total == 45 and found.first == 20 * page
+        seen += [tile.sample for tile in found.tiles]
+    assert seen == chosen.tolist()
+    beyond = gallery(scene.project, scene.category, replace(state, page=99))
+    assert beyond.first == 40
+
+
+def test_clusters_count_members_and_selected(scene):
+    found = clusters(scene.category, replace(scene.state, clustering="hdbscan"), np.arange(240) < 10)
+    assert [cluster.number for cluster in found] == [0, 1, 2, 3, -1]
+    assert sum(cluster.size for cluster in found) == 240 and sum(cluster.selected for cluster in found) == 10
+    assert found[-1].name == "noise" and found[-1].colour == css(colours.NOISE)
+
+
+def test_group_colours_differ_even_with_200_groups():
+    assert len({colours.group_colour(number) for number in range(200)}) > 190
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def test_pictures_are_lossless(projects):
+    project = projects["digits"]
+    stored = project.attributions.sel(sample=11)
+    assert np.array_equal(pixels(picture(project, 11, "input", Look()))[..., 0], stored.image.values[0])
+    heat = pixels(picture(project, 11, "heatmap", Look("gray")))[..., 0].astype(float)
+    relevance = stored.relevance.values[0]
+    assert np.abs(heat - (relevance / np.abs(relevance).max() + 1) / 2 * 255).max() <= 1
+    with pytest.raises(KeyError):
+        picture(project, 12, "input", Look())
+
+
+def test_heatmap_keeps_signs_and_zero():
+    """All-negative relevance stays negative, none is the middle, and what is not finite counts as none."""
+    negative = images.scaled_relevance(-np.ones((3, 2, 2)), Look())
+    assert (negative == -1).all()
+    assert (images.scaled_relevance(np.zeros((1, 2, 2)), Look()) == 0).all()
+    holes = images.scaled_relevance(np.array([[[np.nan, np.inf], [-2.0, 1.0]]]), Look())
+    assert holes.tolist() == [[0, 0], [-1, 0.5]]
+
+
+def test_percentile_limit_and_gamma():
+    relevance = np.linspace(0, 1, 101).reshape(1, 1, 101)
+    assert images.scaled_relevance(relevance, Look(percentile=50))[0, 50:].min() == 1
+    assert images.scaled_relevance(relevance, Look(limit=2.0)).max() == 0.5
+    assert np.allclose(images.scaled_relevance(relevance, Look(gamma=0.5))[0, 25], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"), [(0, 0.3, (0, 1)), (-0.9, 0.9, (-1, 1)), (0, 200, (0, 255)), (-2, 2, (-2, 2))]
+)
+def test_value_range(low, high, found):
+    assert images.value_range(np.array([low, high, np.nan], np.float32)) == pytest.approx(found)
+
+
+def test_overlay_of_another_size_and_one_channel():
+    image = images.input_pixels(np.full((1, 8, 8), 100, np.uint8), 0, 255)
+    mixed = images.overlay_pixels(image, np.array([[[0.0, 0.0], [0.0, 1.0]]], np.float32), Look("wred"))
+    assert mixed.shape == (8, 8, 3) and (mixed[0, 0] == 100).all()
+    assert mixed[7, 7, 0] > 200 and mixed[7, 7, 1] < 60
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels(tmp_path, channels):
+    project = open_projects([str(viewer_projects.write(tmp_path / "p", 8, channels=channels))])["p"]
+    for mode in ("input", "overlay", "heatmap"):
+        assert pixels(picture(project, 5, mode, Look())).shape == (12, 12, 3)
+
+
+def test_a_damaged_part_spoils_only_its_pictures(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    project = open_projects([str(path)])["p"]
+    part = path / "attributions" / "part-00001.nc"
+    part.write_bytes(part.read_bytes()[:1000])
+    assert picture(project, 5, "input", Look())
+    with pytest.raises(store.ProjectError):
+        picture(project, 5 + 3 * 4, "input", Look())
+
+
+def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    projects = open_projects([str(path)])
+    (path / "analyses" / "spectral" / "3.nc").write_bytes(b"\x89HDF\r\n\x1a\nhalf")
+    session = Session(Document(), projects)
+    assert "is no complete netCDF file" in session.scene.problem
+    problem = session.doc.get_model_by_name("problem")
+    assert isinstance(problem, Div) and "seven (7)" in problem.text
+    session.page.action = json.dumps({"name": "category", "value": "7"})
+    assert session.scene.problem == "" and session.scene.category is not None
+
+
+STRANGE = {
+    "no clusters": lambda data: data.drop_vars("cluster"),
+    "clusters that are no numbers": lambda data: data.assign(cluster=data.cluster.astype(float) * np.nan),
+    "eigenvalues that are no numbers": lambda data: data.assign(eigenvalue=data.eigenvalue * np.nan),
+    "an embedding of texts": lambda data: data.assign(texts=data.tsne.astype(str)),
+    "one axis": lambda data: data.drop_vars("tsne").isel(component=slice(0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_categories_are_shown(tmp_path, name):
+    path = viewer_projects.write(tmp_path / "p", 24)
+    store.write_category(path, "spectral", "3", STRANGE[name](store.open_analysis(path, "spectral")["3"]))
+    session = Session(Document(), open_projects([str(path)]))
+    for changes in (
+        {"view": "clusters"},
+        {"view": "compare"},
+        {"focus": 5},
+        {"spectrum": "tree"},
+        {"beside": "spectral"},
+    ):
+        session.update(**changes)
+    banner = session.doc.get_model_by_name("banner")
+    assert isinstance(banner, Div) and (session.scene.problem, banner.text) == ("", "")
+
+
+def test_a_category_of_another_project_is_refused(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    foreign = store.open_analysis(path, "spectral")["3"].assign_coords(sample=np.arange(9) + 1000)
+    store.write_category(path, "spectral", "9", foreign)
+    with pytest.raises(store.ProjectError, match=r"1000.*not in the project"):
+        open_category(open_projects([str(path)])["p"], "spectral", "9")
+
+
+def test_html_escapes_everything_given_as_text():
+    nasty = "\"><script>alert('x')</script>"
+    found = html.button("go", nasty, html.text(nasty), title=nasty)
+    assert "<script" not in found and found.count('"') == 8
+
+
+def test_viewer_never_imports_torch(digits):
+    code = (
+        "import sys; from bokeh.document import Document; from viewer.session import start\n"
+        "import viewer.pictures.routes\n"
+        f"doc = Document(); start(doc, [{str(digits)!r}]); print(len(doc.roots) > 5, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_a_selection_sends_nothing_to_the_plots(digits):
+    """Whatever a plot is sent makes it draw all its points again, which is what takes long with many."""
+    session = Session(Document(), open_projects([str(digits)]))
+    events: list[str] = []
+    # an event without a model tells the document that a picture was read in the background
+    session.doc.on_change(lambda event: events.append(type(getattr(event, "model", None)).__name__))
+    session.update(selection=encode(session.scene.category.sample[:7]))
+    assert set(events) - {"NoneType"} == {"Page", "Div"}
+    session.update(focus=5)
+    assert events.count("ColumnDataSource") == 1
+
+
+def test_visitors_share_no_widgets_also_where_a_set_was_made_before(digits):
+    spare.keep_one()
+    spare.keep_one()
+    sessions = [Session(Document(), open_projects([str(digits)])) for _ in range(3)]
+    models = [{model.id for view in session.views for model in view.models} for session in sessions]
+    assert len(set.union(*models)) == sum(map(len, models)) > 100
+    colour_maps = [session.doc.get_model_by_name("colour_map") for session in sessions]
+    before = colour_maps[0].value
+    colour_maps[1].value = "gray"
+    assert [found.value == before for found in colour_maps] == [True, False, True]
+    assert [session.scene.state.colour_map == before for session in sessions] == [True, False, True]
+
+
+@pytest.mark.parametrize("change", [{"method": "relevance_gradient"}, {"colour_map": "gray"}])
+@pytest.mark.parametrize(("pane", "view"), [("focus", "explore"), ("sheet", "clusters"), ("gallery", "explore")])
+def test_panes_with_pictures_follow_all_that_pictures_depend_on(digits, pane, view, change):
+    session = Session(Document(), open_projects([str(digits)]))
+    samples = session.scene.category.sample
+    session.update(view=view, mode="overlay", focus=int(samples[5]), selection=encode(samples[:7]))
+    shown = session.doc.get_model_by_name(pane)
+    before = shown.text
+    session.update(**change)
+    assert before.count("<img") > 2 and shown.text != before
+
+
+def test_windows_show_all_or_what_was_asked_for(scene):
+    place = columns.places(scene.state)["scatter"]
+    view = columns.shown_window(scene.category, place)
+    assert view.holds(columns.positions(scene.category, place)).all()
+    assert columns.shown_window(scene.category, place._replace(window="0,1,2,3")) == (0, 1, 2, 3)
+    assert window.whole(np.full((3, 2), np.nan)) == (0, 1, 0, 1)
+    for text in ("1,0,0,1", "0,1,nan,2", "0,1,2", "a,b,c,d", "0,1,0,inf"):
+        with pytest.raises(ValueError, match="window"):
+            window.read(text)
+
+
+def test_pictures_in_the_plot_are_all_in_view_or_one_of_each_dense_place(scene):
+    place = columns.places(scene.state)["scatter"]
+    many = marker_rows(scene.category, scene.state, place)
+    assert 4 <= len(many) <= MOST and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
+    close = place._replace(window="3.5,4.5,3.5,4.5")
+    inside = columns.shown_window(scene.category, close).holds(columns.positions(scene.category, close))
+    assert marker_rows(scene.category, scene.state, close).tolist() == np.flatnonzero(inside).tolist()
+
+
+def test_density_of_a_part_has_its_samples_only(scene):
+    place = columns.places(scene.state)["scatter"]
+    close = place._replace(window="3,5,3,5")
+    found = density(scene.category, scene.state, close)
+    assert (found.x, found.y, found.width, found.height) == (3, 3, 2, 2)
+    assert 0 < (found.picture > 0).sum() <= 60 < (density(scene.category, scene.state, place).picture > 0).sum()
+
+
+def test_methods_have_pictures_and_scales_of_their_own(projects):
+    project = projects["digits"]
+    assert methods(project) == {"relevance": "LRP", "relevance_gradient": "gradient"}
+    first, second = (
+        pixels(picture(project, 11, "heatmap", Look("gray", method=method))) for method in methods(project)
+    )
+    assert np.abs(first.astype(int) + second - 255).max() <= 1
+    assert largest_of(project, "relevance_gradient", encode(np.array([11])), 100) > 0
+
+
+def test_label_test_agrees_with_scipy():
+    random = np.random.default_rng(0)
+    values, first = random.integers(0, 4, 300), np.arange(300) < 120
+    values[:60] = 2
+    observed = np.stack([np.bincount(values[rows], minlength=4) for rows in (first, ~first)])
+    found = association(values, first, ~first)
+    assert found is not None and found.p == pytest.approx(chi2_contingency(observed, correction=False).pvalue)
+    assert found.strength == pytest.approx(contingency.association(observed, method="cramer"))
+    assert association(values, first, first) is None and association(values * 0, first, ~first) is None
+
+
+@pytest.mark.parametrize("clustering", ["hdbscan", "tree-3"])
+def test_code_finds_the_same_samples_and_clusters(scene, clustering):
+    chosen = scene.category.sample[10:60:2]
+    state = replace(scene.state, clustering=clustering, selection=encode(chosen))
+    found: dict = {}
+    exec(exports.snippet(scene.project, scene.category, state), found)
+    rows = scene.category.rows(chosen)
+    assert found["cluster"].tolist() == scene.category.clusterings[clustering][rows].tolist()
+    assert np.array_equal(found["points"], scene.category.embeddings["tsne"][rows])
+    assert found["image"].sizes["sample"] == 25
+
+
+def test_trees_are_for_as_many_samples_as_can_be_compared(scene):
+    assert "tree-20" in scene.category.clusterings and "tree-21" not in scene.category.clusterings
+    many = Clusterings({}, scene.category.data.spectral.isel(sample=np.arange(MOST_COMPARED + 1) % 240))
+    assert "tree-2" not in many and not len(many.merges)
+    assert count_at(scene.category.clusterings.merges, 1e9) == 1 and cut_height(many.merges, "tree-2") is None
+
+
+def test_cards_have_the_scores_of_the_analysis_and_cuts_of_the_tree_have_none(scene):
+    cards = sheet(scene.project, scene.category, scene.state)
+    assert [card.scores for card in cards] == [{"silhouette": value} for value in (0.1, 0.2, 0.3, 0.4)]
+    noisy = sheet(scene.project, scene.category, replace(scene.state, clustering="hdbscan"))
+    assert noisy[3].scores == noisy[-1].scores == {}
+    cut = sheet(scene.project, scene.category, replace(scene.state, clustering="tree-3"))
+    assert len(cut) == 3 and cut[0].scores == {} and sum(card.group.size for card in cut) == 240
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"mode": "overlay", "gamma": 0.5}, {"mode": "heatmap", "scaling": "category"}]
+)
+def test_pictures_are_rendered_ahead_as_their_addresses_ask_for_them(projects, settings):
+    scene = resolve(projects, State(selection=encode(np.array([5, 8])), percentile=99, **settings))
+    picture.cache_clear()
+    gallery_view.view(lambda **_: None).work(scene)
+    assert picture.cache_info().misses == 2
+    where = urlsplit(addresses.picture(scene, 8, scene.state.mode))
+    query = {name: value for name, value in parse_qsl(where.query) if name != "v"}
+    routes.image(scene.project, query, "8", scene.state.mode)
+    assert picture.cache_info().misses == 2

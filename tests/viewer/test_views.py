@@ -1,0 +1,88 @@
+"""The views beside the plot: clusters, categories, comparison, findings."""
+
+import shutil
+
+from playwright.sync_api import expect
+
+from spray import store
+from tests.support import viewer_projects
+
+
+def test_contact_sheet_shows_every_cluster(visit):
+    viewer = visit("?view=clusters&clustering=hdbscan")
+    expect(viewer.page.locator(".page.clusters article")).to_have_count(5)
+    viewer.settled()
+    viewer.page.locator(".page.clusters article").first.get_by_title("Select this cluster").click()
+    viewer.page.wait_for_function("location.search.includes('selection=')")
+
+
+def test_categories_are_ranked_and_open_on_click(visit):
+    viewer = visit("?view=categories")
+    table = viewer.page.locator(".page.categories table")
+    expect(table.locator("tr")).to_have_count(3)
+    expect(table.locator("th[aria-sort]")).to_have_text("eigengap")
+    table.get_by_role("button", name="accuracy").click()
+    expect(table.locator("th[aria-sort]")).to_have_text("accuracy")
+    table.get_by_role("button", name="seven (7)").click()
+    viewer.page.wait_for_function("location.search.includes('category=7')")
+    expect(viewer.page.locator(".page.clusters")).to_be_visible()
+
+
+def test_comparison_with_the_rest_and_with_a_finding(visit):
+    viewer = visit("?view=compare")
+    expect(viewer.page.get_by_text("Select samples in the plot first")).to_be_visible()
+    viewer = visit("?category=3")
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.get_by_role("button", name="Compare", exact=True).click()
+    expect(viewer.page.get_by_role("heading", name="selection, 60 samples")).to_be_visible()
+    expect(viewer.page.get_by_role("heading", name="rest, 180 samples")).to_be_visible()
+    viewer.settled()
+
+
+def test_the_same_samples_by_another_method_and_another_model(visit, serve, tmp_path, digits):
+    """A second project with every third sample, of which the model sees some otherwise: joined by sample id."""
+    path = viewer_projects.write(tmp_path / "small model", 240, name="small model")
+    part = store.open_attributions(path).isel(sample=slice(0, 240, 3)).load()
+    shutil.rmtree(path / "attributions")
+    store.write_part(path, 0, part.assign_coords(prediction=("sample", (part.prediction.values + 1) % 10)))
+    viewer = visit("?project=digits&category=3&view=compare", at=serve(digits, path))
+    viewer.page.get_by_role("button", name="Explore", exact=True).click()
+    viewer.page.get_by_role("button", name="Select cluster 1").click()
+    viewer.page.get_by_role("button", name="Compare", exact=True).click()
+    viewer.choose("The same samples by", "gradient")
+    compared = viewer.page.locator(".page.compare")
+    expect(compared.get_by_text("60 of 60 samples are in both.")).to_be_visible()
+    expect(compared.locator(".three-wide")).to_have_count(21)
+    viewer.settled()
+    viewer.choose("The same samples by", "small model: LRP")
+    expect(compared.get_by_text("20 of 60 samples are in both; both models predict the same in 0.")).to_be_visible()
+    first = compared.locator("article", has=viewer.page.get_by_role("heading", name="sample 8", exact=True))
+    expect(first).to_have_count(0)  # the other project does not have it
+    viewer.settled()
+    viewer.page.reload()
+    expect(compared.get_by_text("20 of 60 samples are in both")).to_be_visible()
+
+
+def test_findings_are_kept_shown_compared_and_deleted(visit):
+    name = "bar <b>below</b>"
+    viewer = visit("?category=3")
+    viewer.page.get_by_role("button", name="Select cluster 3").click()
+    viewer.page.get_by_role("button", name="Findings", exact=True).click()
+    viewer.page.get_by_label("Name").fill(name)
+    viewer.page.get_by_label("Tags, with commas between").fill("bar, below")
+    viewer.page.get_by_label("Note").fill("always at the same height")
+    viewer.page.get_by_role("button", name="Keep", exact=True).click()
+    again = visit("?view=findings&category=7")
+    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
+    renamed = again.page.get_by_label(f"Rename {name}")
+    renamed.fill(name := "bar & <i>below</i>")
+    renamed.press("Enter")
+    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
+    again.page.get_by_role("button", name=f"Show {name}").click()
+    expect(again.page.get_by_text("of 60 selected")).to_be_visible()
+    again.page.get_by_role("button", name="Compare", exact=True).click()
+    again.choose("Compare the selection with", name)
+    expect(again.page.get_by_text("60 samples are in both")).to_be_visible()
+    again.page.get_by_role("button", name="Findings", exact=True).click()
+    again.page.get_by_role("button", name=f"Delete {name}").click()
+    expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()

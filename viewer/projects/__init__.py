@@ -1,0 +1,19 @@
+"""Projects, their categories and sources of relevance, and what people keep in them."""
+
+from viewer.projects.findings import Finding
+from viewer.projects.project import Category, Project, open_category, open_projects
+from viewer.projects.sources import FIRST, Source, methods, others
+from viewer.projects.tree import Clusterings
+
+__all__ = [
+    "FIRST",
+    "Category",
+    "Clusterings",
+    "Finding",
+    "Project",
+    "Source",
+    "methods",
+    "open_category",
+    "open_projects",
+    "others",
+]

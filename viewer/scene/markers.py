@@ -1,0 +1,28 @@
+"""Which samples are drawn as pictures in a plot: all where few are in view, else one where samples lie densest."""
+
+import numpy as np
+
+from viewer.projects import Category
+from viewer.scene.columns import Place, positions, shown_window
+from viewer.scene.filters import passing
+from viewer.state import State
+
+MOST = 60
+COLUMNS, ROWS = 16, 8  # cells of the plot, each a little larger than a picture
+
+
+def marker_rows(category: Category, state: State, place: Place) -> np.ndarray:
+    """At most `MOST` rows, in the order of the file."""
+    points, window = positions(category, place), shown_window(category, place)
+    rows = np.flatnonzero(window.holds(points) & passing(category, state))
+    if len(rows) <= MOST:
+        return rows
+    columns = COLUMNS // 2 if state.beside else COLUMNS  # two plots have half the width each
+    at = (points[rows] - window.origin) / window.size * (columns, ROWS)
+    cell = np.minimum(at.astype(np.int64), (columns - 1, ROWS - 1))
+    off_centre = np.abs(at - cell - 0.5).max(axis=1)
+    number = cell @ (1, columns)
+    order = np.lexsort((off_centre, number))  # in each cell the sample nearest to its centre comes first
+    _, first, count = np.unique(number[order], return_index=True, return_counts=True)
+    densest = np.argsort(-count, kind="stable")[:MOST]
+    return np.sort(rows[order[first[densest]]])

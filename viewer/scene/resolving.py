@@ -1,0 +1,90 @@
+"""A state against the projects at hand: what it names and is not there becomes the default, with a warning."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from viewer.projects import FIRST, Category, Project, Source, methods, open_category, others
+from viewer.scene.grouping import variables
+from viewer.scene.scene import Scene
+from viewer.state import State, decode, encode
+from viewer.state.links import expand
+
+
+def resolve(projects: Mapping[str, Project], state: State) -> Scene:
+    """The scene of `state`, whose names all exist afterwards."""
+    warnings: list[str] = []
+    if not projects:
+        return Scene(projects, State(), problem="no project")
+    key = next((key for key, project in projects.items() if project.name == state.project), state.project)
+    key = state.project if state.project in projects else key
+    project = projects[_known("project", key, tuple(projects), warnings)]
+    state = replace(state, project=project.key)
+    if project.error:
+        return Scene(projects, state, project, None, project.error, tuple(warnings))
+    if not any(project.analyses.values()):
+        problem = f"{project.path} has no analysis yet: make one with spray.analyse and spray.save_analysis"
+        return Scene(projects, state, project, None, problem, tuple(warnings))
+    analysis = _known("analysis", state.analysis, [a for a, found in project.analyses.items() if found], warnings)
+    name = _known("category", state.category, project.analyses[analysis], warnings)
+    state = replace(state, analysis=analysis, category=name)
+    try:
+        category = open_category(project, analysis, name)
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        return Scene(projects, state, project, None, str(error) or repr(error), tuple(warnings))
+    if not category.embeddings:
+        problem = f"category {name!r} of analysis {analysis!r} has no embedding"
+        return Scene(projects, state, project, None, problem, tuple(warnings))
+    state = _within(project, category, state, warnings)
+    known = ["", *others(projects, Source(project, state.method), category)] if state.other else [""]
+    state = replace(state, other=_known("method", state.other, known, warnings))
+    return Scene(projects, state, project, category, "", tuple(warnings))
+
+
+def _within(project: Project, category: Category, state: State, warnings: list[str]) -> State:
+    """Clustering, embeddings, axes, colours and samples that the category has."""
+    made = [state.clustering] if state.clustering in category.clusterings else []
+    clustering = _known("clustering", state.clustering, [*made, *_preferred(category)], warnings)
+    embedding = _known("embedding", state.embedding, list(category.embeddings), warnings)
+    x, y = _axes(category, embedding, state.x, state.y)
+    beside = state.beside and _known("embedding", state.beside, ["", *category.embeddings], warnings)
+    beside_x, beside_y = _axes(category, beside, state.beside_x, state.beside_y) if beside else (0, 1)
+    colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
+    focus = state.focus if state.focus is not None and state.focus in category.sample else None
+    view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
+    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST], warnings))
+    view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
+    return replace(view, selection=_here(project, category, state.selection, warnings))
+
+
+def _preferred(category: Category) -> list[str]:
+    """The clusterings, first the one with as many clusters as the eigenvalues suggest."""
+    k = category.facts.get("suggested_k")
+    return sorted(category.clusterings, key=lambda name: name != f"kmeans-{k}")
+
+
+def _axes(category: Category, embedding: str, x: int, y: int) -> tuple[int, int]:
+    axes = category.embeddings[embedding].shape[1]
+    return (x if x < axes else 0), (y if y < axes else min(1, axes - 1))
+
+
+def _here(project: Project, category: Category, text: str, warnings: list[str]) -> str:
+    """The selection, less the samples that are not in this category."""
+    try:
+        ids = decode(expand(project.home, text))
+    except KeyError:
+        warnings.append("the selection that the link names is not kept with this project")
+        return ""
+    here = category.rows(ids)
+    if (lost := len(ids) - int(here.sum())) > 0:
+        warnings.append(f"{lost} of {len(ids)} selected samples are not in this category")
+    return encode(category.sample[here]) if lost or text[:1] == "@" else text
+
+
+def _known(what: str, name: str, names: Sequence[str], warnings: list[str]) -> str:
+    """`name` if it is one of `names`, else the first of them."""
+    if name in names:
+        return name
+    default = names[0] if names else ""
+    if name:
+        warnings.append(f"there is no {what} {name!r} here, so {default!r} is shown")
+    return default

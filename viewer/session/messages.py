@@ -1,0 +1,90 @@
+"""What the page's own script (static/) is told of a scene: each message is a text, for the property of its name."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from viewer import state
+from viewer.scene import Scene
+from viewer.scene.addresses import picture
+from viewer.scene.columns import colour, places, positions, shown_window
+from viewer.scene.markers import marker_rows
+from viewer.state import selection
+from viewer.state.paint import css
+from viewer.state.window import whole
+
+LONGEST_ADDRESS = 40_000  # characters; Bokeh's own limit for what a page is opened with is near 60 000
+
+
+def messages(scene: Scene) -> dict[str, str]:
+    return {name: message(scene) for name, message in MESSAGES.items()}
+
+
+def marks(scene: Scene) -> str:
+    """What the page's style depends on."""
+    view = "help" if not scene.projects else "broken" if scene.category is None else scene.state.view
+    beside, focus = bool(scene.state.beside), scene.state.focus is not None
+    found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum}
+    return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
+
+
+def query(scene: Scene) -> str:
+    text = state.to_query(scene.state)
+    return text if len(text) < LONGEST_ADDRESS else state.to_query(replace(scene.state, selection=""))
+
+
+def selected(scene: Scene) -> str:
+    if scene.category is None:
+        return ""
+    rows = scene.category.rows(selection.decode(scene.state.selection))
+    return json.dumps({"of": scene.table, "bits": selection.bits(rows), "n": len(rows)})
+
+
+def preview(scene: Scene) -> str:
+    return "" if scene.category is None else _template(scene, "input")
+
+
+def windows(scene: Scene) -> str:
+    """Name of each plot -> what it shows, and all that it could show."""
+    if scene.category is None:
+        return "{}"
+    shown = {name: place for name, place in places(scene.state).items() if place.embedding}
+    return json.dumps(
+        {
+            name: {
+                "of": scene.place(name),
+                "shown": shown_window(scene.category, place),
+                "whole": whole(positions(scene.category, place)),
+            }
+            for name, place in shown.items()
+        }
+    )
+
+
+def markers(scene: Scene) -> str:
+    """Name of each plot -> sample, position and colour of the pictures in it."""
+    if scene.category is None or scene.state.markers != "pictures":
+        return "{}"
+    found = {}
+    words = colour(scene.category, scene.state)
+    for name, place in places(scene.state).items():
+        if place.embedding:
+            rows = marker_rows(scene.category, scene.state, place)
+            at = positions(scene.category, place)[rows].tolist()
+            colours = [css((word >> 24, word >> 16 & 255, word >> 8 & 255)) for word in words[rows].tolist()]
+            found[name] = list(zip(scene.category.sample[rows].tolist(), at, colours, strict=True))
+    return json.dumps({"address": _template(scene, scene.state.mode), "plots": found})
+
+
+def _template(scene: Scene, mode: str) -> str:
+    return picture(scene, 0, mode).replace("/0/", "/SAMPLE/", 1)
+
+
+MESSAGES: dict[str, Callable[[Scene], str]] = {
+    "marks": marks,
+    "query": query,
+    "windows": windows,
+    "selection": selected,
+    "preview": preview,
+    "markers": markers,
+}

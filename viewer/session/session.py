@@ -1,0 +1,164 @@
+"""One visitor: the current state, what changes it, and which views to draw anew. The only place with mutable state."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.models import CustomJS, Div
+
+from viewer import html, state
+from viewer.pictures.routes import POOL
+from viewer.projects import Project, open_projects
+from viewer.scene import Scene, resolve
+from viewer.scene.density import is_dense
+from viewer.session import actions, spare
+from viewer.session.messages import messages
+from viewer.session.page import Page
+from viewer.state import State
+from viewer.views.parts import View
+from viewer.views.parts.pane import pane
+
+LOG = logging.getLogger(__name__)
+MOST_UNDONE = 100
+
+
+def start(doc: Document, paths: list[str]) -> None:
+    """Fill `doc` with the viewer on the projects at `paths`; an error becomes the page's text."""
+    doc.title = "SpRAy viewer"
+    try:
+        Session(doc, open_projects(paths))
+    except Exception as error:
+        LOG.exception("the page could not be built")
+        doc.clear()
+        doc.add_root(Div(text=html.tag("p", html.text(f"The page could not be built: {error!r}"))))
+
+
+class Session:
+    def __init__(self, doc: Document, projects: Mapping[str, Project]):
+        self.doc, self.projects = doc, projects
+        self.page, self.banner = Page(name="page"), pane("banner")
+        relay, self.views = spare.take()
+        relay.update = self.update
+        self.scene, self.drawn, self.drawing = Scene(projects, State()), False, False
+        self.past: list[State] = []
+        self.future: list[State] = []
+        self.count = 0
+        request = getattr(doc.session_context, "request", None)
+        wanted = state.from_arguments(request.arguments if request is not None else {})
+        self.show(resolve(projects, wanted.state), wanted.warnings)
+        self._add_roots(_base(getattr(request, "path", "")))
+        self.page.on_change("action", lambda _attr, _old, new: self.guarded(actions.act, self, new))
+        self.page.on_change("dark", lambda _attr, _old, new: self.guarded(self.set_dark, new))
+
+    def _add_roots(self, base: str) -> None:
+        # The page has nothing to draw, so it cannot be a root: it is in the document because a root refers to it.
+        self.banner.js_on_change("name", CustomJS(args={"page": self.page}, code=""))
+        with self.doc.models.freeze():  # one search for all models and not one after every root
+            for model in (self.banner, *(model for view in self.views for model in view.models)):
+                self.doc.add_root(model)
+        self.doc.template_variables["app"] = base
+
+    def update(self, **changes: Any) -> None:
+        """Change the state; every view that watches one of the changed settings is drawn anew."""
+        if not self.drawing:  # a widget that is being filled reports its new value as if someone had chosen it
+            self.guarded(self._update, changes)
+
+    def _update(self, changes: dict[str, Any]) -> None:
+        if refused := state.read(changes).warnings:
+            raise actions.Refusal(refused[0])
+        self.go(replace(self.scene.state, **changes))
+
+    def go(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:
+        """Show another state, which undo takes back."""
+        before, scene = self.scene.state, resolve(self.projects, wanted)
+        if scene.state != before or warnings:
+            self.past, self.future = [*self.past[-MOST_UNDONE:], before], []
+            self.show(scene, warnings)
+
+    def undo(self) -> None:
+        if self.past:
+            self.future.append(self.scene.state)
+            self.show(resolve(self.projects, self.past.pop()))
+
+    def redo(self) -> None:
+        if self.future:
+            self.past.append(self.scene.state)
+            self.show(resolve(self.projects, self.future.pop()))
+
+    def show(self, scene: Scene, warnings: tuple[str, ...] = ()) -> None:
+        old, self.scene = self.scene, scene
+        self.drawing = True
+        self.doc.hold("combine")
+        try:
+            self.message(*warnings, *scene.warnings)
+            due = [view for view in self.views if not self.drawn or view.due(old, scene)]
+            for view in due:
+                self.guarded(view.render, scene)
+            self.page.update(**messages(scene))
+            self.drawn = True
+        finally:
+            self.doc.unhold()  # only now do widgets report what was filled in
+            self.drawing = False
+        for view in due:
+            if view.finish is not None:
+                self.later(partial(view.work, scene), partial(self._finish, view, scene))
+
+    def _finish(self, view: View, scene: Scene, found: Any) -> None:
+        if view.finish and found is not None and not view.due(scene, self.scene):  # else nobody waits for it any more
+            view.finish(scene, found)
+
+    def later(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do what takes long in another thread, so that other visitors need not wait, then go on here."""
+
+        def ready(future: Future) -> None:
+            self.doc.add_next_tick_callback(lambda: self.guarded(lambda: done(future.result())))
+
+        POOL.submit(work).add_done_callback(ready)
+
+    def redraw(self) -> None:
+        """Draw all views anew: something they show has changed outside of the state."""
+        self.drawn = False
+        self.show(self.scene)
+
+    def set_dark(self, dark: bool) -> None:
+        for view in self.views:
+            view.darken(dark)
+
+    def command(self, name: str, **value: Any) -> None:
+        """Have the browser do something once."""
+        self.count += 1
+        self.page.update(command=json.dumps({"name": name, "count": self.count} | value))
+
+    def guarded(self, call: Callable[..., None], *arguments: Any) -> None:
+        """An error in a callback is a message in the page, and the rest keeps working."""
+        try:
+            call(*arguments)
+        except actions.Refusal as refusal:
+            self.message(str(refusal))
+        except Exception as error:
+            LOG.exception("a callback failed")
+            self.message(f"That did not work: {error!r}")
+
+    def message(self, *lines: str) -> None:
+        note = _note(self.scene)
+        alerts = (html.tag("p", html.text(line), role="alert") for line in lines)
+        self.banner.text = "".join(alerts) + (html.tag("p", html.text(note), role="status") if note else "")
+        self.banner.visible = bool(lines or note)
+
+
+def _note(scene: Scene) -> str:
+    """What has to be said as long as this category is shown."""
+    if scene.category is None or not is_dense(scene.category):
+        return ""
+    n = f"{len(scene.category.sample):,}".replace(",", " ")
+    return f"{n} samples are too many to draw one by one: each pixel shows how many lie there, in their mean colour."
+
+
+def _base(path: str) -> str:
+    """The application's own address, under which its pictures and scripts lie."""
+    return path.removesuffix("/ws").rstrip("/")

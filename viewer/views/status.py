@@ -1,0 +1,28 @@
+"""The line below the page: the project, and how its explanations were made."""
+
+from viewer import html
+from viewer.scene import Scene
+from viewer.views.parts import Update, View
+from viewer.views.parts.pane import pane
+
+LONGEST_FACT = 80  # characters that stand in the line; more open on a click
+
+
+def view(_update: Update) -> View:
+    line = pane("status")
+
+    def render(scene: Scene) -> None:
+        facts = scene.project.facts if scene.project else {}
+        named = [("Project", scene.project.name if scene.project else "")]
+        named += [(name, facts.get(name.lower())) for name in ("Dataset", "Model", "Method", "Composite")]
+        line.text = html.tag("div", *(_fact(name, str(value)) for name, value in named if value), class_="line")
+
+    return View((line,), (), render)
+
+
+def _fact(name: str, value: str) -> str:
+    """A name and its value; what takes several lines opens on a click."""
+    title = html.tag("b", name)
+    if "\n" not in value and len(value) <= LONGEST_FACT:
+        return html.tag("span", f"{title} {html.text(value)}")
+    return html.tag("details", html.tag("summary", title), html.tag("pre", html.text(value)))
