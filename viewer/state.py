@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
-from spray.colormap import palette
+from spray.colour.colormap import palette
 from viewer import window
 from viewer.colours import painted
 from viewer.selection import decode, encode

@@ -88,9 +88,9 @@ def test_lazy_and_in_memory_attributions_agree(tree, tmp_path, monkeypatch):
     store.write_project(tmp_path, name="p")
     for number in range(3):
         store.write_part(tmp_path, number, data.isel(sample=slice(number * 30, number * 30 + 30)))
-    monkeypatch.setattr("spray._recipe.BLOCK", 4000)  # many blocks
+    monkeypatch.setattr("spray.recipes.recipe.BLOCK", 4000)  # many blocks
     lazy = spray.analyse(
-        spray.open_attributions(tmp_path), RECIPE, out=tmp_path, store=tmp_path / "cache", progress=False
+        spray.open_attributions(tmp_path), RECIPE, out=tmp_path, memo=tmp_path / "cache", progress=False
     )
     xr.testing.assert_equal(lazy["1"], tree["1"].to_dataset())
     assert list(lazy) == ["0", "1"]
@@ -236,7 +236,7 @@ def test_an_interrupted_run_is_listed_and_resumed(tmp_path):
 def test_tasks_know_of_their_own_samples_only(tmp_path):
     import pickle
 
-    from spray._lazy import compacted
+    from spray.store.lazy import compacted
 
     data = stored(tmp_path)
     some = data.isel(sample=[4, 50, 7], height=slice(2, 5))

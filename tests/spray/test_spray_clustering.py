@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from spray_data import blobs, noise, shuffled
 
 from spray import hdbscan, kmeans, spectral_kmeans
-from spray.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
+from spray.stages.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
 
 STAGES = [
     lambda d: kmeans(d, clusters=[2, 3]),

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 import spray
-from spray import cli, convert, recipes, store
+from spray import cli, recipes, store
+from spray.virelay import analyses as convert
 
 h5py = pytest.importorskip("h5py")
 
@@ -86,11 +87,24 @@ def test_ours_there_and_back_joins_by_id(tmp_path):
 
 def test_the_command_converts_into_a_project(foreign, tmp_path, capsys):
     store.write_project(tmp_path / "project", name="p")
-    cli.main(["convert", str(tmp_path / "project"), str(foreign), "--analysis", "old"])
+    cli.main(["convert", str(foreign), str(tmp_path / "project"), "--analysis", "old"])
     assert list(spray.open_analysis(tmp_path / "project", "old")) == ["3", "n01440764"]
-    cli.main(["convert", str(tmp_path / "project"), str(tmp_path / "out.h5"), "--analysis", "old", "--write"])
+    cli.main(["convert", str(tmp_path / "project"), str(tmp_path / "out.h5"), "--analysis", "old"])
     assert content(tmp_path / "out.h5").keys() == content(foreign).keys()
-    assert "2 categories" in capsys.readouterr().out
+    assert "project: analysis old" in capsys.readouterr().out
+
+
+def test_the_command_overwrites_no_file_and_asks_for_the_name_of_the_analysis(foreign, tmp_path, capsys):
+    store.write_project(tmp_path, name="p")
+    before = content(foreign)
+    for arguments, message in [
+        ([tmp_path, foreign, "--analysis", "spectral"], "exists already: give another name (FROM comes first"),
+        ([foreign, tmp_path], "say which analysis of the project the HDF5 file is: --analysis NAME"),
+    ]:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["convert", *map(str, arguments)])
+        assert end.value.code == 2 and message in capsys.readouterr().err
+    assert content(foreign).keys() == before.keys()
 
 
 def test_other_files_are_refused(tmp_path):

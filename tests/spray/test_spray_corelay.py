@@ -9,20 +9,11 @@ import scipy.sparse as sp
 import xarray as xr
 from spray_data import noise
 
-from spray import (
-    graph,
-    hdbscan,
-    kmeans,
-    knn_affinity,
-    knn_graph,
-    memoize,
-    pool,
-    spectral_embedding,
-    symmetric_laplacian,
-)
-from spray._digest import digest
-from spray.distance import distance
-from spray.resample import histogram, rescale, resize
+from spray import hdbscan, kmeans, knn_affinity, knn_graph, memoize, pool, spectral_embedding, symmetric_laplacian
+from spray.memo.digest import digest
+from spray.stages import graph
+from spray.stages.distance import distance
+from spray.stages.resample import histogram, rescale, resize
 
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("corelay")

@@ -10,7 +10,6 @@ from spray_data import blobs, noise, shuffled
 
 from spray import (
     eigengap,
-    graph,
     knn_affinity,
     knn_graph,
     random_walk_laplacian,
@@ -18,7 +17,8 @@ from spray import (
     symmetric_laplacian,
     tsne,
 )
-from spray import embedding as module
+from spray.stages import embedding as module
+from spray.stages import graph
 
 
 def laplacian_of(data, neighbors=6, symmetric="mean", kind=symmetric_laplacian):

@@ -9,7 +9,8 @@ from scipy.sparse import csgraph
 from scipy.spatial.distance import cdist, pdist
 from spray_data import noise, shuffled
 
-from spray import graph, knn_affinity, knn_graph, random_walk_laplacian, symmetric_laplacian
+from spray import knn_affinity, knn_graph, random_walk_laplacian, symmetric_laplacian
+from spray.stages import graph
 
 
 def dense(edges):

@@ -6,8 +6,9 @@ import xarray as xr
 from sklearn.metrics import silhouette_score
 from spray_data import blobs, noise, shuffled
 
-from spray import affinity, knn_graph, maps
+from spray import knn_graph
 from spray._optional import optional
+from spray.stages import affinity, maps
 
 LEARNED = [maps.tsne, maps.pca, maps.lle, maps.isomap, maps.mds]
 

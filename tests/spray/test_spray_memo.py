@@ -21,8 +21,8 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 from spray_data import kill_writers
 
 from spray import memo, memoize, store
-from spray._codec import read_entry, write_entry
-from spray._digest import digest
+from spray.memo.codec import read_entry, write_entry
+from spray.memo.digest import digest
 
 CALLS = deque()  # a plain list that a stage names would be part of its key
 

@@ -15,10 +15,10 @@ from spray_data import blobs, noise, shuffled
 
 import spray
 from spray import hdbscan, kmeans, recipes, spectral_kmeans
-from spray.null import null_tau
-from spray.prototypes import cluster_means, gaussian_prototypes, prototypes
-from spray.ranking import RIDGE, attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, tau
 from spray.recipes import from_features
+from spray.stages.null import null_tau
+from spray.stages.prototypes import cluster_means, gaussian_prototypes, prototypes
+from spray.stages.ranking import RIDGE, attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, tau
 
 
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(0, 30))
@@ -79,7 +79,7 @@ def test_null_tau_shows_that_tau_alone_says_little():
 
 def test_scores_are_what_they_say():
     data, _ = blobs(60, centres=3)
-    both = recipes.combine(kmeans(data, clusters=[2, 3]), hdbscan(data))
+    both = spray.clustering.combine(kmeans(data, clusters=[2, 3]), hdbscan(data))
     found = cluster_scores(data, both)
     labels = both.cluster.sel(clustering="kmeans-3").values
     row = found.sel(clustering="kmeans-3")
@@ -100,7 +100,7 @@ def test_scores_are_what_they_say():
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_scores_of_few_or_equal_samples_are_finite(n):
     for data in (noise(n), noise(n) * 0):
-        found = recipes.combine(kmeans(data, clusters=2), hdbscan(data))
+        found = spray.clustering.combine(kmeans(data, clusters=2), hdbscan(data))
         scores = cluster_scores(data, found)
         assert np.isfinite(scores.tau).all() and np.isfinite(scores.silhouette).all()
         hans = clever_hans(scores, eigengap(xr.DataArray([0.0], dims="component")))
@@ -214,7 +214,7 @@ def test_thorough_adds_what_tau_is_worth_and_other_distances_fit_in():
     found = recipes.spectral(thorough=True, **stages)(data)
     assert {"null_tau", "null_tau_deviation", "attribution_tau"} <= set(found.data_vars)
     assert "null_cluster_gap" in found.attrs
-    step = recipes.Step("features", recipes.normalize, ("attributions.relevance",), per_sample=True)
+    step = recipes.Step("features", spray.normalize, ("attributions.relevance",), per_sample=True)
     structural = from_features("ssim", [step], distance=spray.ssim_distance, **stages)
     assert "neighbors = nearest(distance, neighbors=5)" in str(structural)
     assert structural(data).neighbor.shape == (30, 5)
@@ -226,6 +226,6 @@ def test_many_clusterings_share_one_embedding_through_the_memo(tmp_path):
     for clusters in (2, 3, 4):
         stages = [functools.partial(kmeans, clusters=clusters)]
         recipe = recipes.spectral(neighbors=5, components=4, clusterings=stages, embeddings=[])
-        spray.analyse(data, recipe, by=None, store=tmp_path, progress=False)
+        spray.analyse(data, recipe, by=None, memo=tmp_path, progress=False)
     hits = {entry.stage.rpartition(".")[2]: entry.hits for entry in spray.memo.info(tmp_path)}
     assert hits["knn_graph"] == hits["spectral_embedding"] == 2

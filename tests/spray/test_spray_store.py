@@ -123,7 +123,7 @@ def test_a_folder_that_cannot_be_written_is_tolerated(project, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("spray._netcdf.write_netcdf", refuse)
+    monkeypatch.setattr("spray.store.netcdf.write_netcdf", refuse)
     assert store.read_index(path).sizes["sample"] == 9
     assert not (path / "attributions" / "index.nc").exists()
 
@@ -267,7 +267,7 @@ def category_of(n=3, **attrs):
 @settings(max_examples=100, deadline=None)
 @given(st.text(), st.text())
 def test_quoted_names_are_safe_and_distinct(one, two):
-    from spray._analyses import _category, _quoted
+    from spray.store.categories import _category, _quoted
 
     name = _quoted(one)
     assert "/" not in name and not name.startswith(".") and name != "index" and len(name) <= 200

@@ -10,7 +10,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from spray._netcdf import ProjectError, read_netcdf
+from spray.store.netcdf import ProjectError, read_netcdf
 
 REMEDY = "delete the file and compute this part again"
 

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from spray import store as project
-from spray._analyses import Analysis
-from spray._tasks import Grouping, Task, in_turn, over_client, over_processes
+from spray import store
+from spray.analysis.tasks import Grouping, Task, in_turn, over_client, over_processes
+from spray.store.categories import Analysis
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ def analyse(
     by: Grouping = "label",
     categories: Iterable[Any] | None = None,
     min_size: int = 1,
-    store: project.Place | None = None,
-    out: project.Place | None = None,
+    memo: store.Place | None = None,
+    out: store.Place | None = None,
     name: str = "spectral",
     processes: int = 1,
     client: Any = None,
@@ -34,7 +34,7 @@ def analyse(
 
     `by` is a per-sample coordinate (label, prediction, target, ...), a function of the attributions that gives one
     value a sample, or None for all samples at once. Categories of fewer than `min_size` samples are left out.
-    `store` is a folder that remembers the stages.
+    `memo` is a folder that remembers what the stages computed.
 
     With `out`, a project, each category is written when it is done, and the analysis `name` is returned as a mapping
     that reads a category when asked for; run again, what is there and still right is not done again. A category that
@@ -52,7 +52,7 @@ def analyse(
     """
     data = _as_dataset(attributions)
     groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
-    tasks = [Task(category, data.isel(sample=rows), recipe, by, store, out, name) for category, rows in groups.items()]
+    tasks = [Task(category, data.isel(sample=rows), recipe, by, memo, out, name) for category, rows in groups.items()]
     results, errors = {}, {}
     run = over_client(client) if client is not None else over_processes(processes) if processes > 1 else in_turn
     with tqdm(total=len(tasks), desc="analyse", unit="category", disable=None if progress else True) as bar:
@@ -66,11 +66,11 @@ def analyse(
                     results[category] = result
         finally:  # also when interrupted: what is done is listed
             if out is not None and (results or errors):
-                project.write_analysis_index(out, name, errors)
+                store.write_analysis_index(out, name, errors)
     if errors and not results:
         raise ValueError(f"every category failed, {next(iter(errors))} of: {next(iter(errors.values()))}")
     if out is not None:
-        return project.open_analysis(out, name)
+        return store.open_analysis(out, name)
     tree = to_tree({category: results[category] for category in groups if category in results})
     tree.attrs.update({"errors": json.dumps(errors)} if errors else {})
     return tree

@@ -9,12 +9,12 @@ from typing import Any
 import joblib
 import xarray as xr
 
-from spray import store as project
-from spray._digest import digest
-from spray._lazy import compacted, identity
+from spray import store
 from spray._optional import optional
-from spray._recipe import Recipe
 from spray.memo import memoize
+from spray.memo.digest import digest
+from spray.recipes.recipe import Recipe
+from spray.store.lazy import compacted, identity
 
 Grouping = str | Callable[[xr.Dataset], Any] | None
 Report = Callable[[str], None]
@@ -29,8 +29,8 @@ class Task:
     data: xr.Dataset
     recipe: Callable[..., xr.Dataset]
     by: Grouping
-    store: project.Place | None
-    out: project.Place | None
+    memo: store.Place | None
+    out: store.Place | None
     name: str
 
 
@@ -43,10 +43,10 @@ def run(task: Task, report: Report = lambda _: None) -> Result:
         result = _analysed(task, report).assign_attrs(_facts(task) | {"key": key})
         if task.out is None:
             return task.category, result, ""
-        project.write_category(task.out, task.name, task.category, result)
+        store.write_category(task.out, task.name, task.category, result)
     except Exception as error:
         if task.out is not None:  # what is there is of another run: it must not pass for the answer
-            project.drop_category(task.out, task.name, task.category)
+            store.drop_category(task.out, task.name, task.category)
         return task.category, None, f"{type(error).__name__}: {error}"
     return task.category, None, ""
 
@@ -54,19 +54,20 @@ def run(task: Task, report: Report = lambda _: None) -> Result:
 def _analysed(task: Task, report: Report) -> xr.Dataset:
     if not isinstance(task.recipe, Recipe):
         return task.recipe(task.data)
-    memo = (lambda stage: stage) if task.store is None else (lambda stage: memoize(stage, task.store or ""))
+    folder = task.memo
+    memo = (lambda stage: stage) if folder is None else (lambda stage: memoize(stage, folder))
     return task.recipe(task.data, memo=memo, report=lambda step: report(f"{task.category}: {step}"))
 
 
 def _key(task: Task) -> str:
     """What the result depends on: recipe, samples and attributions, libraries."""
-    return digest(task.recipe, identity(task.data), project.versions())
+    return digest(task.recipe, identity(task.data), store.versions())
 
 
 def _is_done(task: Task, key: str) -> bool:
     try:
-        return project.category_attrs(task.out or "", task.name, task.category).get("key") == key
-    except project.ProjectError:
+        return store.category_attrs(task.out or "", task.name, task.category).get("key") == key
+    except store.ProjectError:
         return False
 
 
@@ -77,7 +78,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "by": task.by if isinstance(task.by, str) else getattr(task.by, "__qualname__", "all"),
         "n": task.data.sizes["sample"],
         "recipe": str(task.recipe),
-        "versions": json.dumps(project.versions()),
+        "versions": json.dumps(store.versions()),
     }
 
 

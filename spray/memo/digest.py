@@ -17,7 +17,7 @@ import scipy.sparse as sp
 import xarray as xr
 import xxhash
 
-from spray._functions import LIBRARIES, code_contents, contents, is_importable, library_version, package
+from spray.memo.functions import LIBRARIES, code_contents, contents, is_importable, library_version, package
 
 BLOCK = 1 << 26  # bytes read at once from data that are not in memory
 Feed = Callable[[bytes | memoryview], None]

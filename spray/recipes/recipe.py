@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from spray.memo import stage_name
@@ -111,19 +110,6 @@ def _bound(stage: Stage) -> str:
 
 def _short(value: Any) -> str:
     return getattr(value, "__qualname__", None) or repr(value)
-
-
-def combine(*clustered: xr.Dataset) -> xr.Dataset:
-    """Clusterings of several methods one above the other; what each is based on becomes a coordinate."""
-    parts = []
-    for part in clustered:
-        base = np.full(part.sizes["clustering"], part.cluster.attrs.get("base", ""), dtype=object)
-        parts.append(part[["cluster"]].assign_coords(base=("clustering", base)))
-    stacked = xr.concat(parts, "clustering", data_vars="all", coords="different", compat="equals", join="exact")
-    names = [str(name) for name in stacked.clustering.values]
-    again = [names[:i].count(name) for i, name in enumerate(names)]
-    unique = [f"{name}.{times + 1}" if times else name for name, times in zip(names, again, strict=True)]
-    return stacked.assign_coords(clustering=np.asarray(unique, dtype=object)).drop_attrs()
 
 
 def assemble(values: Iterable[Any]) -> xr.Dataset:

@@ -17,9 +17,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from spray._optional import optional
-from spray.convert import read_hdf5
 from spray.store import ProjectError
-from viewer.image_directory import image_directory
+from spray.virelay.analyses import read_hdf5
+from spray.virelay.images import image_directory
 
 LOCK = threading.RLock()
 Row = Callable[[int], np.ndarray]

@@ -14,8 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 import xarray as xr
 
-from spray._digest import digest
-from spray._netcdf import LOCK, replacing
+from spray.memo.digest import digest
+from spray.store.netcdf import LOCK, replacing
 
 FORMAT, HEADER = 1, "header"
 STORABLE = frozenset(np.dtype(kind).str for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"))

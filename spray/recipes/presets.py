@@ -1,7 +1,4 @@
-"""Recipes: which stages make an analysis. A recipe is a table of steps, and printing it shows them.
-
-Any function `(attributions of one category) -> Dataset` serves `spray.analyse` as well.
-"""
+"""The recipes by name, and what they are made of."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -9,19 +6,19 @@ from typing import Any
 
 import xarray as xr
 
-from spray._recipe import Recipe, Stage, Step, combine
-from spray.affinity import knn_affinity, knn_graph
-from spray.clustering import hdbscan, kmeans, spectral_kmeans
-from spray.distance import nearest
-from spray.embedding import spectral_embedding
-from spray.laplacian import symmetric_laplacian
-from spray.maps import pca, tsne
 from spray.memo import stage_name
-from spray.null import null_tau
-from spray.preprocess import normalize, pool
-from spray.prototypes import gaussian_prototypes, prototypes
-from spray.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
-from spray.resample import histogram as histograms
+from spray.recipes.recipe import Recipe, Stage, Step
+from spray.stages.affinity import knn_affinity, knn_graph
+from spray.stages.clustering import combine, hdbscan, kmeans, spectral_kmeans
+from spray.stages.distance import nearest
+from spray.stages.embedding import spectral_embedding
+from spray.stages.laplacian import symmetric_laplacian
+from spray.stages.maps import pca, tsne
+from spray.stages.null import null_tau
+from spray.stages.preprocess import normalize, pool
+from spray.stages.prototypes import gaussian_prototypes, prototypes
+from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
+from spray.stages.resample import histogram as histograms
 
 KMEANS = functools.partial(kmeans, clusters=range(2, 9))
 SPECTRAL_KMEANS = functools.partial(spectral_kmeans, clusters=range(2, 9))

@@ -20,38 +20,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spray import _netcdf
-from spray._analyses import (
-    analyses,
-    category_attrs,
-    drop_category,
-    open_analysis,
-    read_analysis_index,
-    save_analysis,
-    write_analysis_index,
-    write_category,
-)
-from spray._lazy import REMEDY, PartsArray, lazy_variable
-from spray._netcdf import ProjectError, cached, read_netcdf, replacing, state_of, write_netcdf
-
-__all__ = [
-    "ProjectError",
-    "analyses",
-    "category_attrs",
-    "drop_category",
-    "open_analysis",
-    "open_attributions",
-    "parts",
-    "read_analysis_index",
-    "read_index",
-    "read_project",
-    "save_analysis",
-    "versions",
-    "write_analysis_index",
-    "write_category",
-    "write_part",
-    "write_project",
-]
+from spray.store.lazy import REMEDY, PartsArray, lazy_variable
+from spray.store.netcdf import ProjectError, cached, load, read_netcdf, replacing, state_of, write_netcdf
 
 SCHEMA = 1
 PART = re.compile(r"part-(\d{5,})\.nc")
@@ -179,7 +149,7 @@ def _build_index(path: Place, files: Mapping[int, Path]) -> xr.Dataset:
 def _small(part: xr.Dataset) -> xr.Dataset:
     """What a part says of each sample in one number or name, and what it says of no sample at all (label names)."""
     large = [name for name, variable in part.variables.items() if "sample" in variable.dims and variable.ndim > 1]
-    return _netcdf.load(part.drop_vars(large))
+    return load(part.drop_vars(large))
 
 
 def _layout(part: xr.Dataset) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from spray._labels import features, sample_ids
-from spray._recipe import combine
-from spray.affinity import knn_affinity, knn_graph
-from spray.embedding import spectral_embedding
-from spray.laplacian import symmetric_laplacian
-from spray.ranking import eigengap, tau
+from spray.stages.affinity import knn_affinity, knn_graph
+from spray.stages.clustering import combine
+from spray.stages.embedding import spectral_embedding
+from spray.stages.labels import features, sample_ids
+from spray.stages.laplacian import symmetric_laplacian
+from spray.stages.ranking import eigengap, tau
 
 
 def null_tau(

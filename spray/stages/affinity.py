@@ -8,10 +8,10 @@ import scipy.sparse as sp
 import xarray as xr
 from sklearn.neighbors import NearestNeighbors
 
-from spray import graph
-from spray._labels import features, sample_ids
-from spray._neighbors import euclidean_neighbors
 from spray._optional import optional
+from spray.stages import graph
+from spray.stages.labels import features, sample_ids
+from spray.stages.neighbors import euclidean_neighbors
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
     "mean": lambda a: 0.5 * (a + a.T),

@@ -18,17 +18,17 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import xarray as xr
 from filelock import FileLock
 
-from spray._codec import Damaged, read_entry, read_facts, write_entry
-from spray._digest import digest
-from spray._functions import DISTRIBUTIONS, library_version
+from spray.memo.codec import Damaged, read_entry, read_facts, write_entry
+from spray.memo.digest import digest
+from spray.memo.functions import DISTRIBUTIONS, library_version
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def memoize(stage: Callable[P, R], store: str | os.PathLike[str]) -> Callable[P, R]:
-    """`stage`, remembered in the folder `store`.
+def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P, R]:
+    """`stage`, remembered in `folder`.
 
     Entries are written aside and renamed, and locked while being computed: of several processes that need the same
     one, the first computes and the others wait. A damaged entry is logged and computed again.
@@ -44,14 +44,14 @@ def memoize(stage: Callable[P, R], store: str | os.PathLike[str]) -> Callable[P,
     computing
     (6, 6, 6, 6.0)
     """
-    folder = Path(store)
+    place = Path(folder)
     name = stage_name(stage)
 
     @functools.wraps(stage)
     def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
         call = inspect.signature(stage).bind(*args, **kwargs)
         call.apply_defaults()
-        path = folder / name / f"{key(stage, call.arguments)}.nc"
+        path = place / name / f"{key(stage, call.arguments)}.nc"
         found, value = _recall(path)
         if found:
             return value
@@ -107,7 +107,7 @@ def _count_hit(path: Path) -> None:
         with path.with_suffix(".hits").open("ab") as hits:
             hits.write(b".")
     except OSError:
-        log.debug("cannot count a hit of %s: the store is read-only", path)
+        log.debug("cannot count a hit of %s: the folder is read-only", path)
 
 
 def _brief(argument: Any) -> str:
@@ -132,16 +132,16 @@ class Entry(NamedTuple):
     path: Path
 
 
-def info(store: str | os.PathLike[str]) -> list[Entry]:
-    """What a store remembers, the last used first. Damaged entries are left out.
+def info(folder: str | os.PathLike[str]) -> list[Entry]:
+    """What a folder remembers, the last used first. Damaged entries are left out.
 
     >>> import tempfile
-    >>> store = tempfile.mkdtemp()
-    >>> for _ in range(3): _ = memoize(len, store)("text")
-    >>> [(entry.stage, entry.parameters, entry.hits) for entry in info(store)]
+    >>> folder = tempfile.mkdtemp()
+    >>> for _ in range(3): _ = memoize(len, folder)("text")
+    >>> [(entry.stage, entry.parameters, entry.hits) for entry in info(folder)]
     [('builtins.len', {'obj': "'text'"}, 2)]
     """
-    found = [entry for path in Path(store).glob("*/*.nc") if (entry := _entry(path))]
+    found = [entry for path in Path(folder).glob("*/*.nc") if (entry := _entry(path))]
     return sorted(found, key=lambda entry: entry.used, reverse=True)
 
 
@@ -164,7 +164,7 @@ def _uses(path: Path) -> tuple[int, float]:
 
 
 def prune(
-    store: str | os.PathLike[str], *, older_than: timedelta | None = None, max_size: int | None = None
+    folder: str | os.PathLike[str], *, older_than: timedelta | None = None, max_size: int | None = None
 ) -> list[Path]:
     """Remove entries not used for `older_than`, then the least recently used ones until `max_size` bytes remain.
 
@@ -172,7 +172,7 @@ def prune(
     process is about to read is computed again there: pruning is safe at any time.
     """
     now = time.time()
-    entries = sorted((_uses(path)[1], path.stat().st_size, path) for path in Path(store).glob("*/*.nc"))
+    entries = sorted((_uses(path)[1], path.stat().st_size, path) for path in Path(folder).glob("*/*.nc"))
     removed = [path for used, _, path in entries if older_than is not None and now - used > older_than.total_seconds()]
     if max_size is not None:
         kept = [(size, path) for _, size, path in entries if path not in removed]
@@ -185,7 +185,7 @@ def prune(
     for path in removed:
         for part in (path, path.with_suffix(".hits"), path.with_suffix(".lock")):
             part.unlink(missing_ok=True)
-    left = [path for path in Path(store).glob("*/.*.tmp") if now - path.stat().st_mtime > 3600]
+    left = [path for path in Path(folder).glob("*/.*.tmp") if now - path.stat().st_mtime > 3600]
     for path in left:
         path.unlink(missing_ok=True)
     return removed + left

@@ -15,8 +15,8 @@ from scipy.cluster import hierarchy as sch
 from scipy.sparse.csgraph import connected_components
 from sklearn import cluster as skc
 
-from spray._labels import by_sample, features, sample_ids
 from spray._optional import optional
+from spray.stages.labels import by_sample, features, sample_ids
 
 LINKAGES = ("ward", "complete", "average", "weighted", "single", "centroid", "median")
 MOST = 30_000  # samples whose pairs are held at once: 3.6 GB
@@ -179,3 +179,16 @@ def by_size(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     for number, label in enumerate(found):
         new[labels == label] = number
     return new
+
+
+def combine(*clustered: xr.Dataset) -> xr.Dataset:
+    """Clusterings of several methods one above the other; what each is based on becomes a coordinate."""
+    parts = []
+    for part in clustered:
+        base = np.full(part.sizes["clustering"], part.cluster.attrs.get("base", ""), dtype=object)
+        parts.append(part[["cluster"]].assign_coords(base=("clustering", base)))
+    stacked = xr.concat(parts, "clustering", data_vars="all", coords="different", compat="equals", join="exact")
+    names = [str(name) for name in stacked.clustering.values]
+    again = [names[:i].count(name) for i, name in enumerate(names)]
+    unique = [f"{name}.{times + 1}" if times else name for name, times in zip(names, again, strict=True)]
+    return stacked.assign_coords(clustering=np.asarray(unique, dtype=object)).drop_attrs()

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from spray._netcdf import ProjectError, cached, load, read_attrs, read_netcdf, state_of, write_netcdf
+from spray.store.netcdf import ProjectError, cached, load, read_attrs, read_netcdf, state_of, write_netcdf
 
 Place = str | PathLike[str]
 REMEDY = "delete the file and analyse this category again"

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from spray._optional import optional
-from spray.store import ProjectError
+from spray.store import ProjectError, replacing
 
 Place = str | PathLike[str]
 
@@ -90,8 +90,6 @@ def _attrs(node: Any, rename: Mapping[str, str]) -> dict[str, Any]:
 def write_hdf5(analysis: Mapping[str, xr.Dataset] | xr.DataTree, path: Place) -> None:
     """Write an analysis for CoRelAy and ViRelAy; an existing file is replaced when all is written."""
     h5py = optional("h5py", extra="convert", purpose="writing HDF5")
-    from spray._netcdf import replacing
-
     if isinstance(analysis, xr.DataTree):
         analysis = {name: node.to_dataset() for name, node in analysis.children.items()}
     with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from spray import store
 from spray._optional import optional
-from spray.convert import write_hdf5
-from viewer.virelay import open_virelay
+from spray.virelay.analyses import write_hdf5
+from spray.virelay.project import open_virelay
 
 BLOCK = 1000  # samples in memory at once
 
