@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csgraph
 from scipy.spatial.distance import cdist, pdist
-from spray_data import noise, shuffled
 
 from spray import knn_affinity, knn_graph, random_walk_laplacian, symmetric_laplacian
 from spray.stages import graph
+from tests.support.spray_data import noise, shuffled
 
 
 def dense(edges):

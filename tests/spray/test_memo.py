@@ -18,11 +18,11 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
-from spray_data import kill_writers
 
 from spray import memo, memoize, store
 from spray.memo.codec import read_entry, write_entry
 from spray.memo.digest import digest
+from tests.support.spray_data import kill_writers
 
 CALLS = deque()  # a plain list that a stage names would be part of its key
 

@@ -6,12 +6,12 @@ import scipy.spatial.distance as ssd
 import xarray as xr
 from skimage.metrics import structural_similarity
 from skimage.transform import resize as reference
-from spray_data import noise, shuffled
 
 from spray import knn_graph
 from spray.stages import graph
 from spray.stages.distance import distance, gaussian_affinity, nearest, ssim_distance
 from spray.stages.resample import histogram, pad, pad_together, rescale, resize, select
+from tests.support.spray_data import noise, shuffled
 
 
 def images(n=4, channels=2, height=9, width=12, seed=0):

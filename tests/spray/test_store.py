@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spray_data import kill_writers
 
 from spray import store
 from spray.store import ProjectError
+from tests.support.spray_data import kill_writers
 
 
 def part_of(samples, seed=0, **extra):

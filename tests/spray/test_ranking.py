@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 from sklearn.metrics import silhouette_score
-from spray_data import blobs, noise, shuffled
 
 import spray
 from spray import hdbscan, kmeans, recipes, spectral_kmeans
@@ -19,6 +18,7 @@ from spray.recipes import from_features
 from spray.stages.null import null_tau
 from spray.stages.prototypes import cluster_means, gaussian_prototypes, prototypes
 from spray.stages.ranking import RIDGE, attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, tau
+from tests.support.spray_data import blobs, noise, shuffled
 
 
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(0, 30))

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import xarray as xr
-from spray_data import noise
 
 from spray import hdbscan, kmeans, knn_affinity, knn_graph, memoize, pool, spectral_embedding, symmetric_laplacian
 from spray.memo.digest import digest
 from spray.stages import graph
 from spray.stages.distance import distance
 from spray.stages.resample import histogram, rescale, resize
+from tests.support.spray_data import noise
 
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("corelay")

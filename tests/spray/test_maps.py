@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from sklearn.metrics import silhouette_score
-from spray_data import blobs, noise, shuffled
 
 from spray import knn_graph
 from spray._optional import optional
 from spray.stages import affinity, maps
+from tests.support.spray_data import blobs, noise, shuffled
 
 LEARNED = [maps.tsne, maps.pca, maps.lle, maps.isomap, maps.mds]
 

@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.cluster import hierarchy as sch
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
-from spray_data import blobs, noise, shuffled
 
 from spray import hdbscan, kmeans, spectral_kmeans
 from spray.stages.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
+from tests.support.spray_data import blobs, noise, shuffled
 
 STAGES = [
     lambda d: kmeans(d, clusters=[2, 3]),

@@ -6,7 +6,6 @@ import scipy.linalg
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spray_data import blobs, noise, shuffled
 
 from spray import (
     eigengap,
@@ -19,6 +18,7 @@ from spray import (
 )
 from spray.stages import embedding as module
 from spray.stages import graph
+from tests.support.spray_data import blobs, noise, shuffled
 
 
 def laplacian_of(data, neighbors=6, symmetric="mean", kind=symmetric_laplacian):
