@@ -119,7 +119,7 @@ def build(path: Path) -> None:
     )
     attributions = spray.open_attributions(path)
     recipe = spray.recipes.spectral(neighbors=10, components=8)
-    spray.analyse(attributions, recipe, by="label", store=path / "cache", out=path, name="spectral")
+    spray.analyse(attributions, recipe, by="label", memo=path / "cache", out=path, name="spectral")
     report(attributions, spray.open_analysis(path, "spectral")[str(HIGH)])
 
 

@@ -21,7 +21,7 @@ import xarray as xr
 import spray
 from bench.memory import peak_memory
 from spray import memo, recipes, store
-from spray._digest import digest
+from spray.memo.digest import digest
 
 SIZES = {(1300, 50176): 5.0, (10_000, 1024): 8.0}  # (samples, features) -> how many times faster we want to be
 LARGE = (100_000, 784)

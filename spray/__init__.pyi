@@ -1,35 +1,32 @@
 # The public names: __init__.py loads each at its first use, and type checkers read this file.
-from . import (
+from . import analysis, colour, memo, recipes, stages, store, virelay
+from .analysis import analyse
+from .colour import colormap
+from .memo import memoize
+from .stages import (
     affinity,
-    analysis,
     clustering,
-    colormap,
     distance,
     embedding,
     graph,
     laplacian,
     maps,
-    memo,
     null,
     preprocess,
     prototypes,
     ranking,
-    recipes,
     resample,
-    store,
 )
-from .affinity import knn_affinity, knn_graph
-from .analysis import analyse
-from .clustering import agglomerative, dbscan, dendrogram, dendrogram_figure, hdbscan, kmeans, spectral_kmeans
-from .distance import gaussian_affinity, nearest, ssim_distance
-from .embedding import spectral_embedding
-from .laplacian import random_walk_laplacian, symmetric_laplacian
-from .maps import isomap, lle, mds, pca, tsne, umap
-from .memo import memoize
-from .preprocess import channel_sum, normalize, pool, sum_pool
-from .prototypes import cluster_means, gaussian_prototypes
-from .ranking import cluster_scores, eigengap
-from .resample import histogram, pad, rescale, resize, select
+from .stages.affinity import knn_affinity, knn_graph
+from .stages.clustering import agglomerative, dbscan, dendrogram, dendrogram_figure, hdbscan, kmeans, spectral_kmeans
+from .stages.distance import gaussian_affinity, nearest, ssim_distance
+from .stages.embedding import spectral_embedding
+from .stages.laplacian import random_walk_laplacian, symmetric_laplacian
+from .stages.maps import isomap, lle, mds, pca, tsne, umap
+from .stages.preprocess import channel_sum, normalize, pool, sum_pool
+from .stages.prototypes import cluster_means, gaussian_prototypes
+from .stages.ranking import cluster_scores, eigengap
+from .stages.resample import histogram, pad, rescale, resize, select
 from .store import ProjectError, open_analysis, open_attributions, save_analysis
 
 __all__ = [
@@ -43,6 +40,7 @@ __all__ = [
     "cluster_scores",
     "clustering",
     "colormap",
+    "colour",
     "dbscan",
     "dendrogram",
     "dendrogram_figure",
@@ -85,9 +83,11 @@ __all__ = [
     "spectral_embedding",
     "spectral_kmeans",
     "ssim_distance",
+    "stages",
     "store",
     "sum_pool",
     "symmetric_laplacian",
     "tsne",
     "umap",
+    "virelay",
 ]

@@ -10,13 +10,15 @@ from typing import Any
 import click
 import numpy as np
 
-from spray import analysis, memo, recipes, store
-from spray import convert as interchange
+from spray import analysis, memo, recipes, store, virelay
+from spray.stages.clustering import hdbscan, kmeans, spectral_kmeans
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 # where a column that ranks is found if the first is missing: recipes without clusterings have no score
 ORDER = ("clever_hans", "cluster_gap", "eigengap")
+
+HDF5, YAML = {".h5", ".hdf5"}, {".yaml", ".yml"}
 
 project_argument = click.argument("project", type=click.Path(path_type=Path))
 
@@ -87,7 +89,7 @@ def analyse(
         by=None if by == "none" else by,
         categories=categories or None,
         min_size=min_size,
-        store=project / "cache" if memo else None,
+        memo=project / "cache" if memo else None,
         out=project,
         name=(name := name or recipe),
         processes=processes,
@@ -102,9 +104,9 @@ def made(recipe: str, *, clusters: list[int] | None = None, **options: Any) -> A
     given = {key: value for key, value in options.items() if value is not None}
     if clusters:
         given["clusterings"] = [
-            recipes.partial(recipes.spectral_kmeans, clusters=tuple(clusters)),
-            recipes.partial(recipes.kmeans, clusters=tuple(clusters)),
-            recipes.hdbscan,
+            recipes.partial(spectral_kmeans, clusters=tuple(clusters)),
+            recipes.partial(kmeans, clusters=tuple(clusters)),
+            hdbscan,
         ]
     if given.get("window") == 1:
         given["window"] = None
@@ -199,19 +201,33 @@ def prune(project: Path, older_than: float | None, max_size: float | None) -> No
 
 
 @cli.command()
-@project_argument
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--analysis", "name", required=True, help="name of the analysis in PROJECT")
-@click.option("--write", is_flag=True, help="write FILE from PROJECT; without it FILE is read into PROJECT")
-def convert(project: Path, file: Path, name: str, write: bool) -> None:
-    """Read an analysis from CoRelAy's and ViRelAy's HDF5 FILE, or --write one."""
-    if write:
-        interchange.write_hdf5(store.open_analysis(project, name), file)
-        click.echo(f"wrote {file}")
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@click.argument("target", metavar="TO", type=click.Path(path_type=Path))
+@click.option("--analysis", "name", help="name of the analysis, where FROM or TO is an HDF5 file")
+def convert(source: Path, target: Path, name: str | None) -> None:
+    """Read the files of CoRelAy and ViRelAy, or write them: what FROM and TO are says which.
+
+    \b
+    project.yaml  PROJECT      a new project of ours from all that a project of ViRelAy's has
+    PROJECT       FOLDER       and the way back
+    analysis.h5   PROJECT      one analysis, into a project that is there (--analysis)
+    PROJECT       analysis.h5  and the way back
+    """
+    if HDF5 & {source.suffix, target.suffix} and name is None:
+        raise click.UsageError("say which analysis of the project the HDF5 file is: --analysis NAME")
+    if target.is_file():
+        raise click.UsageError(f"{target} exists already: give another name (FROM comes first, then TO)")
+    if source.suffix in HDF5:
+        virelay_analysis = virelay.read_hdf5(source)
+        store.read_project(target)
+        store.save_analysis(virelay_analysis, target, name=str(name))
+    elif target.suffix in HDF5:
+        virelay.write_hdf5(store.open_analysis(source, str(name)), target)
+    elif source.suffix in YAML:
+        virelay.from_virelay(source, target)
     else:
-        found = interchange.read_hdf5(file)
-        store.save_analysis(found, project, name=name)
-        click.echo(f"{len(found)} categories in {project}/analyses/{name}")
+        virelay.to_virelay(source, target)
+    click.echo(f"wrote {target}" + (f": analysis {name}" if name else ""))
 
 
 def main(arguments: list[str] | None = None) -> None:

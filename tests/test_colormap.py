@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spray.colormap import NAMES, nodes, palette
+from spray.colour.colormap import NAMES, nodes, palette
 
 POSITIONS = {  # the check values of Zennit's own tests
     "000,f00,ff0,fff": [0x00, 0x55, 0xAA, 0xFF],
@@ -109,7 +109,7 @@ def test_without_matplotlib_the_error_says_so(monkeypatch):
 
 
 def test_import_needs_neither_torch_nor_matplotlib():
-    code = "import sys, spray.colormap as c; c.palette('jet'); print({'torch', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, spray.colour.colormap as c; c.palette('jet'); print({'torch', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 

@@ -1,4 +1,4 @@
-"""`lrp-viewer PROJECT...` serves and opens the browser; `lrp-viewer convert` goes from ViRelAy's files and back."""
+"""`lrp-viewer PROJECT...` serves and opens the browser; `lrp-viewer convert` is `spray convert`."""
 
 import argparse
 import sys
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bokeh.command.bootstrap import main as bokeh
-
-from viewer import migration
 
 EPILOG = """\
 every other option is one of `bokeh serve`, for instance
@@ -33,7 +31,7 @@ def serve(arguments: Sequence[str]) -> list[str]:
     """
     parser = argparse.ArgumentParser(
         "lrp-viewer",
-        usage="lrp-viewer PROJECT ... [options]\n       lrp-viewer convert [--to-virelay] FROM TO",
+        usage="lrp-viewer PROJECT ... [options]\n       lrp-viewer convert FROM TO",
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,17 +46,7 @@ def serve(arguments: Sequence[str]) -> list[str]:
 
 
 def convert(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("lrp-viewer convert", description=convert_project.__doc__)
-    parser.add_argument("source", metavar="FROM", type=Path, help="project.yaml; with --to-virelay, a project")
-    parser.add_argument("target", metavar="TO", type=Path, help="a folder that is not there yet, or empty")
-    parser.add_argument("--to-virelay", action="store_true", help="the way back")
-    given = parser.parse_args(arguments)
-    try:
-        convert_project(given.source, given.target, back=given.to_virelay)
-    except (ValueError, OSError, ImportError) as error:
-        parser.exit(1, f"lrp-viewer convert: {error}\n")
+    """The old name of `spray convert`; what is converted into what follows from FROM and TO."""
+    from spray.cli import main as spray  # scikit-learn takes a second to load
 
-
-def convert_project(source: Path, target: Path, *, back: bool) -> None:
-    """Make a project of ours from ViRelAy's project.yaml and its files, or with --to-virelay the other way round."""
-    (migration.to_virelay if back else migration.from_virelay)(source, target)
+    spray(["convert", *(word for word in arguments if word != "--to-virelay")])

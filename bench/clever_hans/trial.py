@@ -15,7 +15,7 @@ import lrp
 import spray
 from bench.clever_hans.choices import IMAGES, Choices
 from bench.clever_hans.data import Images, Task, task, with_box
-from spray.ranking import crossed_tau, tau
+from spray.stages.ranking import crossed_tau, tau
 
 GRID = ("images", "neighbors", "components")
 MEASURES = {

@@ -11,10 +11,10 @@ from playwright.sync_api import expect
 
 from spray import store
 from spray.store import ProjectError
+from spray.virelay.images import fit, image_files
 from tests.support import viewer_projects
 from viewer.cli import convert
 from viewer.cli import serve as serve_command
-from viewer.image_directory import fit, image_files
 from viewer.projects import open_projects
 from viewer.scene import resolve
 from viewer.state import State

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from spray.colormap import palette
+from spray.colour.colormap import palette
 
 OPACITY = 0.9  # of the heatmap over the image, where relevance is largest
 LUMA = np.array([0.299, 0.587, 0.114])

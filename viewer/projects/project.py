@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from spray import store
+from spray.virelay.project import open_virelay
 from viewer.projects.tree import Clusterings
-from viewer.virelay import open_virelay
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
 LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples

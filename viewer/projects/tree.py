@@ -34,7 +34,7 @@ class Clusterings(Mapping[str, np.ndarray]):
 
     @cached_property
     def cuts(self) -> dict[str, np.ndarray]:
-        from spray.clustering import agglomerative  # scikit-learn takes a second to load
+        from spray.stages.clustering import agglomerative  # scikit-learn takes a second to load
 
         if self.points is None:
             return {}
@@ -46,7 +46,7 @@ class Clusterings(Mapping[str, np.ndarray]):
         """(merge, 4) as in scipy: left, right, height, size, in the order of heights; none for too many samples."""
         if self.points is None:
             return np.empty((0, 4))
-        from spray.clustering import dendrogram
+        from spray.stages.clustering import dendrogram
 
         found = dendrogram(self.points)
         return np.column_stack([found[name].values for name in ("left", "right", "height", "size")]).astype(float)

@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 
-from spray.colormap import palette
+from spray.colour.colormap import palette
 
 NOISE = (0x8A, 0x90, 0x99)
 # Okabe and Ito's eight without yellow and black, which vanish on one of the two backgrounds, and four more hues

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from spray.colormap import palette
+from spray.colour.colormap import palette
+
 from viewer.state import window
 from viewer.state.paint import painted
 from viewer.state.selection import decode

@@ -1,6 +1,6 @@
 """The clusters with colours and sizes, and what other colours mean; a click selects all of a kind."""
 
-from spray.colormap import NAMES
+from spray.colour.colormap import NAMES
 from viewer import html
 from viewer.scene import Scene
 from viewer.scene.grouping import Group, Scale, clusters, grouping, groups

@@ -5,7 +5,7 @@ from typing import Any
 
 from bokeh.models import PaletteSelect, RadioButtonGroup, Select, Spinner, TextInput
 
-from spray.colormap import NAMES, palette
+from spray.colour.colormap import NAMES, palette
 from viewer.scene import Scene
 from viewer.state import CHOICES
 from viewer.state.paint import css

@@ -1,0 +1,118 @@
+"""A recipe on every category of a project."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from spray import store
+from spray.analysis.tasks import Grouping, Task, in_turn, over_client, over_processes
+from spray.store.categories import Analysis
+
+log = logging.getLogger(__name__)
+
+
+def analyse(
+    attributions: xr.Dataset | xr.DataArray,
+    recipe: Callable[..., xr.Dataset],
+    *,
+    by: Grouping = "label",
+    categories: Iterable[Any] | None = None,
+    min_size: int = 1,
+    memo: store.Place | None = None,
+    out: store.Place | None = None,
+    name: str = "spectral",
+    processes: int = 1,
+    client: Any = None,
+    progress: bool = True,
+) -> xr.DataTree | Analysis:
+    """`recipe` on the samples of each category: one node of the tree a category, or with `out` one file a category.
+
+    `by` is a per-sample coordinate (label, prediction, target, ...), a function of the attributions that gives one
+    value a sample, or None for all samples at once. Categories of fewer than `min_size` samples are left out.
+    `memo` is a folder that remembers what the stages computed.
+
+    With `out`, a project, each category is written when it is done, and the analysis `name` is returned as a mapping
+    that reads a category when asked for; run again, what is there and still right is not done again. A category that
+    fails is recorded with its error, in the index or in the tree's attribute `errors`, and the others are done.
+
+    Categories are shared among `processes`, or among the workers of `client`, a `dask.distributed.Client`.
+
+    >>> import numpy as np, xarray as xr
+    >>> from spray import recipes
+    >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
+    >>> data = xr.DataArray(heat, dims=["sample", "height", "width"], coords={"label": ("sample", np.arange(40) % 2)})
+    >>> tree = analyse(data.rename("relevance"), recipes.spectral(neighbors=5, components=8), progress=False)
+    >>> list(tree), tree["1"].spectral.shape
+    (['0', '1'], (20, 8))
+    """
+    data = _as_dataset(attributions)
+    groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
+    tasks = [Task(category, data.isel(sample=rows), recipe, by, memo, out, name) for category, rows in groups.items()]
+    results, errors = {}, {}
+    run = over_client(client) if client is not None else over_processes(processes) if processes > 1 else in_turn
+    with tqdm(total=len(tasks), desc="analyse", unit="category", disable=None if progress else True) as bar:
+        try:
+            for category, result, error in run(tasks, bar.set_postfix_str):
+                bar.update()
+                if error:
+                    log.warning("category %s failed: %s", category, error)
+                    errors[category] = error
+                else:
+                    results[category] = result
+        finally:  # also when interrupted: what is done is listed
+            if out is not None and (results or errors):
+                store.write_analysis_index(out, name, errors)
+    if errors and not results:
+        raise ValueError(f"every category failed, {next(iter(errors))} of: {next(iter(errors.values()))}")
+    if out is not None:
+        return store.open_analysis(out, name)
+    tree = to_tree({category: results[category] for category in groups if category in results})
+    tree.attrs.update({"errors": json.dumps(errors)} if errors else {})
+    return tree
+
+
+def to_tree(results: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """One node a category; a node's name cannot hold a slash, its `category` attribute can."""
+    return xr.DataTree.from_dict({f"/{k.replace('/', '∕') or '∅'}": dataset for k, dataset in results.items()})
+
+
+def _as_dataset(attributions: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    if isinstance(attributions, xr.DataArray):
+        attributions = attributions.to_dataset(name=attributions.name or "relevance")
+    if "sample" not in attributions.dims:
+        raise ValueError(f"attributions need a dimension 'sample', got {tuple(attributions.sizes)}: rename one")
+    if "sample" not in attributions.coords:
+        attributions = attributions.assign_coords(sample=np.arange(attributions.sizes["sample"]))
+    return attributions
+
+
+def groups_of(data: xr.Dataset, by: Grouping, categories: Iterable[Any] | None) -> dict[str, np.ndarray]:
+    """Category -> rows, in the order of the values."""
+    if by is None:
+        return {"all": np.arange(data.sizes["sample"])}
+    values = np.asarray(by(data)) if callable(by) else _coordinate(data, by)
+    if values.shape != (data.sizes["sample"],):
+        raise ValueError(
+            f"by must give one value a sample, got shape {values.shape} for {data.sizes['sample']} samples"
+        )
+    found = {str(value): np.flatnonzero(values == value) for value in np.unique(values[values == values])}
+    if categories is None:
+        return found
+    wanted = [str(category) for category in categories]
+    if lost := [category for category in wanted if category not in found]:
+        raise ValueError(f"no sample is of category {', '.join(lost)}; there are {', '.join(list(found)[:20])}")
+    return {category: found[category] for category in wanted}
+
+
+def _coordinate(data: xr.Dataset, by: str) -> np.ndarray:
+    known = [str(name) for name, v in data.variables.items() if v.dims == ("sample",) and name != "sample"]
+    if by not in known:
+        raise ValueError(
+            f"no per-sample coordinate {by!r} to group by: give one of {', '.join(known) or 'none'} or by=None"
+        )
+    return data[by].values

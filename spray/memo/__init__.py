@@ -1,0 +1,5 @@
+"""What stages computed, remembered by the content of all that it depends on."""
+
+from spray.memo.memo import Entry, info, memoize, prune, stage_name
+
+__all__ = ["Entry", "info", "memoize", "prune", "stage_name"]

@@ -1,0 +1,36 @@
+"""Recipes: which stages make an analysis. A recipe is a table of steps, and printing it shows them.
+
+Any function `(attributions of one category) -> Dataset` serves `spray.analyse` as well.
+"""
+
+from spray.recipes.presets import (
+    KMEANS,
+    RECIPES,
+    SPECTRAL_KMEANS,
+    concept,
+    concept_relevance,
+    from_features,
+    histogram,
+    partial,
+    pcx,
+    spectral,
+    spectral_hdbscan,
+)
+from spray.recipes.recipe import Recipe, Stage, Step
+
+__all__ = [
+    "KMEANS",
+    "RECIPES",
+    "SPECTRAL_KMEANS",
+    "Recipe",
+    "Stage",
+    "Step",
+    "concept",
+    "concept_relevance",
+    "from_features",
+    "histogram",
+    "partial",
+    "pcx",
+    "spectral",
+    "spectral_hdbscan",
+]

@@ -1,0 +1,106 @@
+"""Who resembles whom: nearest neighbours of each sample, and the symmetric graph they make."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import xarray as xr
+from sklearn.neighbors import NearestNeighbors
+
+from spray._optional import optional
+from spray.stages import graph
+from spray.stages.labels import features, sample_ids
+from spray.stages.neighbors import euclidean_neighbors
+
+SYMMETRIC: dict[str, Callable[..., Any]] = {
+    "mean": lambda a: 0.5 * (a + a.T),
+    "union": lambda a: a.maximum(a.T),
+    "mutual": lambda a: a.minimum(a.T),
+}
+
+
+def knn_graph(
+    data: xr.DataArray,
+    *,
+    neighbors: int = 10,
+    metric: str = "euclidean",
+    approximate_above: int | None = 150_000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """The `neighbors` nearest samples of each sample, in blocks: n x n distances are never held.
+
+    A sample is never its own neighbour; its duplicates are, at distance 0. With n <= `neighbors` every other sample
+    is a neighbour, and a single sample has none. Exact up to `approximate_above` samples (None: always); above, nearest
+    neighbour descent (Dong et al. 2011) finds nearly all of them, and the extra `embeddings` is needed.
+
+    >>> import xarray as xr
+    >>> points = xr.DataArray([[0.0], [1.0], [1.0], [5.0]], dims=["sample", "x"], coords={"sample": [7, 8, 9, 3]})
+    >>> knn_graph(points, neighbors=1).neighbor.values.ravel().tolist()
+    [8, 9, 8, 8]
+    """
+    if neighbors < 1:
+        raise ValueError(f"neighbors must be at least 1, got {neighbors}")
+    ids, values = sample_ids(data), features(data)
+    order = np.argsort(ids, kind="stable")
+    ordered = values if np.array_equal(order, np.arange(len(ids))) else values[order]
+    count = min(neighbors, len(ids) - 1)
+    if approximate_above is not None and len(ids) > approximate_above:
+        near, distances = _approximate(ordered, count, metric, seed)
+    else:
+        near, distances = _exact(ordered, count, metric)
+    return graph.neighbours(ids, order, near, distances)
+
+
+def _exact(values: np.ndarray, neighbors: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    if not neighbors:
+        return np.empty((len(values), 0), int), np.empty((len(values), 0))
+    if metric == "euclidean":
+        return euclidean_neighbors(values, neighbors)
+    if metric == "correlation":  # the cosine of centred samples, which is a matrix product
+        values, metric = values - values.mean(1, keepdims=True), "cosine"
+    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", metric=metric).fit(values)
+    distances, near = search.kneighbors()  # without a query, a sample is not its own neighbour
+    return _ranked(near, distances)
+
+
+def _approximate(values: np.ndarray, neighbors: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """One neighbour more is asked for, as a sample counts as its own; a duplicate may come before it."""
+    pynndescent = optional("pynndescent", extra="embeddings", purpose="approximate neighbours")
+    index = pynndescent.NNDescent(values, metric=metric, n_neighbors=neighbors + 1, random_state=seed)
+    near, distances = index.neighbor_graph
+    itself = (near == np.arange(len(near))[:, None]) | (near < 0)
+    near, distances = _ranked(near, np.where(itself, np.inf, distances))
+    return near[:, :neighbors], distances[:, :neighbors]
+
+
+def _ranked(near: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest first, and of equally near ones the smaller id."""
+    rank = np.lexsort((near, distances), axis=1)
+    return np.take_along_axis(near, rank, 1), np.take_along_axis(distances, rank, 1)
+
+
+def knn_affinity(neighbours: xr.Dataset, *, symmetric: str = "mean", sigma: float | str | None = None) -> xr.Dataset:
+    """Symmetric weighted graph of nearest neighbours: A_ij = 1 if j is a neighbour of i, then A <- (A + A^T) / 2.
+
+    `symmetric`: "mean" as above, "union" (either is enough), "mutual" (both are needed).
+    `sigma`: None for weight 1, a number for A_ij = exp(-d_ij^2 / 2 sigma^2), "median" for the median distance.
+    """
+    if symmetric not in SYMMETRIC:
+        raise ValueError(f"symmetric must be one of {', '.join(SYMMETRIC)}, got {symmetric!r}")
+    ids = sample_ids(neighbours)
+    near, distance = (neighbours[name].transpose("sample", "rank").values for name in ("neighbor", "distance"))
+    rows = np.repeat(np.arange(len(ids)), near.shape[1])
+    entries = (_weights(distance, sigma).ravel(), (rows, graph.positions(ids, near.ravel())))
+    directed = sp.coo_array(entries, shape=(len(ids), len(ids))).tocsr()
+    return graph.to_edges(SYMMETRIC[symmetric](directed), ids)
+
+
+def _weights(distance: np.ndarray, sigma: float | str | None) -> np.ndarray:
+    if sigma is None:
+        return np.ones_like(distance)
+    width = float(np.median(distance)) if sigma == "median" and distance.size else sigma
+    if isinstance(width, str) or width < 0 or (width == 0 and sigma != "median"):
+        raise ValueError(f"sigma must be a positive number, 'median' or None, got {sigma!r}")
+    # more than half of all neighbours are duplicates: only they are alike
+    return np.exp(-np.square(distance) / (2 * width**2)) if width else (distance == 0).astype(float)

@@ -1,0 +1,97 @@
+"""The spectral embedding of a graph: eigenvectors of its Laplacian."""
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+import xarray as xr
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
+
+from spray.stages import graph
+from spray.stages.labels import few_threads, sample_ids
+
+DENSE = 256  # up to here the dense solver is faster than ARPACK
+
+
+def spectral_embedding(
+    laplacian: xr.Dataset, *, components: int = 32, normalize_rows: bool = True, seed: int = 0
+) -> xr.Dataset:
+    """Eigenvectors of the `components` smallest eigenvalues of L, ascending; rows of length 1 (Ng, Jordan, Weiss 2001).
+
+    `eigenvalue (component)`, `spectral (sample, component)`. Each connected component is solved for itself: the
+    multiplicity of 0 is exactly their number, and a vector lives on one of them. Signs are fixed by the entry of
+    largest magnitude, which is positive. At most n pairs exist; a row that is 0 in all of them stays 0.
+    """
+    if components < 1:
+        raise ValueError(f"components must be at least 1, got {components}")
+    ids = sample_ids(laplacian)
+    order = np.argsort(ids, kind="stable")
+    degree = laplacian.degree.values[order]
+    matrix = graph.to_sparse(laplacian)[order][:, order]
+    walk = laplacian.attrs.get("laplacian") == "random walk"
+    if walk:  # similar to the symmetric one: L_sym = D^1/2 L_rw D^-1/2
+        root = np.sqrt(np.where(degree > 0, degree, 1))
+        matrix = sp.csr_array(sp.diags_array(root) @ matrix @ sp.diags_array(1 / root))
+    values, vectors, pieces = _smallest(matrix, degree, components, seed)
+    if walk:
+        vectors = vectors / np.sqrt(np.where(degree > 0, degree, 1))[:, None]
+        vectors /= np.linalg.norm(vectors, axis=0)
+    vectors = vectors * _signs(vectors)
+    if normalize_rows:
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    data = {
+        "spectral": (("sample", "component"), vectors[np.argsort(order)]),
+        "eigenvalue": ("component", values, {"connected_components": pieces}),
+    }
+    return xr.Dataset(data, {"sample": ids})
+
+
+def _smallest(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """The smallest eigenpairs over all connected components, larger components first among equals."""
+    pieces, piece_of = connected_components(matrix, directed=False)
+    sizes = np.bincount(piece_of)
+    pairs = []  # (eigenvalue, -size of its component, number of it, rows, vector)
+    for piece in np.argsort(-sizes, kind="stable"):
+        rows = np.flatnonzero(piece_of == piece)
+        values, vectors = _connected(matrix[rows][:, rows], degree[rows], min(count, len(rows)), seed)
+        pairs += [(value, -len(rows), piece, rows, vector) for value, vector in zip(values, vectors.T, strict=True)]
+    pairs = sorted(pairs, key=lambda pair: pair[:3])[:count]
+    vectors = np.zeros((len(degree), len(pairs)))
+    for column, (*_, rows, vector) in enumerate(pairs):
+        vectors[rows, column] = vector
+    return np.asarray([pair[0] for pair in pairs]), vectors, pieces
+
+
+def _connected(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest eigenpairs of one connected component; the first, 0 and D^1/2 1, is known exactly."""
+    n = len(degree)
+    first = np.sqrt(degree / degree.sum()) if degree.sum() > 0 else np.ones(n)
+    if n <= max(DENSE, 4 * count):
+        with few_threads(n**2):
+            values, vectors = scipy.linalg.eigh(matrix.toarray(), subset_by_index=[0, count - 1])
+    else:
+        values, vectors = _sparse(matrix, n, count, seed)
+    values[0], vectors[:, 0] = 0.0, first
+    return np.clip(values, 0.0, 2.0), vectors
+
+
+def _sparse(matrix: sp.csr_array, n: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """ARPACK on I - L, whose largest eigenvalues it finds quickly; LOBPCG if it does not converge."""
+    start = np.random.default_rng(seed).uniform(0.5, 1, n)
+    shifted = sp.csr_array(sp.eye_array(n) - matrix)
+    try:
+        with few_threads(0):  # many small steps, which several threads would only slow down
+            values, vectors = eigsh(shifted, k=count, which="LA", v0=start)
+    except ArpackNoConvergence:
+        guess = np.random.default_rng(seed).normal(size=(n, count))
+        values, vectors = lobpcg(shifted, guess, largest=True, tol=1e-9, maxiter=2000)[:2]
+    order = np.argsort(-values)
+    return 1 - values[order], vectors[:, order]
+
+
+def _signs(vectors: np.ndarray) -> np.ndarray:
+    """+-1 for each column, making the entry of largest magnitude positive; the first of those equal up to rounding."""
+    size = np.abs(vectors)
+    first = np.argmax(size >= size.max(0) * (1 - 1e-6), axis=0)
+    return np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)

@@ -1,0 +1,40 @@
+"""Graph Laplacians over the edges form (see `spray.graph`)."""
+
+import numpy as np
+import scipy.sparse as sp
+import xarray as xr
+
+from spray.stages import graph
+from spray.stages.labels import sample_ids
+
+
+def symmetric_laplacian(edges: xr.Dataset) -> xr.Dataset:
+    """L = I - D^-1/2 A D^-1/2 with D = diag(A 1) (von Luxburg 2007, doi:10.1007/s11222-007-9033-z, section 3.2).
+
+    A sample without any edge has L_ii = 0: it is a connected component of its own, as the multiplicity of the
+    eigenvalue 0 must say. `degree (sample)` travels along.
+    """
+    adjacency, degree = _adjacency(edges)
+    inverse = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
+    scale = sp.diags_array(inverse)
+    return _laplacian(scale @ adjacency @ scale, degree, edges, "symmetric")
+
+
+def random_walk_laplacian(edges: xr.Dataset) -> xr.Dataset:
+    """L = I - D^-1 A: its eigenvalues are the symmetric one's, its eigenvectors those times D^-1/2."""
+    adjacency, degree = _adjacency(edges)
+    inverse = np.divide(1, degree, out=np.zeros_like(degree), where=degree > 0)
+    return _laplacian(sp.diags_array(inverse) @ adjacency, degree, edges, "random walk")
+
+
+def _adjacency(edges: xr.Dataset) -> tuple[sp.csr_array, np.ndarray]:
+    adjacency = graph.to_sparse(edges)
+    if adjacency.nnz and adjacency.data.min() < 0:
+        raise ValueError(f"affinities must not be negative, the least is {adjacency.data.min():.3g}")
+    return adjacency, np.asarray(adjacency.sum(1), dtype=np.float64).ravel()
+
+
+def _laplacian(normalized: sp.sparray, degree: np.ndarray, edges: xr.Dataset, kind: str) -> xr.Dataset:
+    ids = sample_ids(edges)
+    laplacian = graph.to_edges(sp.diags_array((degree > 0).astype(float)) - normalized, ids)
+    return laplacian.assign(degree=("sample", degree)).assign_attrs(laplacian=kind)

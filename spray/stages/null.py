@@ -1,0 +1,47 @@
+"""How separable clusters of nothing are: the same analysis of data whose samples have nothing to do with each other."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from spray.stages.affinity import knn_affinity, knn_graph
+from spray.stages.clustering import combine
+from spray.stages.embedding import spectral_embedding
+from spray.stages.labels import features, sample_ids
+from spray.stages.laplacian import symmetric_laplacian
+from spray.stages.ranking import eigengap, tau
+
+
+def null_tau(
+    data: xr.DataArray,
+    *,
+    clusterings: Sequence[Callable[[xr.DataArray], xr.Dataset]],
+    neighbors: int = 10,
+    metric: str = "euclidean",
+    components: int = 32,
+    repeats: int = 5,
+    seed: int = 0,
+) -> xr.Dataset:
+    """`null_tau` and `null_tau_deviation (clustering)`, and the scalar `null_cluster_gap`, over `repeats` null data.
+
+    Each feature is shuffled over the samples for itself: every pixel keeps its values, no sample keeps its pattern.
+    Neighbours, embedding and clusterings are then made as of the real data. A tau that is not well above `null_tau`
+    says nothing.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    ids, values = sample_ids(data), features(data)
+    ordered, rng = values[np.argsort(ids)], np.random.default_rng(seed)
+    taus, gaps, names = [], [], []
+    for _ in range(repeats):
+        null = xr.DataArray(rng.permuted(ordered, axis=0), dims=["sample", "feature"], coords={"sample": np.sort(ids)})
+        near = knn_graph(null, neighbors=neighbors, metric=metric)
+        embedding = spectral_embedding(symmetric_laplacian(knn_affinity(near)), components=components)
+        found = combine(*(stage(embedding.spectral) for stage in clusterings))
+        names = found.clustering.values
+        taus.append([tau(embedding.spectral.values, row) for row in found.cluster.values])
+        gaps.append(float(eigengap(embedding.eigenvalue).cluster_gap))
+    scores = {"null_tau": np.mean(taus, axis=0), "null_tau_deviation": np.std(taus, axis=0)}
+    columns = {name: ("clustering", score) for name, score in scores.items()}
+    return xr.Dataset(columns | {"null_cluster_gap": float(np.mean(gaps))}, {"clustering": names})

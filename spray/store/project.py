@@ -1,0 +1,205 @@
+"""The project format: the one owner of where things lie and how they are read.
+
+project/
+  project.json                    what was attributed, with what
+  attributions/part-00000.nc      complete or absent; any number of writers, one part each
+  attributions/index.nc           every per-sample number, with the part and row of each sample
+  analyses/<name>/<category>.nc   one file a category
+  analyses/<name>/index.nc        one row a category: the scalar attributes of its file
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spray.store.lazy import REMEDY, PartsArray, lazy_variable
+from spray.store.netcdf import ProjectError, cached, load, read_netcdf, replacing, state_of, write_netcdf
+
+SCHEMA = 1
+PART = re.compile(r"part-(\d{5,})\.nc")
+LIBRARIES = ("lrp-spray", "torch", "xarray", "numpy", "scipy", "scikit-learn")
+
+Place = str | PathLike[str]
+
+
+def write_project(
+    path: Place,
+    *,
+    name: str,
+    model: str = "",
+    dataset: str = "",
+    method: str = "",
+    composite: Any = None,
+    label_names: Any = (),
+    **extra: Any,
+) -> None:
+    """Write project.json; versions and the time of creation are added. An existing project keeps its creation time."""
+    file = Path(path) / "project.json"
+    created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
+    project = {"schema": SCHEMA, "name": name, "model": model, "dataset": dataset, "method": method}
+    project |= {"composite": composite, "label_names": [str(label) for label in label_names]}
+    project |= {"created": created, "versions": versions()} | extra
+    try:
+        text = json.dumps(project, indent=2, ensure_ascii=False)
+    except TypeError as error:
+        raise ProjectError(f"{file}: project facts must be JSON (text, numbers, lists, mappings): {error}") from error
+    with replacing(file) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Versions of ours and of the libraries that compute, as far as they are installed."""
+
+    def find(library: str) -> str | None:
+        try:
+            return version(library)
+        except PackageNotFoundError:
+            return None
+
+    return {library: found for library in LIBRARIES if (found := find(library))}
+
+
+def read_project(path: Place) -> dict[str, Any]:
+    """The facts of project.json."""
+    file = Path(path) / "project.json"
+    if not Path(path).is_dir():
+        raise ProjectError(f"no folder {path}: give the folder of a project, the one that holds project.json")
+    if not file.is_file():
+        raise ProjectError(f"{path} is no project, it has no project.json: write one with spray.store.write_project")
+    try:
+        project = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ProjectError(f"{file} is no JSON text ({error}): restore it or write it again") from error
+    if not isinstance(project, dict) or not isinstance(project.get("schema"), int):
+        raise ProjectError(f"{file} was not written by this package (no integer 'schema'): give another folder")
+    if project["schema"] > SCHEMA:
+        raise ProjectError(f"{file} has schema {project['schema']}, we read up to {SCHEMA}: update lrp-spray")
+    return project
+
+
+def write_part(path: Place, number: int, dataset: xr.Dataset) -> Path:
+    """Write one shard of attributions; the file is complete or absent at every moment. Returns its path."""
+    _check_samples(dataset, f"part {number}")
+    for name, variable in dataset.variables.items():
+        if "sample" in variable.dims[1:]:
+            raise ProjectError(f"{name!r} of part {number} has dims {variable.dims}: transpose 'sample' to the front")
+    file = Path(path) / "attributions" / f"part-{number:05d}.nc"
+    write_netcdf(file, dataset)
+    return file
+
+
+def _check_samples(dataset: xr.Dataset, place: str) -> None:
+    if "sample" not in dataset.coords:
+        raise ProjectError(f"{place} needs an integer coordinate 'sample' (the dataset's own ids), it has none")
+    sample = dataset.coords["sample"]
+    if sample.dims != ("sample",) or sample.dtype.kind not in "iu":
+        found = f"dims {sample.dims}, dtype {sample.dtype}"
+        raise ProjectError(f"{place} needs an integer coordinate 'sample' along 'sample', got {found}")
+    _check_unique(sample.values, place)
+
+
+def _check_unique(samples: np.ndarray, place: str) -> None:
+    ids, counts = np.unique(samples, return_counts=True)
+    if (twice := ids[counts > 1]).size:
+        names = ", ".join(map(str, twice[:10])) + (", ..." if len(twice) > 10 else "")
+        raise ProjectError(f"{place} has {len(twice)} sample id(s) more than once ({names}): ids must be unique")
+
+
+def parts(path: Place) -> dict[int, Path]:
+    """Number -> file of every complete part, by number."""
+    folder = Path(path) / "attributions"
+    found = {int(match[1]): file for file in folder.glob("part-*.nc") if (match := PART.fullmatch(file.name))}
+    return dict(sorted(found.items()))
+
+
+def read_index(path: Place) -> xr.Dataset:
+    """Every per-sample number or name, plus `part` and `row` of each sample; rebuilt when missing, damaged or stale.
+
+    Raises an error that names the samples when two parts hold the same id.
+    """
+    read_project(path)
+    files = parts(path)
+    if not files:
+        raise ProjectError(f"{path} has no attributions (attributions/part-00000.nc ...): run lrp.attribute_dataset")
+    return cached(Path(path) / "attributions" / "index.nc", state_of(files.values()), lambda: _build_index(path, files))
+
+
+def _build_index(path: Place, files: Mapping[int, Path]) -> xr.Dataset:
+    rows, layouts = [], {}
+    for number, file in files.items():
+        small, layouts[file.name] = read_netcdf(file, lambda part: (_small(part), _layout(part)), remedy=REMEDY)
+        _check_samples(small, str(file))
+        row = np.arange(small.sizes["sample"])
+        rows.append(small.assign(part=("sample", np.full_like(row, number)), row=("sample", row)))
+    _check_layouts(layouts)
+    fixed = rows[0].drop_dims("sample")
+    index = xr.concat([row.drop_vars(list(fixed.variables)) for row in rows], "sample", join="outer")
+    _check_unique(index.sample.values, f"{path} (all parts together)")
+    return index.merge(fixed).assign_attrs(layout=json.dumps(next(iter(layouts.values()))))
+
+
+def _small(part: xr.Dataset) -> xr.Dataset:
+    """What a part says of each sample in one number or name, and what it says of no sample at all (label names)."""
+    large = [name for name, variable in part.variables.items() if "sample" in variable.dims and variable.ndim > 1]
+    return load(part.drop_vars(large))
+
+
+def _layout(part: xr.Dataset) -> dict[str, Any]:
+    """Dims, shape without samples, dtype and attributes of the variables too large for the index."""
+    return {
+        str(name): [list(map(str, v.dims)), list(v.shape[1:]), str(v.dtype), {k: _plain(a) for k, a in v.attrs.items()}]
+        for name, v in part.data_vars.items()
+        if "sample" in v.dims and v.ndim > 1
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _check_layouts(layouts: Mapping[str, dict]) -> None:
+    (first, expected), *others = layouts.items()
+    for file, layout in others:
+        for name in sorted(expected.keys() | layout.keys()):
+            here, there = layout.get(name), expected.get(name)
+            if here is None or there is None or here[:3] != there[:3]:
+                raise ProjectError(f"{name!r} is {there} in {first} but {here} in {file}: all parts must agree")
+
+
+def open_attributions(path: Place) -> xr.Dataset:
+    """All attributions of a project, labels in memory and images lazy: only the parts of the samples used are opened.
+
+    >>> import tempfile, numpy as np, xarray as xr
+    >>> folder = tempfile.mkdtemp()
+    >>> write_project(folder, name="digits")
+    >>> part = {"relevance": (("sample", "height", "width"), np.ones((2, 8, 8), "float32"))}
+    >>> for number in range(3):
+    ...     _ = write_part(folder, number, xr.Dataset(part, {"sample": [2 * number, 2 * number + 1]}))
+    >>> attributions = open_attributions(folder)
+    >>> attributions.sel(sample=[5, 0]).relevance.values.shape  # opens two of the three parts
+    (2, 8, 8)
+    """
+    project, index, files = read_project(path), read_index(path), parts(path)
+    layout = json.loads(index.attrs["layout"])
+    state, part, row, lazy = index.attrs["state"], index.part.values, index.row.values, {}
+    for name, (dims, shape, dtype, attrs) in layout.items():
+        array = PartsArray(name, files, state, part, row, tuple(shape), np.dtype(dtype))
+        lazy[name] = lazy_variable(array, tuple(dims), attrs)
+    attributions = index.drop_vars(["part", "row"]).assign(lazy)
+    attributions.attrs = _project_attrs(project)
+    return attributions
+
+
+def _project_attrs(project: Mapping[str, Any]) -> dict[str, Any]:
+    """Project facts in the types that netCDF attributes have."""
+    plain = (str, int, float)
+    return {k: v if isinstance(v, plain) else json.dumps(v, ensure_ascii=False) for k, v in project.items()}
