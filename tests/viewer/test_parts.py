@@ -22,7 +22,7 @@ from viewer.pictures import Look, images, largest_of, picture, routes
 from viewer.projects import Clusterings, methods, open_category, open_projects
 from viewer.projects.tree import MOST as MOST_COMPARED
 from viewer.projects.tree import count_at, cut_height
-from viewer.scene import addresses, colours, columns, resolve
+from viewer.scene import Blank, Scene, addresses, colours, columns, resolve
 from viewer.scene.comparison import association
 from viewer.scene.density import density
 from viewer.scene.gallery import gallery
@@ -30,6 +30,8 @@ from viewer.scene.grouping import clusters
 from viewer.scene.markers import MOST, marker_rows
 from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
+from viewer.session.actions import react
+from viewer.session.change import Change, Refusal
 from viewer.state import State, encode, window
 from viewer.state.paint import css
 from viewer.views import gallery as gallery_view
@@ -54,7 +56,7 @@ def test_resolve_fills_in_what_is_there(scene):
     assert scene.state == State(
         project="digits", analysis="spectral", category="3", clustering="kmeans-4", embedding="tsne"
     )
-    assert scene.problem == "" and scene.warnings == ()
+    assert isinstance(scene, Scene) and scene.warnings == ()
 
 
 def test_resolve_warns_once_for_each_unknown_name(projects):
@@ -165,11 +167,11 @@ def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
     projects = open_projects([str(path)])
     (path / "analyses" / "spectral" / "3.nc").write_bytes(b"\x89HDF\r\n\x1a\nhalf")
     session = Session(Document(), projects)
-    assert "is no complete netCDF file" in session.scene.problem
+    assert isinstance(session.scene, Blank) and "is no complete netCDF file" in session.scene.problem
     problem = session.doc.get_model_by_name("problem")
     assert isinstance(problem, Div) and "seven (7)" in problem.text
     session.page.action = json.dumps({"name": "category", "value": "7"})
-    assert session.scene.problem == "" and session.scene.category is not None
+    assert isinstance(session.scene, Scene)
 
 
 STRANGE = {
@@ -195,7 +197,7 @@ def test_strange_categories_are_shown(tmp_path, name):
     ):
         session.update(**changes)
     banner = session.doc.get_model_by_name("banner")
-    assert isinstance(banner, Div) and (session.scene.problem, banner.text) == ("", "")
+    assert isinstance(session.scene, Scene) and isinstance(banner, Div) and banner.text == ""
 
 
 def test_a_category_of_another_project_is_refused(tmp_path):
@@ -204,6 +206,19 @@ def test_a_category_of_another_project_is_refused(tmp_path):
     store.write_category(path, "spectral", "9", foreign)
     with pytest.raises(store.ProjectError, match=r"1000.*not in the project"):
         open_category(open_projects([str(path)])["p"], "spectral", "9")
+
+
+def test_an_action_is_a_value_that_changes_nothing_by_itself(digits, scene):
+    before = sorted(path.name for path in digits.rglob("*"))
+    chosen = scene._replace(state=replace(scene.state, selection=encode(scene.category.sample[:9])))
+    assert react(chosen, "clear", None) == Change(state={"selection": "", "page": 0})
+    assert not react(chosen, "look", {"plot": "scatter", "of": chosen.place("scatter"), "shown": [0, 1, 0, 1]}).undoable
+    kept = react(chosen, "keep", {"name": "nine", "text": "", "tags": ""})
+    assert kept.write is not None and kept.redraw and sorted(path.name for path in digits.rglob("*")) == before
+    drawn = react(chosen, "export", "svg").work()
+    assert drawn["name"] == "download" and drawn["text"] == exports.drawing(chosen.category, chosen.state)
+    with pytest.raises(Refusal, match="no category"):
+        react(Blank(chosen.projects, chosen.state), "invert", None)
 
 
 def test_html_escapes_everything_given_as_text():

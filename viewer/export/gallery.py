@@ -15,7 +15,6 @@ LONGEST = 20  # characters of a caption
 
 def gallery_drawing(scene: Scene) -> str:
     """SVG of the tiles that the gallery shows; every picture is read, so not for the thread that serves pages."""
-    assert scene.project is not None and scene.category is not None
     look = scene_look(scene)
     tiles = gallery(scene.project, scene.category, scene.state).tiles
     columns = min(COLUMNS, max(1, len(tiles)))
@@ -31,7 +30,6 @@ def gallery_drawing(scene: Scene) -> str:
 
 
 def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> str:
-    assert scene.project is not None
     data = base64.b64encode(pictures.picture(scene.project, tile.sample, scene.state.mode, look)).decode()
     style = f"image-rendering: {'pixelated' if sharpness(scene) == 'pixelated' else 'auto'}"
     image = html.tag("image", href=f"data:image/png;base64,{data}", x=x, y=y, width=SIDE, height=SIDE, style=style)

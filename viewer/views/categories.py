@@ -15,9 +15,6 @@ def view(_update: Update) -> View:
     box = pane("categories")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "categories":
-            box.text = ""
-            return
         found = overview(scene.project, scene.state.analysis, scene.state.order)
         head = html.tag("tr", html.tag("th", "category"), *(_heading(name, found.order) for name in found.columns))
         rows = (_row(scene, name, values, found) for name, values in found.rows[:MOST])
@@ -26,7 +23,7 @@ def view(_update: Update) -> View:
         note = html.tag("p", html.text(INTRODUCTION + more), class_="hint")
         box.text = title + note + html.tag("table", head, *rows, class_="overview")
 
-    return View((box,), ("view", "analysis", "order", "category"), render)
+    return View((box,), ("analysis", "order", "category"), render, page="categories")
 
 
 def _heading(name: str, order: str) -> str:
@@ -35,7 +32,6 @@ def _heading(name: str, order: str) -> str:
 
 
 def _row(scene: Scene, name: str, values: dict[str, Any], found: Overview) -> str:
-    assert scene.project is not None
     text = html.text(scene.project.category_text(name))
     if values["error"]:
         failed = html.tag("td", html.text(f"failed: {values['error']}"), colspan=len(found.columns), class_="wrong")

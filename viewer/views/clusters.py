@@ -15,13 +15,12 @@ def view(_update: Update) -> View:
     box = pane("clusters")
 
     def render(scene: Scene) -> None:
-        box.text = "" if scene.category is None else _legend(scene) + _clusters(scene)
+        box.text = _legend(scene) + _clusters(scene)
 
     return View((box,), WATCHES, render)
 
 
 def _clusters(scene: Scene) -> str:
-    assert scene.category is not None
     selected = scene.category.rows(decode(scene.state.selection))
     found = clusters(scene.category, scene.state, selected)
     if not found:
@@ -33,7 +32,6 @@ def _clusters(scene: Scene) -> str:
 
 def _legend(scene: Scene) -> str:
     """What colours mean where they do not show the clusters."""
-    assert scene.project is not None and scene.category is not None
     if scene.state.colour == "cluster":
         return ""
     title = html.tag("h3", html.text(scene.state.colour))

@@ -16,7 +16,7 @@ def view(_update: Update) -> View:
 
     def render(scene: Scene) -> None:
         fixed = scene.state.limit if scene.state.scaling == "fixed" else None
-        box.text = "" if scene.category is None or scene.state.mode == "input" else _bar(scene, fixed)
+        box.text = "" if scene.state.mode == "input" else _bar(scene, fixed)
 
     def finish(scene: Scene, limit: float) -> None:
         box.text = _bar(scene, limit)
@@ -26,7 +26,7 @@ def view(_update: Update) -> View:
 
 def _limit(scene: Scene) -> float | None:
     """The relevance of full colour, which many samples have to be read for."""
-    if scene.project is None or scene.category is None or scene.state.mode == "input":
+    if scene.state.mode == "input":
         return None
     samples = scale_samples(scene)
     return largest_of(scene.project, scene.state.method, samples, scene.state.percentile) if samples else None
@@ -34,7 +34,6 @@ def _limit(scene: Scene) -> float | None:
 
 def _bar(scene: Scene, limit: float | None) -> str:
     """From minus `limit` to `limit`, or to what is the largest of each sample."""
-    assert scene.project is not None
     address = html.address("strip", f"{scene.project.key}.png", map=scene.state.colour_map)
     strip = html.tag("img", src=address, alt="", class_="strip")
     end = "max" if limit is None else f"{limit:.3g}"

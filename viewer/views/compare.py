@@ -24,9 +24,6 @@ def view(update: Update) -> View:
     against.on_change("value", lambda _attr, _old, new: update(against=new))
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "compare":
-            box.text = ""
-            return
         found = findings.load(scene.project.home)
         against.update(options=[("", "the rest of the category"), *((name, name) for name in found)])
         name = scene.state.against if scene.state.against in found else ""
@@ -36,11 +33,10 @@ def view(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("view", "selection", "against", *LOOK), render)
+    return View((box, against), ("selection", "against", *LOOK), render, page="compare")
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:
-    assert scene.category is not None
     a, b = some(chosen), some(rest)
     difference = mean(scene, "heatmap", a, minus=b, other=b)
     columns = (
@@ -72,7 +68,6 @@ def _p(value: float) -> str:
 
 
 def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> str:
-    assert scene.project is not None and scene.category is not None
     title = html.tag("h3", html.text(f"{name}, {len(ids)} samples"))
     pictures = _picture(scene, image, "input") + _picture(scene, heatmap, "heatmap")
     counts = label_counts(scene.project, scene.category, np.flatnonzero(scene.category.rows(ids)))

@@ -12,14 +12,11 @@ def view(_update: Update) -> View:
     box = pane("findings")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "findings":
-            box.text = ""
-            return
         found = load(scene.project.home)
         none = html.tag("p", "Nothing is kept yet. Select samples, name them, and keep them here.", class_="hint")
         box.text = html.tag("div", *map(_entry, found.values()), class_="findings") if found else none
 
-    return View((box,), ("view",), render)
+    return View((box,), (), render, page="findings")
 
 
 def _entry(finding: Finding) -> str:

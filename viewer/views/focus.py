@@ -21,15 +21,13 @@ def view(_update: Update) -> View:
     box = pane("focus")
 
     def render(scene: Scene) -> None:
-        shown = scene.project is not None and scene.category is not None and scene.state.focus is not None
-        box.text = _focus(scene) if shown else ""
+        box.text = "" if scene.state.focus is None else _focus(scene, scene.state.focus)
 
     return View((box,), WATCHES, render)
 
 
-def _focus(scene: Scene) -> str:
-    assert scene.project is not None and scene.category is not None
-    row = int(np.flatnonzero(scene.category.sample == scene.state.focus)[0])
+def _focus(scene: Scene, sample: int) -> str:
+    row = int(np.flatnonzero(scene.category.sample == sample)[0])
     found = tile(scene.project, scene.category, scene.state, row)
     steps = (
         html.button("step", -1, "‹", aria_label="Previous sample"),
@@ -38,17 +36,12 @@ def _focus(scene: Scene) -> str:
         html.button("unfocus", "", "×", aria_label="Close", class_="close"),
     )
     pictures = (_picture(scene, found.sample, mode) for mode in MODES)
-    facts = html.tag("div", _labels(found), _scores(scene.project, row_of(scene)), class_="facts")
+    facts = html.tag("div", _labels(found), _scores(scene.project, sample), class_="facts")
     return (
         html.tag("div", *steps, class_="title")
         + html.tag("div", *pictures, facts, class_="pictures")
         + _neighbours(scene, scene.category, row)
     )
-
-
-def row_of(scene: Scene) -> int:
-    assert scene.project is not None and scene.state.focus is not None
-    return int(scene.project.find(np.array([scene.state.focus]))[0])
 
 
 def _picture(scene: Scene, sample: int, mode: str) -> str:
@@ -67,11 +60,11 @@ def _labels(found: Tile) -> str:
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))
 
 
-def _scores(project: Project, row: int) -> str:
+def _scores(project: Project, sample: int) -> str:
     """The largest outputs of the model."""
     if "output" not in project.attributions or project.attributions["output"].ndim != 2:
         return ""
-    output = project.attributions["output"].isel(sample=row).values
+    output = project.attributions["output"].isel(sample=project.find(np.array([sample]))[0]).values
     top = np.argsort(-np.nan_to_num(output, nan=-np.inf), kind="stable")[:TOP]
     rows = (
         html.tag("tr", html.tag("td", html.text(project.label_text(n))), html.tag("td", f"{output[n]:.4g}"))

@@ -19,9 +19,7 @@ def view(_update: Update) -> View:
     box, pager = pane("gallery"), pane("pager")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None:
-            box.text = pager.text = ""
-        elif not _is_slow(scene):
+        if not _is_slow(scene):
             finish(scene, gallery(scene.project, scene.category, scene.state))
 
     def finish(scene: Scene, found: Gallery) -> None:
@@ -39,8 +37,6 @@ def _is_slow(scene: Scene) -> bool:
 
 def _read(scene: Scene) -> Gallery | None:
     """What took too long for drawing; else the pictures, rendered while the browser is still busy with the plot."""
-    if scene.project is None or scene.category is None:
-        return None
     found = gallery(scene.project, scene.category, scene.state)
     if _is_slow(scene):
         return found
@@ -52,7 +48,6 @@ def _read(scene: Scene) -> Gallery | None:
 
 
 def _pager(scene: Scene, found: Gallery) -> str:
-    assert scene.category is not None
     if not found.total:
         return html.tag("div", _commands(found), class_="pager")
     last, size = found.first + len(found.tiles), scene.state.page_size

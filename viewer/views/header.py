@@ -1,7 +1,7 @@
 """Project tabs, and what there is to do where nothing can be shown."""
 
 from viewer import html
-from viewer.scene import Scene
+from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -24,24 +24,24 @@ def view(_update: Update) -> View:
     tabs = pane("tabs")
     problem = pane("problem")
 
-    def render(scene: Scene) -> None:
+    def render(scene: Scene | Blank) -> None:
         tabs.text = html.tag("nav", *(_tab(scene, key) for key in scene.projects), aria_label="Projects")
         problem.text = HELP if not scene.projects else _problem(scene)
         problem.visible = bool(problem.text)
 
-    return View((tabs, problem), ("project", "analysis", "category"), render)
+    return View((tabs, problem), ("project", "analysis", "category"), render, blank=render)
 
 
-def _tab(scene: Scene, key: str) -> str:
+def _tab(scene: Scene | Blank, key: str) -> str:
     project = scene.projects[key]
     current = "page" if key == scene.state.project else None
     mark = html.tag("span", "!", class_="mark", title="This project could not be opened") if project.error else ""
     return html.button("project", key, html.text(project.name), mark, aria_current=current)
 
 
-def _problem(scene: Scene) -> str:
+def _problem(scene: Scene | Blank) -> str:
     """What is wrong, and what else can be opened."""
-    if not scene.problem:
+    if isinstance(scene, Scene):
         return ""
     title = html.tag("h1", html.text("This project could not be shown"))
     return html.tag(
@@ -49,8 +49,8 @@ def _problem(scene: Scene) -> str:
     )
 
 
-def _elsewhere(scene: Scene) -> str:
-    if scene.project is None or scene.project.error:
+def _elsewhere(scene: Blank) -> str:
+    if scene.project.error:
         return ""
     names = [name for name in scene.project.analyses.get(scene.state.analysis, ()) if name != scene.state.category]
     buttons = (

@@ -12,9 +12,6 @@ def view(_update: Update) -> View:
     box = pane("labels")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None:
-            box.text = ""
-            return
         found = confusion(scene.category, scene.state)
         unknown = html.tag("p", "This project has no labels and predictions of its samples.", class_="hint")
         box.text = unknown if found is None else _table(scene.project, found, bool(scene.state.selection))

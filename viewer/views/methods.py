@@ -13,7 +13,7 @@ from viewer.state import decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
-WATCHES = ("view", "other", "selection", "page", "page_size", "sort", *LOOK)
+WATCHES = ("other", "selection", "page", "page_size", "sort", *LOOK)
 
 
 def view(update: Update) -> View:
@@ -22,20 +22,16 @@ def view(update: Update) -> View:
     other.on_change("value", lambda _attr, _old, new: update(other=new))
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "compare":
-            box.text = ""
-            return
         known = others(scene.projects, Source(scene.project, scene.state.method), scene.category)
         other.update(options=[("", "no other method"), *((name, text) for name, (_, text) in known.items())])
         other.update(value=scene.state.other, visible=bool(known))
-        box.text = _compared(scene) if scene.other else ""
+        box.text = _compared(scene, *scene.other) if scene.other else ""
 
-    return View((other, box), WATCHES, render)
+    return View((other, box), WATCHES, render, page="compare")
 
 
-def _compared(scene: Scene) -> str:
-    assert scene.project is not None and scene.category is not None and scene.other is not None
-    here, (there, text) = Source(scene.project, scene.state.method), scene.other
+def _compared(scene: Scene, there: Source, text: str) -> str:
+    here = Source(scene.project, scene.state.method)
     chosen = decode(scene.state.selection)
     ids = chosen if chosen.size else scene.category.sample
     found = agreement(here.project, there.project, ids)

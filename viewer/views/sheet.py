@@ -10,24 +10,20 @@ from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import thumbnail
 
-WATCHES = ("view", "clustering", "mode", "colour", "paint", *LOOK, *SCALE)
+WATCHES = ("clustering", "mode", "colour", "paint", *LOOK, *SCALE)
 
 
 def view(_update: Update) -> View:
     box = pane("sheet")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "clusters":
-            box.text = ""
-            return
         cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
         box.text = _title(scene) + html.tag("div", *cards, class_="cards")
 
-    return View((box,), WATCHES, render)
+    return View((box,), WATCHES, render, page="clusters")
 
 
 def _title(scene: Scene) -> str:
-    assert scene.project is not None and scene.category is not None
     name = scene.project.category_text(scene.category.name)
     words = [f"{key} {value:.3g}" for key, value in scores(scene.category, scene.state.clustering).items()]
     facts = ((key, scene.category.facts.get(key)) for key in ("eigengap", "suggested_k"))

@@ -28,7 +28,7 @@ def view(update: Update) -> View:
     shown: list[Scene] = []
 
     def choose(event: Any) -> None:
-        if shown and shown[0].category is not None and event.y is not None and held["xs"]:
+        if shown and event.y is not None and held["xs"]:
             k = count_at(shown[0].category.clusterings.merges, event.y)
             update(clustering=f"tree-{min(max(k, 2), LARGEST)}", view="explore", paint="")
 
@@ -36,7 +36,7 @@ def view(update: Update) -> View:
 
     def render(scene: Scene) -> None:
         shown[:] = [scene]
-        if scene.category is None or scene.state.spectrum != "tree":
+        if scene.state.spectrum != "tree":
             return
         many = scene.category.clusterings.points is None
         words = f"A tree compares all pairs: of at most {MOST} samples." if many else "A click cuts the tree there."
@@ -44,12 +44,11 @@ def view(update: Update) -> View:
         plot.visible = not many
 
     def work(scene: Scene) -> Any:
-        if scene.category is None or scene.state.spectrum != "tree":
+        if scene.state.spectrum != "tree":
             return None
         return branches(scene.category.clusterings.merges)
 
     def finish(scene: Scene, found: tuple[list[list[float]], list[list[float]]]) -> None:
-        assert scene.category is not None
         if held["ys"] != found[1]:
             held.update(xs=found[0], ys=found[1])
             source.update(data=dict(held))
