@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,7 +33,7 @@ from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
 from viewer.session.actions import react
 from viewer.session.change import Change, Refusal
-from viewer.state import State, encode, window
+from viewer.state import CHOICES, State, encode, window
 from viewer.state.paint import css
 from viewer.views import gallery as gallery_view
 
@@ -223,8 +224,24 @@ def test_an_action_is_a_value_that_changes_nothing_by_itself(digits, scene):
 
 def test_html_escapes_everything_given_as_text():
     nasty = "\"><script>alert('x')</script>"
-    found = html.button("go", nasty, html.text(nasty), title=nasty)
+    found = html.button("go", nasty, nasty, title=html.Markup(nasty))
     assert "<script" not in found and found.count('"') == 8
+
+
+def test_no_markup_of_ours_is_escaped(digits, broken):
+    """What joins pieces of HTML by hand makes text of them, and the page shows its tags."""
+    session = Session(Document(), open_projects([str(digits), str(broken)]))
+    sample, other = session.scene.category.sample, "digits/relevance_gradient"
+    chosen = {"selection": encode(sample[:9]), "focus": int(sample[5]), "least": 0.1}
+    for changes in [{"view": view} for view in CHOICES["view"]] + [
+        {**chosen, "view": "compare", "other": other},
+        {"view": "explore", "colour": "confidence", "paint": "1:ff0000"},
+        {"colour": "label", "sort": "unsure", "spectrum": "tree"},
+        {"project": "broken"},
+    ]:
+        session.update(**changes)
+        texts = [model.text for model in session.doc.select({"type": Div})]
+        assert not [text for text in texts if re.search("&lt;[a-z/]", text)]
 
 
 def test_viewer_never_imports_torch(digits):

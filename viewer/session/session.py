@@ -37,7 +37,7 @@ def start(doc: Document, paths: list[str]) -> None:
     except Exception as error:
         LOG.exception("the page could not be built")
         doc.clear()
-        doc.add_root(Div(text=html.tag("p", html.text(f"The page could not be built: {error!r}"))))
+        doc.add_root(Div(text=html.tag("p", f"The page could not be built: {error!r}")))
 
 
 class Session:
@@ -177,8 +177,8 @@ class Session:
 
     def message(self, *lines: str) -> None:
         note = _note(self.scene)
-        alerts = (html.tag("p", html.text(line), role="alert") for line in lines)
-        self.banner.text = "".join(alerts) + (html.tag("p", html.text(note), role="status") if note else "")
+        alerts = (html.tag("p", line, role="alert") for line in lines)
+        self.banner.text = html.join(alerts) + (html.tag("p", note, role="status") if note else "")
         self.banner.visible = bool(lines or note)
 
 

@@ -1,5 +1,7 @@
 """What the colours of heatmaps mean: the colour map between the numbers at its ends."""
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.pictures import largest_of
 from viewer.scene import Scene
@@ -32,12 +34,12 @@ def _limit(scene: Scene) -> float | None:
     return largest_of(scene.project, scene.state.method, samples, scene.state.percentile) if samples else None
 
 
-def _bar(scene: Scene, limit: float | None) -> str:
+def _bar(scene: Scene, limit: float | None) -> Markup:
     """From minus `limit` to `limit`, or to what is the largest of each sample."""
     address = html.address("strip", f"{scene.project.key}.png", map=scene.state.colour_map)
     strip = html.tag("img", src=address, alt="", class_="strip")
     end = "max" if limit is None else f"{limit:.3g}"
-    words = html.tag("span", html.text(_words(scene)), class_="hint")
+    words = html.tag("span", _words(scene), class_="hint")
     return html.tag("div", html.tag("span", f"−{end}"), strip, html.tag("span", f"+{end}"), words, class_="colours")
 
 

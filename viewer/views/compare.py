@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from bokeh.models import Select
+from markupsafe import Markup
 
 from viewer import html
 from viewer.pictures.pictures import SPREAD
@@ -36,7 +37,7 @@ def view(update: Update) -> View:
     return View((box, against), ("selection", "against", *LOOK), render, page="compare")
 
 
-def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:
+def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:
     a, b = some(chosen), some(rest)
     difference = mean(scene, "heatmap", a, minus=b, other=b)
     columns = (
@@ -50,7 +51,7 @@ def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> 
     )
     shared = np.intersect1d(chosen, rest).size
     words = f"Means of at most {SPREAD} samples each, evenly spread, on one scale. {shared} samples are in both."
-    hints = (html.tag("p", html.text(line), class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
+    hints = (html.tag("p", line, class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
     return html.tag("section", *hints, html.tag("div", *columns, class_="cards"))
 
 
@@ -67,15 +68,15 @@ def _p(value: float) -> str:
     return "< 1e-16" if value < 1e-16 else f"= {value:.2g}"
 
 
-def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> str:
-    title = html.tag("h3", html.text(f"{name}, {len(ids)} samples"))
+def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> Markup:
+    title = html.tag("h3", f"{name}, {len(ids)} samples")
     pictures = _picture(scene, image, "input") + _picture(scene, heatmap, "heatmap")
     counts = label_counts(scene.project, scene.category, np.flatnonzero(scene.category.rows(ids)))
-    labels = html.tag("p", html.text(", ".join(f"{label}: {count}" for label, count in counts)), class_="hint")
+    labels = html.tag("p", ", ".join(f"{label}: {count}" for label, count in counts), class_="hint")
     return html.tag("article", title, html.tag("div", pictures, class_="means"), labels)
 
 
-def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> str:
+def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> Markup:
     words = caption or f"mean {mode}"
     shown = html.tag("img", src=address, alt=words, class_=sharpness(scene), loading="lazy")
     return html.tag("figure", shown, html.tag("figcaption", words))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from bokeh.models import RangeSlider, Select
+from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
@@ -48,9 +49,9 @@ def view(update: Update) -> View:
     return View((*selects.values(), confidence, note), WATCHES, render)
 
 
-def _note(scene: Scene) -> str:
+def _note(scene: Scene) -> Markup:
     if not is_filtered(scene.state):
         return html.tag("p", "No filter: every sample can be selected.", class_="hint")
     rows = passing(scene.category, scene.state)
-    text = html.tag("p", html.text(f"{rows.sum()} of {len(rows)} samples pass."))
+    text = html.tag("p", f"{rows.sum()} of {len(rows)} samples pass.")
     return text + html.tag("p", html.button("all", "", "Select them", class_="plain"))

@@ -1,6 +1,7 @@
 """One sample in full: input, heatmap and overlay side by side, labels, scores, nearest neighbours."""
 
 import numpy as np
+from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Category, Project
@@ -26,12 +27,12 @@ def view(_update: Update) -> View:
     return View((box,), WATCHES, render)
 
 
-def _focus(scene: Scene, sample: int) -> str:
+def _focus(scene: Scene, sample: int) -> Markup:
     row = int(np.flatnonzero(scene.category.sample == sample)[0])
     found = tile(scene.project, scene.category, scene.state, row)
     steps = (
         html.button("step", -1, "‹", aria_label="Previous sample"),
-        html.tag("h2", html.text(f"Sample {found.sample}")),
+        html.tag("h2", f"Sample {found.sample}"),
         html.button("step", 1, "›", aria_label="Next sample"),
         html.button("unfocus", "", "×", aria_label="Close", class_="close"),
     )
@@ -44,32 +45,29 @@ def _focus(scene: Scene, sample: int) -> str:
     )
 
 
-def _picture(scene: Scene, sample: int, mode: str) -> str:
+def _picture(scene: Scene, sample: int, mode: str) -> Markup:
     shown = html.tag("img", src=picture(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene))
     return html.tag("figure", html.tag("div", shown, class_="zoom", data_zoom=""), html.tag("figcaption", mode))
 
 
-def _labels(found: Tile) -> str:
+def _labels(found: Tile) -> Markup:
     wrong = "wrong" if is_wrong(found) else None
     pairs = [
-        ("Label", html.text(found.label)),
-        ("Predicted", html.tag("span", html.text(found.prediction), class_=wrong)),
+        ("Label", found.label),
+        ("Predicted", html.tag("span", found.prediction, class_=wrong)),
     ]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
     pairs += [("Cluster", cluster_mark(found))]
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))
 
 
-def _scores(project: Project, sample: int) -> str:
+def _scores(project: Project, sample: int) -> Markup:
     """The largest outputs of the model."""
     if "output" not in project.attributions or project.attributions["output"].ndim != 2:
-        return ""
+        return Markup()
     output = project.attributions["output"].isel(sample=project.find(np.array([sample]))[0]).values
     top = np.argsort(-np.nan_to_num(output, nan=-np.inf), kind="stable")[:TOP]
-    rows = (
-        html.tag("tr", html.tag("td", html.text(project.label_text(n))), html.tag("td", f"{output[n]:.4g}"))
-        for n in top
-    )
+    rows = (html.tag("tr", html.tag("td", project.label_text(n)), html.tag("td", f"{output[n]:.4g}")) for n in top)
     return html.tag("table", html.tag("caption", "Largest outputs"), *rows)
 
 
@@ -81,10 +79,10 @@ def nearest(category: Category, row: int) -> np.ndarray:
     return found[np.isin(found, category.sample)]
 
 
-def _neighbours(scene: Scene, category: Category, row: int) -> str:
+def _neighbours(scene: Scene, category: Category, row: int) -> Markup:
     found = nearest(category, row)
     if not found.size:
-        return ""
+        return Markup()
     mode = scene.state.mode
     title = html.tag("h3", "Nearest by attribution")
     select = html.button("samples", encode(np.append(found, category.sample[row])), "Select them", class_="plain")

@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.pictures import picture
 from viewer.scene import Scene
@@ -24,7 +26,7 @@ def view(_update: Update) -> View:
 
     def finish(scene: Scene, found: Gallery) -> None:
         tiles = html.tag("div", *(tile(scene, shown) for shown in found.tiles), class_="tiles")
-        box.text = tiles if found.total else html.tag("p", html.text(HINT), class_="hint")
+        box.text = tiles if found.total else html.tag("p", HINT, class_="hint")
         pager.text = _pager(scene, found)
 
     return View((box, pager), WATCHES, render, work=_read, finish=finish)
@@ -47,7 +49,7 @@ def _read(scene: Scene) -> Gallery | None:
     return None
 
 
-def _pager(scene: Scene, found: Gallery) -> str:
+def _pager(scene: Scene, found: Gallery) -> Markup:
     if not found.total:
         return html.tag("div", _commands(found), class_="pager")
     last, size = found.first + len(found.tiles), scene.state.page_size
@@ -55,14 +57,14 @@ def _pager(scene: Scene, found: Gallery) -> str:
     words = f"{found.first + 1}–{last} of {found.total} selected"
     turns = (
         html.button("page", page - 1, "‹", aria_label="Previous page", disabled="" if page == 0 else None),
-        html.tag("span", html.text(words), class_="count", title=f"{len(scene.category.sample)} samples in all"),
+        html.tag("span", words, class_="count", title=f"{len(scene.category.sample)} samples in all"),
         html.button("page", page + 1, "›", aria_label="Next page", disabled="" if last == found.total else None),
     )
-    note = html.tag("span", html.text(found.note), class_="wrong") if found.note else ""
+    note = html.tag("span", found.note, class_="wrong") if found.note else ""
     return html.tag("div", *turns, _commands(found), note, class_="pager")
 
 
-def _commands(found: Gallery) -> str:
+def _commands(found: Gallery) -> Markup:
     none = "" if not found.total else None
     return html.button("invert", "", "Invert", title="Select what is not selected") + html.button(
         "clear", "", "Clear", title="Select nothing (Esc)", disabled=none

@@ -2,6 +2,7 @@
 
 import numpy as np
 from bokeh.models import Select
+from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Source, methods, others
@@ -30,24 +31,24 @@ def view(update: Update) -> View:
     return View((other, box), WATCHES, render, page="compare")
 
 
-def _compared(scene: Scene, there: Source, text: str) -> str:
+def _compared(scene: Scene, there: Source, text: str) -> Markup:
     here = Source(scene.project, scene.state.method)
     chosen = decode(scene.state.selection)
     ids = chosen if chosen.size else scene.category.sample
     found = agreement(here.project, there.project, ids)
     words = f"{len(found.samples)} of {len(ids)} samples are in both"
     words += "." if found.same is None else f"; both models predict the same in {found.same}."
-    title = html.tag("h2", html.text(f"The same samples by {text}"))
+    title = html.tag("h2", f"The same samples by {text}")
     names = (methods(here.project)[here.method], text)
     shown = [tile.sample for tile in gallery(scene.project, scene.category, scene.state).tiles]
     shown = [sample for sample in shown or found.samples[: scene.state.page_size].tolist() if sample in found.samples]
     means = _card(scene, "mean", some(found.samples), (here, there), names) if found.samples.size else ""
-    cards = "".join(_card(scene, f"sample {sample}", sample, (here, there), names) for sample in shown)
-    hint = html.tag("p", html.text(words), class_="hint")
+    cards = html.join(_card(scene, f"sample {sample}", sample, (here, there), names) for sample in shown)
+    hint = html.tag("p", words, class_="hint")
     return html.tag("section", title, hint, html.tag("div", means + cards, class_="cards"))
 
 
-def _card(scene: Scene, title: str, what: int | str, sources: tuple[Source, Source], names: tuple[str, str]) -> str:
+def _card(scene: Scene, title: str, what: int | str, sources: tuple[Source, Source], names: tuple[str, str]) -> Markup:
     """One sample, or the mean of many: input, and the heatmap by each, every one on a scale of its own."""
     captions = ("input", *(_caption(source, name, what) for source, name in zip(sources, names, strict=True)))
     places = [
@@ -64,6 +65,6 @@ def _caption(source: Source, name: str, what: int | str) -> str:
     return f"{name}: {found}"
 
 
-def _figure(scene: Scene, address: str, caption: str) -> str:
+def _figure(scene: Scene, address: str, caption: str) -> Markup:
     shown = html.tag("img", src=address, alt=caption, class_=sharpness(scene), loading="lazy")
-    return html.tag("figure", shown, html.tag("figcaption", html.text(caption)))
+    return html.tag("figure", shown, html.tag("figcaption", caption))

@@ -1,5 +1,7 @@
 """The line below the page: the project, and how its explanations were made."""
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
@@ -19,9 +21,9 @@ def view(_update: Update) -> View:
     return View((line,), (), render, blank=render)
 
 
-def _fact(name: str, value: str) -> str:
+def _fact(name: str, value: str) -> Markup:
     """A name and its value; what takes several lines opens on a click."""
     title = html.tag("b", name)
     if "\n" not in value and len(value) <= LONGEST_FACT:
-        return html.tag("span", f"{title} {html.text(value)}")
-    return html.tag("details", html.tag("summary", title), html.tag("pre", html.text(value)))
+        return html.tag("span", title, " ", value)
+    return html.tag("details", html.tag("summary", title), html.tag("pre", value))
