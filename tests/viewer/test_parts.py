@@ -21,14 +21,13 @@ from viewer import html
 from viewer.export import tables as exports
 from viewer.pictures import Look, images, largest_of, picture, routes
 from viewer.projects import Clusterings, methods, open_category, open_projects
-from viewer.projects.tree import MOST as MOST_COMPARED
-from viewer.projects.tree import count_at, cut_height
+from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
 from viewer.scene import Blank, Scene, addresses, colours, columns, resolve
 from viewer.scene.comparison import association
 from viewer.scene.density import density
 from viewer.scene.gallery import gallery
 from viewer.scene.grouping import clusters
-from viewer.scene.markers import MOST, marker_rows
+from viewer.scene.markers import MOST_MARKERS, marker_rows
 from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
 from viewer.session.actions import react
@@ -305,7 +304,7 @@ def test_windows_show_all_or_what_was_asked_for(scene):
 def test_pictures_in_the_plot_are_all_in_view_or_one_of_each_dense_place(scene):
     place = columns.places(scene.state)["scatter"]
     many = marker_rows(scene.category, scene.state, place)
-    assert 4 <= len(many) <= MOST and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
+    assert 4 <= len(many) <= MOST_MARKERS and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
     close = place._replace(window="3.5,4.5,3.5,4.5")
     inside = columns.shown_window(scene.category, close).holds(columns.positions(scene.category, close))
     assert marker_rows(scene.category, scene.state, close).tolist() == np.flatnonzero(inside).tolist()
@@ -376,7 +375,7 @@ def test_pictures_are_rendered_ahead_as_their_addresses_ask_for_them(projects, s
     picture.cache_clear()
     gallery_view.view(lambda **_: None).work(scene)
     assert picture.cache_info().misses == 2
-    where = urlsplit(addresses.picture(scene, 8, scene.state.mode))
+    where = urlsplit(addresses.picture_address(scene, 8, scene.state.mode))
     query = {name: value for name, value in parse_qsl(where.query) if name != "v"}
     routes.image(scene.project, query, "8", scene.state.mode)
     assert picture.cache_info().misses == 2

@@ -10,16 +10,16 @@ from viewer.scene import Scene
 from viewer.scene.addresses import scene_look, sharpness
 from viewer.scene.gallery import Tile, gallery
 
-SIDE, GAP, CAPTION, COLUMNS = 112, 10, 34, 10
+SIDE, GAP, CAPTION, TILES_ACROSS = 112, 10, 34, 10
 FONT = {"font_size": 11, "font_family": "system-ui, sans-serif"}
-LONGEST = 20  # characters of a caption
+LONGEST_CAPTION = 20  # characters of a caption
 
 
 def gallery_drawing(scene: Scene) -> Markup:
     """SVG of the tiles that the gallery shows; every picture is read, so not for the thread that serves pages."""
     look = scene_look(scene)
     tiles = gallery(scene.project, scene.category, scene.state).tiles
-    columns = min(COLUMNS, max(1, len(tiles)))
+    columns = min(TILES_ACROSS, max(1, len(tiles)))
     places = (
         (GAP + at % columns * (SIDE + GAP), GAP + at // columns * (SIDE + GAP + CAPTION)) for at in range(len(tiles))
     )
@@ -38,4 +38,4 @@ def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> Markup:
     mark = html.tag("circle", cx=x + 5, cy=y + SIDE + 11, r=4, fill=tile.colour) if tile.colour else ""
     labels = tile.label if tile.prediction in ("", tile.label) else f"{tile.label} → {tile.prediction}"
     number = html.tag("text", f"sample {tile.sample}", x=x + 14, y=y + SIDE + 15, **FONT)
-    return html.tag("g", image, mark, number, html.tag("text", labels[:LONGEST], x=x, y=y + SIDE + 28, **FONT))
+    return html.tag("g", image, mark, number, html.tag("text", labels[:LONGEST_CAPTION], x=x, y=y + SIDE + 28, **FONT))

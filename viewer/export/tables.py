@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Category, Project
-from viewer.projects.tree import NAME
+from viewer.projects.tree import CUT_NAME
 from viewer.scene.columns import axis
 from viewer.scene.grouping import grouping, variables
 from viewer.state import State, decode
@@ -70,7 +70,7 @@ def snippet(project: Project, category: Category, state: State) -> str:
     lines = [
         f"# {len(ids)} samples, as selected in the viewer",
         FOREIGN if project.foreign is not None else "#",
-        "from spray import clustering, store" if NAME.fullmatch(state.clustering) else "from spray import store",
+        "from spray import clustering, store" if CUT_NAME.fullmatch(state.clustering) else "from spray import store",
         "",
         f"path = {str(project.path)!r}",
         f"sample = {ids}",
@@ -86,7 +86,7 @@ def snippet(project: Project, category: Category, state: State) -> str:
 
 
 def _cluster_line(category: Category, state: State) -> str:
-    if match := NAME.fullmatch(state.clustering):
+    if match := CUT_NAME.fullmatch(state.clustering):
         space = getattr(category.clusterings.points, "name", None)
         whole = f"store.open_analysis(path, {state.analysis!r})[{state.category!r}][{space!r}]"
         return f"cluster = clustering.agglomerative({whole}, clusters={match[1]}).cluster[0].sel(sample=sample).values"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from viewer.projects import FIRST, Category, Project, Source, methods, open_category, others
+from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
 from viewer.scene.grouping import variables
 from viewer.scene.scene import Blank, Scene
 from viewer.state import State, decode, encode
@@ -51,7 +51,7 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
-    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST], warnings))
+    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST_METHOD], warnings))
     view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
     return replace(view, selection=_here(project, category, state.selection, warnings))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from viewer import state
 from viewer.scene import Blank, Scene
-from viewer.scene.addresses import picture
+from viewer.scene.addresses import picture_address
 from viewer.scene.columns import colour, places, positions, shown_window
 from viewer.scene.markers import marker_rows
 from viewer.state import selection
@@ -75,7 +75,7 @@ def markers(scene: Scene) -> str:
 
 
 def _template(scene: Scene, mode: str) -> str:
-    return picture(scene, 0, mode).replace("/0/", "/SAMPLE/", 1)
+    return picture_address(scene, 0, mode).replace("/0/", "/SAMPLE/", 1)
 
 
 ALWAYS: dict[str, Callable[[Scene | Blank], str]] = {"marks": marks, "query": query}

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.overview import MOST, Overview, overview
+from viewer.scene.overview import MOST_LISTED, Overview, overview
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -19,13 +19,13 @@ def view(_update: Update) -> View:
     def render(scene: Scene) -> None:
         found = overview(scene.project, scene.state.analysis, scene.state.order)
         head = html.tag("tr", html.tag("th", "category"), *(_heading(name, found.order) for name in found.columns))
-        rows = (_row(scene, name, values, found) for name, values in found.rows[:MOST])
+        rows = (_row(scene, name, values, found) for name, values in found.rows[:MOST_LISTED])
         title = html.tag("h2", f"Categories of {scene.state.analysis}: {len(found.rows)}")
-        more = f" The first {MOST} of {len(found.rows)} are listed." if len(found.rows) > MOST else ""
+        more = f" The first {MOST_LISTED} of {len(found.rows)} are listed." if len(found.rows) > MOST_LISTED else ""
         note = html.tag("p", INTRODUCTION + more, class_="hint")
         box.text = title + note + html.tag("table", head, *rows, class_="overview")
 
-    return View((box,), ("analysis", "order", "category"), render, page="categories")
+    return View((box,), ("analysis", "order", "category"), render, shown_in="categories")
 
 
 def _heading(name: str, order: str) -> Markup:

@@ -10,7 +10,7 @@ from viewer import html
 from viewer.pictures.pictures import SPREAD
 from viewer.projects import Category, findings
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, mean, sharpness, some
+from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
 from viewer.scene.comparison import association, label_counts
 from viewer.state import decode
 from viewer.views.parts import Update, View
@@ -34,15 +34,19 @@ def view(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("selection", "against", *LOOK), render, page="compare")
+    return View((box, against), ("selection", "against", *LOOK_SETTINGS), render, shown_in="compare")
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:
     a, b = some(chosen), some(rest)
-    difference = mean(scene, "heatmap", a, minus=b, other=b)
+    difference = mean_address(scene, "heatmap", a, minus=b, other=b)
     columns = (
-        _column(scene, "selection", chosen, mean(scene, "input", a), mean(scene, "heatmap", a, other=b)),
-        _column(scene, name or "rest", rest, mean(scene, "input", b), mean(scene, "heatmap", b, other=a)),
+        _column(
+            scene, "selection", chosen, mean_address(scene, "input", a), mean_address(scene, "heatmap", a, other=b)
+        ),
+        _column(
+            scene, name or "rest", rest, mean_address(scene, "input", b), mean_address(scene, "heatmap", b, other=a)
+        ),
         html.tag(
             "article",
             html.tag("h3", "Difference"),

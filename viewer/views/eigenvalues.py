@@ -15,7 +15,7 @@ BAR, SUGGESTED, GAP = (0x8F, 0xA8, 0xCF), (0x1F, 0x5F, 0xBF), "#d0752b"
 TIPS = [("k", "@k"), ("eigenvalue", "@eigenvalue{0.0000}"), ("gap after it", "@gap{0.0000}"), ("click", "@click")]
 
 
-COLUMNS = ("k", "eigenvalue", "gap", "top", "color", "click")
+SPECTRUM = ("k", "eigenvalue", "gap", "top", "color", "click")
 
 
 def spectrum(category: Category) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def clustering_of(category: Category, k: int) -> str:
 
 
 def view(update: Update) -> View:
-    source = ColumnDataSource({name: [] for name in COLUMNS}, name="spectrum", selected=Selection())
+    source = ColumnDataSource({name: [] for name in SPECTRUM}, name="spectrum", selected=Selection())
     plot = figure(
         name="eigenvalues",
         height=116,

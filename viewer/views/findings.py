@@ -18,7 +18,7 @@ def view(_update: Update) -> View:
         none = html.tag("p", "Nothing is kept yet. Select samples, name them, and keep them here.", class_="hint")
         box.text = html.tag("div", *map(_entry, found.values()), class_="findings") if found else none
 
-    return View((box,), (), render, page="findings")
+    return View((box,), (), render, shown_in="findings")
 
 
 def _entry(finding: Finding) -> Markup:

@@ -6,16 +6,16 @@ from markupsafe import Markup
 from viewer import html
 from viewer.projects import Category, Project
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, picture, sharpness
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, picture_address, sharpness
 from viewer.scene.gallery import Tile, tile
 from viewer.state import encode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
 
-MODES = ("input", "heatmap", "overlay")
+PICTURED = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
-WATCHES = ("focus", "clustering", "colour", "paint", *LOOK, *SCALE)
+WATCHES = ("focus", "clustering", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
 def view(_update: Update) -> View:
@@ -36,7 +36,7 @@ def _focus(scene: Scene, sample: int) -> Markup:
         html.button("step", 1, "›", aria_label="Next sample"),
         html.button("unfocus", "", "×", aria_label="Close", class_="close"),
     )
-    pictures = (_picture(scene, found.sample, mode) for mode in MODES)
+    pictures = (_picture(scene, found.sample, mode) for mode in PICTURED)
     facts = html.tag("div", _labels(found), _scores(scene.project, sample), class_="facts")
     return (
         html.tag("div", *steps, class_="title")
@@ -46,7 +46,9 @@ def _focus(scene: Scene, sample: int) -> Markup:
 
 
 def _picture(scene: Scene, sample: int, mode: str) -> Markup:
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene))
+    shown = html.tag(
+        "img", src=picture_address(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene)
+    )
     return html.tag("figure", html.tag("div", shown, class_="zoom", data_zoom=""), html.tag("figcaption", mode))
 
 

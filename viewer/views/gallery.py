@@ -7,14 +7,25 @@ from markupsafe import Markup
 from viewer import html
 from viewer.pictures import picture
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, scene_look
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, scene_look
 from viewer.scene.gallery import Gallery, gallery
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import tile
 
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
-WATCHES = ("clustering", "page", "page_size", "sort", "focus", "mode", "colour", "paint", *LOOK, *SCALE)
+WATCHES = (
+    "clustering",
+    "page",
+    "page_size",
+    "sort",
+    "focus",
+    "mode",
+    "colour",
+    "paint",
+    *LOOK_SETTINGS,
+    *SCALE_SETTINGS,
+)
 
 
 def view(_update: Update) -> View:

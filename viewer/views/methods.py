@@ -8,13 +8,13 @@ from viewer import html
 from viewer.projects import Source, methods, others
 from viewer.projects.sources import agreement, predictions
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, elsewhere, sharpness, some
+from viewer.scene.addresses import LOOK_SETTINGS, sharpness, some, source_address
 from viewer.scene.gallery import gallery
 from viewer.state import decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
-WATCHES = ("other", "selection", "page", "page_size", "sort", *LOOK)
+WATCHES = ("other", "selection", "page", "page_size", "sort", *LOOK_SETTINGS)
 
 
 def view(update: Update) -> View:
@@ -28,7 +28,7 @@ def view(update: Update) -> View:
         other.update(value=scene.state.other, visible=bool(known))
         box.text = _compared(scene, *scene.other) if scene.other else ""
 
-    return View((other, box), WATCHES, render, page="compare")
+    return View((other, box), WATCHES, render, shown_in="compare")
 
 
 def _compared(scene: Scene, there: Source, text: str) -> Markup:
@@ -52,8 +52,8 @@ def _card(scene: Scene, title: str, what: int | str, sources: tuple[Source, Sour
     """One sample, or the mean of many: input, and the heatmap by each, every one on a scale of its own."""
     captions = ("input", *(_caption(source, name, what) for source, name in zip(sources, names, strict=True)))
     places = [
-        elsewhere(scene, sources[0], what, "input"),
-        *(elsewhere(scene, source, what, "heatmap") for source in sources),
+        source_address(scene, sources[0], what, "input"),
+        *(source_address(scene, source, what, "heatmap") for source in sources),
     ]
     figures = (_figure(scene, place, caption) for place, caption in zip(places, captions, strict=True))
     return html.tag("article", html.tag("h3", title), html.tag("div", *figures, class_="means three-wide"))

@@ -11,7 +11,7 @@ from viewer.scene import Blank, Scene, columns, density
 from viewer.scene.columns import places, shown_window
 from viewer.state import State
 from viewer.views.parts import Update, View
-from viewer.views.parts.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize, reveal
+from viewer.views.parts.plot import PICTURE, Plot, darken, label, nothing, plot, resize, reveal, set_window
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
 COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most", "paint", "scale", "low", "high")
@@ -38,7 +38,7 @@ def view(_update: Update) -> View:
                 label(plots[name], place)
                 reveal(plots[name])
             if place.embedding and name not in drawn:  # from now on the browser moves what it shows itself
-                look(plots[name], shown_window(category, place))
+                set_window(plots[name], shown_window(category, place))
                 drawn[name] = True
         if density.is_dense(category):
             _draw(drawn, "points", None, lambda: source.update(data=nothing(POINTS)))

@@ -5,13 +5,13 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, cluster, sharpness
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, cluster_address, sharpness
 from viewer.scene.sheet import Card, scores, sheet
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import thumbnail
 
-WATCHES = ("clustering", "mode", "colour", "paint", *LOOK, *SCALE)
+WATCHES = ("clustering", "mode", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
 def view(_update: Update) -> View:
@@ -21,7 +21,7 @@ def view(_update: Update) -> View:
         cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
         box.text = _title(scene) + html.tag("div", *cards, class_="cards")
 
-    return View((box,), WATCHES, render, page="clusters")
+    return View((box,), WATCHES, render, shown_in="clusters")
 
 
 def _title(scene: Scene) -> Markup:
@@ -48,7 +48,7 @@ def _card(scene: Scene, card: Card) -> Markup:
 
 def _mean(scene: Scene, number: int, mode: str) -> Markup:
     alt = f"mean {mode} of cluster {number}"
-    shown = html.tag("img", src=cluster(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=cluster_address(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))
 
 

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.addresses import picture, sharpness
+from viewer.scene.addresses import picture_address, sharpness
 from viewer.scene.gallery import Tile
 from viewer.scene.grouping import cluster_name
 
@@ -12,7 +12,7 @@ from viewer.scene.grouping import cluster_name
 def tile(scene: Scene, found: Tile) -> Markup:
     sample, mode = found.sample, scene.state.mode
     alt = f"sample {sample}, {labels(found) or 'no label'}, {mode}"
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=picture_address(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     wrong = "wrong" if is_wrong(found) else None
     caption = html.tag("figcaption", cluster_mark(found), html.tag("span", labels(found), class_=wrong))
     current = "true" if scene.state.focus == sample else None
@@ -22,7 +22,7 @@ def tile(scene: Scene, found: Tile) -> Markup:
 def thumbnail(scene: Scene, sample: int, mode: str) -> Markup:
     """A small picture without words."""
     alt = f"sample {sample}, {mode}"
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=picture_address(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     return html.button("focus", sample, shown, class_="thumbnail", title=alt)
 
 

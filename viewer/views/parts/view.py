@@ -27,8 +27,8 @@ class View(NamedTuple):
 
     `watches` are the settings of the state that the drawing depends on, besides the project and the category. What
     takes long is `work`: done in another thread after drawing, and `finish` draws what it returned unless that is None.
-    A view of a `page` is drawn while that page is shown. Where nothing is drawn, panes are empty; `blank` draws the
-    reason instead, for the few that have to say it.
+    A view is drawn while the state's `view` is the one it is `shown_in`. Where nothing is drawn, panes are empty;
+    `blank` draws the reason instead, for the few that have to say it.
     """
 
     models: tuple[UIElement, ...]
@@ -37,18 +37,18 @@ class View(NamedTuple):
     darken: Callable[[bool], None] = _same
     work: Callable[[Scene], Any] = _nothing
     finish: Callable[[Scene, Any], None] | None = None
-    page: str = ""
+    shown_in: str = ""
     blank: Callable[[Blank], None] | None = None
 
     def due(self, old: Scene | Blank, new: Scene | Blank) -> bool:
         """Whether what is drawn of one scene does not do for another."""
-        watches = (*self.watches, "view") if self.page else self.watches
+        watches = (*self.watches, "view") if self.shown_in else self.watches
         return _subject(old) != _subject(new) or any(
             getattr(old.state, name) != getattr(new.state, name) for name in watches
         )
 
     def draw(self, shown: Scene | Blank) -> None:
-        if isinstance(shown, Scene) and self.page in ("", shown.state.view):
+        if isinstance(shown, Scene) and self.shown_in in ("", shown.state.view):
             self.render(shown)
         elif isinstance(shown, Blank) and self.blank is not None:
             self.blank(shown)
