@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -64,7 +64,7 @@ class Session:
         with self.doc.models.freeze():  # one search for all models and not one after every root
             for model in (self.banner, *(model for view in self.views for model in view.models)):
                 self.doc.add_root(model)
-        self.doc.template_variables["app"] = base
+        self.doc.template_variables.update(app=base, pages=_pages(self.views))
 
     def update(self, **changes: Any) -> None:
         """Change the state; every view that watches one of the changed settings is drawn anew."""
@@ -188,6 +188,15 @@ def _note(scene: Scene | Blank) -> str:
         return ""
     n = f"{len(scene.category.sample):,}".replace(",", " ")
     return f"{n} samples are too many to draw one by one: each pixel shows how many lie there, in their mean colour."
+
+
+def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:
+    """What stands on each page, by the names of models: what there is to choose, and the panes below it."""
+    pages: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in state.CHOICES["view"]}
+    for view in views:
+        for model in view.models if view.shown_in else ():
+            pages[view.shown_in][isinstance(model, Div)].append(str(model.name))
+    return pages
 
 
 def _base(path: str) -> str:

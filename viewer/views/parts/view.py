@@ -23,12 +23,14 @@ def _nothing(_scene: Scene) -> None:
 
 
 class View(NamedTuple):
-    """Models that are placed by their names in templates/index.html, and how a scene is drawn into them.
+    """Models, and how a scene is drawn into them.
 
     `watches` are the settings of the state that the drawing depends on, besides the project and the category. What
     takes long is `work`: done in another thread after drawing, and `finish` draws what it returned unless that is None.
-    A view is drawn while the state's `view` is the one it is `shown_in`. Where nothing is drawn, panes are empty;
-    `blank` draws the reason instead, for the few that have to say it.
+
+    Models are placed by their names in templates/index.html, unless they are `shown_in` a page of their own: one of the
+    state's `view`. Then they stand there one below the other, those to choose with above the panes, and are drawn while
+    it is shown. Where nothing is drawn, panes are empty; `blank` draws the reason instead, for the few that say it.
     """
 
     models: tuple[UIElement, ...]
