@@ -1,27 +1,37 @@
-"""HTML with everything from outside escaped: text, attribute values, addresses."""
+"""HTML that is safe by default: whatever is not Markup already is escaped; so are attribute values and addresses."""
 
-from html import escape
+from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
+from markupsafe import Markup, escape
 
-def tag(name: str, *children: str, **attributes: object) -> str:
-    """An element around children that are HTML already. `text()` makes HTML of anything else.
+VOID = ("img", "br", "hr", "input")
 
-    >>> tag("b", text("a < b"), title='say "hi"', data_row=3, hidden=None)
-    '<b title="say &quot;hi&quot;" data-row="3">a &lt; b</b>'
+
+def tag(name: str, *children: object, **attributes: object) -> Markup:
+    """An element around children; those that are not Markup are text.
+
+    >>> tag("b", "a < b", tag("br"), title='say "hi"', data_row=3, hidden=None)
+    Markup('<b title="say &#34;hi&#34;" data-row="3">a &lt; b<br></b>')
     """
     given = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None)
-    written = "".join(f' {key}="{escape(str(value))}"' for key, value in given)
-    if name in ("img", "br", "hr", "input"):
-        return f"<{name}{written}>"
-    return f"<{name}{written}>{''.join(children)}</{name}>"
+    # an attribute is text even where its value is Markup
+    written = "".join(f' {key}="{escape(f"{value}")}"' for key, value in given)
+    if name in VOID:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(children)}</{name}>")
 
 
-def text(value: object) -> str:
-    return escape(str(value))
+def join(parts: Iterable[object], between: str = "") -> Markup:
+    """One after the other, as children of a tag are; `"".join` would make text of them.
+
+    >>> join([tag("br"), "<"])
+    Markup('<br>&lt;')
+    """
+    return escape(between).join(map(escape, parts))
 
 
-def button(action: str, value: object, *children: str, **attributes: object) -> str:
+def button(action: str, value: object, *children: object, **attributes: object) -> Markup:
     """A button that the page reports as `action` with `value` (static/viewer.js)."""
     return tag("button", *children, type="button", data_action=action, data_value=value, **attributes)
 

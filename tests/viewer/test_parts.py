@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,17 +21,18 @@ from viewer import html
 from viewer.export import tables as exports
 from viewer.pictures import Look, images, largest_of, picture, routes
 from viewer.projects import Clusterings, methods, open_category, open_projects
-from viewer.projects.tree import MOST as MOST_COMPARED
-from viewer.projects.tree import count_at, cut_height
-from viewer.scene import addresses, colours, columns, resolve
+from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
+from viewer.scene import Blank, Scene, addresses, colours, columns, resolve
 from viewer.scene.comparison import association
 from viewer.scene.density import density
 from viewer.scene.gallery import gallery
 from viewer.scene.grouping import clusters
-from viewer.scene.markers import MOST, marker_rows
+from viewer.scene.markers import MOST_MARKERS, marker_rows
 from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
-from viewer.state import State, encode, window
+from viewer.session.actions import react
+from viewer.session.change import Change, Refusal
+from viewer.state import CHOICES, State, encode, window
 from viewer.state.paint import css
 from viewer.views import gallery as gallery_view
 
@@ -54,7 +56,7 @@ def test_resolve_fills_in_what_is_there(scene):
     assert scene.state == State(
         project="digits", analysis="spectral", category="3", clustering="kmeans-4", embedding="tsne"
     )
-    assert scene.problem == "" and scene.warnings == ()
+    assert isinstance(scene, Scene) and scene.warnings == ()
 
 
 def test_resolve_warns_once_for_each_unknown_name(projects):
@@ -165,11 +167,11 @@ def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
     projects = open_projects([str(path)])
     (path / "analyses" / "spectral" / "3.nc").write_bytes(b"\x89HDF\r\n\x1a\nhalf")
     session = Session(Document(), projects)
-    assert "is no complete netCDF file" in session.scene.problem
+    assert isinstance(session.scene, Blank) and "is no complete netCDF file" in session.scene.problem
     problem = session.doc.get_model_by_name("problem")
     assert isinstance(problem, Div) and "seven (7)" in problem.text
     session.page.action = json.dumps({"name": "category", "value": "7"})
-    assert session.scene.problem == "" and session.scene.category is not None
+    assert isinstance(session.scene, Scene)
 
 
 STRANGE = {
@@ -195,7 +197,7 @@ def test_strange_categories_are_shown(tmp_path, name):
     ):
         session.update(**changes)
     banner = session.doc.get_model_by_name("banner")
-    assert isinstance(banner, Div) and (session.scene.problem, banner.text) == ("", "")
+    assert isinstance(session.scene, Scene) and isinstance(banner, Div) and banner.text == ""
 
 
 def test_a_category_of_another_project_is_refused(tmp_path):
@@ -206,10 +208,39 @@ def test_a_category_of_another_project_is_refused(tmp_path):
         open_category(open_projects([str(path)])["p"], "spectral", "9")
 
 
+def test_an_action_is_a_value_that_changes_nothing_by_itself(digits, scene):
+    before = sorted(path.name for path in digits.rglob("*"))
+    chosen = scene._replace(state=replace(scene.state, selection=encode(scene.category.sample[:9])))
+    assert react(chosen, "clear", None) == Change(state={"selection": "", "page": 0})
+    assert not react(chosen, "look", {"plot": "scatter", "of": chosen.place("scatter"), "shown": [0, 1, 0, 1]}).undoable
+    kept = react(chosen, "keep", {"name": "nine", "text": "", "tags": ""})
+    assert kept.write is not None and kept.redraw and sorted(path.name for path in digits.rglob("*")) == before
+    drawn = react(chosen, "export", "svg").work()
+    assert drawn["name"] == "download" and drawn["text"] == exports.drawing(chosen.category, chosen.state)
+    with pytest.raises(Refusal, match="no category"):
+        react(Blank(chosen.projects, chosen.state), "invert", None)
+
+
 def test_html_escapes_everything_given_as_text():
     nasty = "\"><script>alert('x')</script>"
-    found = html.button("go", nasty, html.text(nasty), title=nasty)
+    found = html.button("go", nasty, nasty, title=html.Markup(nasty))
     assert "<script" not in found and found.count('"') == 8
+
+
+def test_no_markup_of_ours_is_escaped(digits, broken):
+    """What joins pieces of HTML by hand makes text of them, and the page shows its tags."""
+    session = Session(Document(), open_projects([str(digits), str(broken)]))
+    sample, other = session.scene.category.sample, "digits/relevance_gradient"
+    chosen = {"selection": encode(sample[:9]), "focus": int(sample[5]), "least": 0.1}
+    for changes in [{"view": view} for view in CHOICES["view"]] + [
+        {**chosen, "view": "compare", "other": other},
+        {"view": "explore", "colour": "confidence", "paint": "1:ff0000"},
+        {"colour": "label", "sort": "unsure", "spectrum": "tree"},
+        {"project": "broken"},
+    ]:
+        session.update(**changes)
+        texts = [model.text for model in session.doc.select({"type": Div})]
+        assert not [text for text in texts if re.search("&lt;[a-z/]", text)]
 
 
 def test_viewer_never_imports_torch(digits):
@@ -273,7 +304,7 @@ def test_windows_show_all_or_what_was_asked_for(scene):
 def test_pictures_in_the_plot_are_all_in_view_or_one_of_each_dense_place(scene):
     place = columns.places(scene.state)["scatter"]
     many = marker_rows(scene.category, scene.state, place)
-    assert 4 <= len(many) <= MOST and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
+    assert 4 <= len(many) <= MOST_MARKERS and len(np.unique(scene.category.clusterings["kmeans-4"][many])) == 4
     close = place._replace(window="3.5,4.5,3.5,4.5")
     inside = columns.shown_window(scene.category, close).holds(columns.positions(scene.category, close))
     assert marker_rows(scene.category, scene.state, close).tolist() == np.flatnonzero(inside).tolist()
@@ -344,7 +375,7 @@ def test_pictures_are_rendered_ahead_as_their_addresses_ask_for_them(projects, s
     picture.cache_clear()
     gallery_view.view(lambda **_: None).work(scene)
     assert picture.cache_info().misses == 2
-    where = urlsplit(addresses.picture(scene, 8, scene.state.mode))
+    where = urlsplit(addresses.picture_address(scene, 8, scene.state.mode))
     query = {name: value for name, value in parse_qsl(where.query) if name != "v"}
     routes.image(scene.project, query, "8", scene.state.mode)
     assert picture.cache_info().misses == 2

@@ -9,7 +9,7 @@ import pytest
 import viewer
 from viewer.scene.colours import SET, automatic, group_colours, packed, scale_colours
 from viewer.state.paint import painted, repaint
-from viewer.views.parts.plot import LINE, TEXT
+from viewer.views.parts.plot import LINE_COLOUR, TEXT_COLOUR
 
 STYLE = (Path(viewer.__file__).parent / "static" / "style.css").read_text()
 LIGHT, DARK = (
@@ -43,7 +43,7 @@ def test_text_on_colour_has_contrast(theme):
 
 @pytest.mark.parametrize(("dark", "theme"), [(False, LIGHT), (True, DARK)])
 def test_plots_have_contrast(dark, theme):
-    assert contrast(TEXT[dark], theme["raised"]) >= 4.5 and contrast(LINE[dark], theme["raised"]) >= 4.5
+    assert contrast(TEXT_COLOUR[dark], theme["raised"]) >= 4.5 and contrast(LINE_COLOUR[dark], theme["raised"]) >= 4.5
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

@@ -2,42 +2,40 @@
 
 import base64
 
+from markupsafe import Markup
+
 from viewer import html, pictures
 from viewer.pictures import Look
 from viewer.scene import Scene
 from viewer.scene.addresses import scene_look, sharpness
 from viewer.scene.gallery import Tile, gallery
 
-SIDE, GAP, CAPTION, COLUMNS = 112, 10, 34, 10
+SIDE, GAP, CAPTION, TILES_ACROSS = 112, 10, 34, 10
 FONT = {"font_size": 11, "font_family": "system-ui, sans-serif"}
-LONGEST = 20  # characters of a caption
+LONGEST_CAPTION = 20  # characters of a caption
 
 
-def gallery_drawing(scene: Scene) -> str:
+def gallery_drawing(scene: Scene) -> Markup:
     """SVG of the tiles that the gallery shows; every picture is read, so not for the thread that serves pages."""
-    assert scene.project is not None and scene.category is not None
     look = scene_look(scene)
     tiles = gallery(scene.project, scene.category, scene.state).tiles
-    columns = min(COLUMNS, max(1, len(tiles)))
+    columns = min(TILES_ACROSS, max(1, len(tiles)))
     places = (
         (GAP + at % columns * (SIDE + GAP), GAP + at // columns * (SIDE + GAP + CAPTION)) for at in range(len(tiles))
     )
     drawn = (_tile(scene, tile, look, *place) for tile, place in zip(tiles, places, strict=True))
     width, height = columns * (SIDE + GAP) + GAP, -(-len(tiles) // columns) * (SIDE + GAP + CAPTION) + GAP
-    title = html.tag("title", html.text(f"{len(tiles)} samples of {scene.project.category_text(scene.category.name)}"))
+    title = html.tag("title", f"{len(tiles)} samples of {scene.project.category_text(scene.category.name)}")
     paper = html.tag("rect", width=width, height=height, fill="#ffffff")
     view = {"viewBox": f"0 0 {width} {height}", "width": width, "height": height, "xmlns": "http://www.w3.org/2000/svg"}
     return html.tag("svg", title, paper, *drawn, **view) + "\n"
 
 
-def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> str:
-    assert scene.project is not None
+def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> Markup:
     data = base64.b64encode(pictures.picture(scene.project, tile.sample, scene.state.mode, look)).decode()
     style = f"image-rendering: {'pixelated' if sharpness(scene) == 'pixelated' else 'auto'}"
     image = html.tag("image", href=f"data:image/png;base64,{data}", x=x, y=y, width=SIDE, height=SIDE, style=style)
     mark = html.tag("circle", cx=x + 5, cy=y + SIDE + 11, r=4, fill=tile.colour) if tile.colour else ""
     labels = tile.label if tile.prediction in ("", tile.label) else f"{tile.label} → {tile.prediction}"
-    number = html.tag("text", html.text(f"sample {tile.sample}"), x=x + 14, y=y + SIDE + 15, **FONT)
-    return html.tag(
-        "g", image, mark, number, html.tag("text", html.text(labels[:LONGEST]), x=x, y=y + SIDE + 28, **FONT)
-    )
+    number = html.tag("text", f"sample {tile.sample}", x=x + 14, y=y + SIDE + 15, **FONT)
+    return html.tag("g", image, mark, number, html.tag("text", labels[:LONGEST_CAPTION], x=x, y=y + SIDE + 28, **FONT))

@@ -6,10 +6,11 @@ import re
 from datetime import datetime
 
 import numpy as np
+from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Category, Project
-from viewer.projects.tree import NAME
+from viewer.projects.tree import CUT_NAME
 from viewer.scene.columns import axis
 from viewer.scene.grouping import grouping, variables
 from viewer.state import State, decode
@@ -38,7 +39,7 @@ def _harmless(value: object) -> object:
     return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def drawing(category: Category, state: State, size: int = 800) -> str:
+def drawing(category: Category, state: State, size: int = 800) -> Markup:
     """SVG of the embedding in its colours, the selection in front and the rest pale."""
     points = category.embeddings[state.embedding]
     x, y = axis(points, state.x).astype(float), -axis(points, state.y).astype(float)
@@ -51,14 +52,16 @@ def drawing(category: Category, state: State, size: int = 800) -> str:
     pale = selected.any()
     opacity = np.where(selected | ~pale, 0.9, 0.2)
     dots = [_dot(place[row, 0], place[row, 1], int(words[row]), float(opacity[row])) for row in order]
-    title = html.tag("title", html.text(f"{state.embedding} of category {category.name}, {len(order)} samples"))
+    title = html.tag("title", f"{state.embedding} of category {category.name}, {len(order)} samples")
     view = {"viewBox": f"0 0 {size} {size}", "xmlns": "http://www.w3.org/2000/svg"}
     return html.tag("svg", title, *dots, **view) + "\n"
 
 
-def _dot(x: float, y: float, word: int, opacity: float) -> str:
+def _dot(x: float, y: float, word: int, opacity: float) -> Markup:
     fill = css((word >> 24, word >> 16 & 255, word >> 8 & 255))
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{fill}" fill-opacity="{opacity}"/>'
+    return Markup(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{fill}" fill-opacity="{opacity}"/>'
+    )  # colours and numbers only
 
 
 def snippet(project: Project, category: Category, state: State) -> str:
@@ -67,7 +70,7 @@ def snippet(project: Project, category: Category, state: State) -> str:
     lines = [
         f"# {len(ids)} samples, as selected in the viewer",
         FOREIGN if project.foreign is not None else "#",
-        "from spray import clustering, store" if NAME.fullmatch(state.clustering) else "from spray import store",
+        "from spray import clustering, store" if CUT_NAME.fullmatch(state.clustering) else "from spray import store",
         "",
         f"path = {str(project.path)!r}",
         f"sample = {ids}",
@@ -83,7 +86,7 @@ def snippet(project: Project, category: Category, state: State) -> str:
 
 
 def _cluster_line(category: Category, state: State) -> str:
-    if match := NAME.fullmatch(state.clustering):
+    if match := CUT_NAME.fullmatch(state.clustering):
         space = getattr(category.clusterings.points, "name", None)
         whole = f"store.open_analysis(path, {state.analysis!r})[{state.category!r}][{space!r}]"
         return f"cluster = clustering.agglomerative({whole}, clusters={match[1]}).cluster[0].sel(sample=sample).values"

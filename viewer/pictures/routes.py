@@ -19,12 +19,12 @@ from tornado.web import HTTPError, RequestHandler, authenticated
 
 from viewer.pictures import pictures
 from viewer.pictures.images import Look
-from viewer.projects import FIRST, Project, methods
+from viewer.projects import FIRST_METHOD, Project, methods
 
 PART = "([^/]+)"
 MODE = r"([a-z]+)\.png"
 NUMBER = r"(-?\d{1,19})"
-LONGEST = 4000  # characters of a setting
+LONGEST_SETTING = 4000  # characters of a setting
 POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
 Render = Callable[..., bytes]
 
@@ -68,7 +68,7 @@ def look(project: Project, query: Mapping[str, str]) -> Look:
     except ValueError as error:
         raise SettingError(str(error)) from error
     percentile = _bounded(query.get("percentile", "100"), 0, 100)
-    method = query.get("method", FIRST)
+    method = query.get("method", FIRST_METHOD)
     if method not in methods(project):
         raise SettingError("no such method")
     limit = _bounded(query["limit"], 0, math.inf) if "limit" in query else None
@@ -107,7 +107,7 @@ class PictureHandler(AuthRequestHandler):
             raise HTTPError(404)
         try:
             query = {name: self.get_query_argument(name) for name in self.request.query_arguments}
-            if max(map(len, [*query.values(), *parts])) > LONGEST:
+            if max(map(len, [*query.values(), *parts])) > LONGEST_SETTING:
                 raise SettingError("a setting is too long")
             data = await asyncio.get_running_loop().run_in_executor(POOL, type(self).make, project, query, *parts)
         except SettingError as error:

@@ -2,11 +2,11 @@
 
 from viewer.projects.findings import Finding
 from viewer.projects.project import Category, Project, open_category, open_projects
-from viewer.projects.sources import FIRST, Source, methods, others
+from viewer.projects.sources import FIRST_METHOD, Source, methods, others
 from viewer.projects.tree import Clusterings
 
 __all__ = [
-    "FIRST",
+    "FIRST_METHOD",
     "Category",
     "Clusterings",
     "Finding",

@@ -12,7 +12,7 @@ import numpy as np
 from spray.store import ProjectError
 
 FILE = "findings.json"
-MOST, LONGEST = 1000, 10_000
+MOST_FINDINGS, LONGEST_TEXT = 1000, 10_000
 LOCK = threading.Lock()
 
 
@@ -44,7 +44,9 @@ def load(project: Path) -> dict[str, Finding]:
 
 
 def _checked(entry: dict[str, Any]) -> Finding:
-    texts = {name: str(entry.get(name, ""))[:LONGEST] for name in ("name", "text", "analysis", "category", "created")}
+    texts = {
+        name: str(entry.get(name, ""))[:LONGEST_TEXT] for name in ("name", "text", "analysis", "category", "created")
+    }
     return Finding(
         **texts, tags=tuple(map(str, entry.get("tags", ()))), samples=tuple(map(int, entry.get("samples", ())))
     )
@@ -54,14 +56,14 @@ def keep(project: Path, finding: Finding) -> None:
     """Add a finding, or replace the one of the same name."""
     if not finding.name.strip():
         raise ValueError("a finding needs a name")
-    if max(len(finding.name), len(finding.text)) > LONGEST:
-        raise ValueError(f"a name or note has at most {LONGEST} characters")
+    if max(len(finding.name), len(finding.text)) > LONGEST_TEXT:
+        raise ValueError(f"a name or note has at most {LONGEST_TEXT} characters")
     with LOCK:
         found = load(project)
         created = found[finding.name].created if finding.name in found else datetime.now(UTC).isoformat("T", "seconds")
         found[finding.name] = replace(finding, created=created)
-        if len(found) > MOST:
-            raise ValueError(f"a project keeps at most {MOST} findings")
+        if len(found) > MOST_FINDINGS:
+            raise ValueError(f"a project keeps at most {MOST_FINDINGS} findings")
         _write(project, found)
 
 
@@ -70,8 +72,8 @@ def rename(project: Path, old: str, new: str) -> None:
     new = new.strip()
     with LOCK:
         found = load(project)
-        if not new or len(new) > LONGEST:
-            raise ValueError(f"a name has 1 to {LONGEST} characters")
+        if not new or len(new) > LONGEST_TEXT:
+            raise ValueError(f"a name has 1 to {LONGEST_TEXT} characters")
         if new != old and new in found:
             raise ValueError(f"there is a finding {new!r} already")
         if old in found:

@@ -7,7 +7,7 @@ import numpy as np
 
 from viewer.projects.project import Category, Project
 
-FIRST = "relevance"
+FIRST_METHOD = "relevance"
 
 
 class Source(NamedTuple):
@@ -23,11 +23,11 @@ class Source(NamedTuple):
 def methods(project: Project) -> dict[str, str]:
     """Variable -> what people call it; the project's first method first."""
     found = {
-        str(name): str(v.attrs.get("method") or (project.facts.get("method") if name == FIRST else "") or name)
+        str(name): str(v.attrs.get("method") or (project.facts.get("method") if name == FIRST_METHOD else "") or name)
         for name, v in project.attributions.data_vars.items()
-        if str(name).startswith(FIRST) and v.ndim in (3, 4) and v.dims[0] == "sample" and v.dims[1] != "class"
+        if str(name).startswith(FIRST_METHOD) and v.ndim in (3, 4) and v.dims[0] == "sample" and v.dims[1] != "class"
     }
-    return dict(sorted(found.items(), key=lambda item: item[0] != FIRST))
+    return dict(sorted(found.items(), key=lambda item: item[0] != FIRST_METHOD))
 
 
 def others(projects: Mapping[str, Project], here: Source, category: Category) -> dict[str, tuple[Source, str]]:

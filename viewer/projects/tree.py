@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-MOST = 3000  # samples, all of whose pairs are compared
-LARGEST = 20  # clusters; also the branches that are drawn
-NAME = re.compile(r"tree-(\d{1,3})")
+MOST_COMPARED = 3000  # samples, all of whose pairs are compared
+MOST_CLUSTERS = 20  # clusters; also the branches that are drawn
+CUT_NAME = re.compile(r"tree-(\d{1,3})")
 
 
 class Clusterings(Mapping[str, np.ndarray]):
@@ -17,12 +17,12 @@ class Clusterings(Mapping[str, np.ndarray]):
 
     def __init__(self, own: Mapping[str, np.ndarray], points: xr.DataArray | None):
         self.own = own
-        self.points = None if points is None or not 2 <= points.sizes["sample"] <= MOST else points
+        self.points = None if points is None or not 2 <= points.sizes["sample"] <= MOST_COMPARED else points
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.own:
             return self.own[name]
-        if NAME.fullmatch(name) and self.points is not None:
+        if CUT_NAME.fullmatch(name) and self.points is not None:
             return self.cuts[name]
         raise KeyError(name)
 
@@ -38,7 +38,9 @@ class Clusterings(Mapping[str, np.ndarray]):
 
         if self.points is None:
             return {}
-        found = agglomerative(self.points, clusters=range(2, min(LARGEST, self.points.sizes["sample"]) + 1)).cluster
+        found = agglomerative(
+            self.points, clusters=range(2, min(MOST_CLUSTERS, self.points.sizes["sample"]) + 1)
+        ).cluster
         return {f"tree-{at}": row.astype(np.int32) for at, row in enumerate(found.values, start=2)}
 
     @cached_property
@@ -58,7 +60,7 @@ def branches(merges: np.ndarray) -> tuple[list[list[float]], list[list[float]]]:
         return [], []
     from scipy.cluster.hierarchy import dendrogram
 
-    drawn = dendrogram(merges, truncate_mode="lastp", p=LARGEST, no_plot=True)
+    drawn = dendrogram(merges, truncate_mode="lastp", p=MOST_CLUSTERS, no_plot=True)
     return drawn["icoord"], drawn["dcoord"]
 
 
@@ -69,6 +71,6 @@ def count_at(merges: np.ndarray, height: float) -> int:
 
 def cut_height(merges: np.ndarray, clustering: str) -> float | None:
     """Where the tree is cut for a clustering: half way between two merges; None for one that is no cut."""
-    if not (match := NAME.fullmatch(clustering)) or not 2 <= (k := int(match[1])) <= len(merges):
+    if not (match := CUT_NAME.fullmatch(clustering)) or not 2 <= (k := int(match[1])) <= len(merges):
         return None
     return float(merges[-k, 2] + merges[-k + 1, 2]) / 2

@@ -6,27 +6,26 @@ import numpy as np
 
 from viewer import html, pictures
 from viewer.pictures import Look, spread
-from viewer.projects import FIRST, Project, Source
+from viewer.projects import FIRST_METHOD, Project, Source
 from viewer.scene.scene import Scene
 from viewer.state import decode, encode
 
 SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
-LOOK = ("sampling", "colour_map", "gamma", "method")
+LOOK_SETTINGS = ("sampling", "colour_map", "gamma", "method")
 """Settings that every picture here depends on: a view that shows one watches these."""
-SCALE = ("scaling", "limit", "percentile", "selection")
-"""And these too, where it shows `picture`."""
+SCALE_SETTINGS = ("scaling", "limit", "percentile", "selection")
+"""And these too, where it shows `picture_address`."""
 SCALE_FROM = 64  # samples that the common scale of many is told from
 
 
-def picture(scene: Scene, sample: int, mode: str) -> str:
+def picture_address(scene: Scene, sample: int, mode: str) -> str:
     """One sample, in the colours that the state asks for."""
-    assert scene.project is not None
     return html.address(
         "image", scene.project.key, sample, f"{mode}.png", **_colours(scene, mode), v=_version(scene.project)
     )
 
 
-def elsewhere(scene: Scene, source: Source, what: int | str, mode: str) -> str:
+def source_address(scene: Scene, source: Source, what: int | str, mode: str) -> str:
     """One sample, or the mean of several, as another method or model explains it, on a scale of its own."""
     settings = {} if mode == "input" else _map(scene, mode) | {"method": source.method}
     if isinstance(what, str):
@@ -36,17 +35,15 @@ def elsewhere(scene: Scene, source: Source, what: int | str, mode: str) -> str:
     return html.address(*place, f"{mode}.png", **settings, v=_version(source.project))
 
 
-def cluster(scene: Scene, number: int, mode: str) -> str:
+def cluster_address(scene: Scene, number: int, mode: str) -> str:
     """A cluster's mean, on one scale with the others."""
-    assert scene.project is not None
     state = scene.state
     where = (state.analysis, state.category, state.clustering, number, f"{mode}.png")
     return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
 
 
-def mean(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
+def mean_address(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
     """The mean of `samples`, on one scale with that of `other`, or less that of `minus`."""
-    assert scene.project is not None
     given = {"samples": samples, "minus": minus or None, "other": other or None}
     return html.address(
         "mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=_version(scene.project)
@@ -67,7 +64,6 @@ def sharpness(scene: Scene) -> str:
     """The style class of a picture: how it is enlarged."""
     if scene.state.sampling != "auto":
         return scene.state.sampling
-    assert scene.project is not None
     sizes = scene.project.attributions.sizes
     sides = [sizes[name] for name in ("height", "width") if name in sizes]
     return "pixelated" if sides and min(sides) <= SMALL else "smooth"
@@ -80,7 +76,7 @@ def _map(scene: Scene, mode: str) -> dict[str, object]:
     return {
         "map": scene.state.colour_map,
         "gamma": gamma if gamma != 1 else None,
-        "method": method if method != FIRST else None,
+        "method": method if method != FIRST_METHOD else None,
     }
 
 
@@ -98,7 +94,6 @@ def _colours(scene: Scene, mode: str) -> dict[str, object]:
 
 def scale_samples(scene: Scene) -> str:
     """The samples whose largest relevance has full colour, where many share one scale."""
-    assert scene.category is not None
     if scene.state.scaling not in ("selection", "category"):
         return ""
     selected = decode(scene.state.selection)
@@ -108,7 +103,6 @@ def scale_samples(scene: Scene) -> str:
 
 def scene_look(scene: Scene) -> Look:
     """The colours of heatmaps that the state asks for; an input has none."""
-    assert scene.project is not None
     if scene.state.mode == "input":
         return Look()
     state, limit = scene.state, scene.state.limit if scene.state.scaling == "fixed" else None

@@ -8,7 +8,7 @@ import numpy as np
 from viewer.projects import Category
 from viewer.state import State, decode
 
-SHOWN = 40
+PAIRS_SHOWN = 40
 
 
 class Pair(NamedTuple):
@@ -41,7 +41,7 @@ def confusion(category: Category, state: State) -> Confusion | None:
         return None
     chosen = category.rows(decode(state.selection))
     counts = np.bincount(found.at[chosen] if chosen.any() else found.at)
-    order = np.argsort(-counts, kind="stable")[: min(SHOWN, np.count_nonzero(counts))]
+    order = np.argsort(-counts, kind="stable")[: min(PAIRS_SHOWN, np.count_nonzero(counts))]
     width = len(found.predictions)
     named = [Pair(n, found.labels[n // width], found.predictions[n % width], int(counts[n])) for n in order.tolist()]
     return Confusion(named, int(np.count_nonzero(counts)))

@@ -10,7 +10,7 @@ from viewer.projects import Category
 from viewer.scene.columns import Place, colour, positions, shown_window
 from viewer.state import State, decode
 
-LIMIT = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # points that are drawn one by one
+MOST_POINTS = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # points that are drawn one by one
 WIDTH, HEIGHT = 480, 320
 
 
@@ -25,7 +25,7 @@ class Density(NamedTuple):
 
 
 def is_dense(category: Category) -> bool:
-    return len(category.sample) > LIMIT
+    return len(category.sample) > MOST_POINTS
 
 
 def density(category: Category, state: State, place: Place) -> Density:
@@ -53,7 +53,7 @@ def density(category: Category, state: State, place: Place) -> Density:
     return Density(picture.view(np.uint32).reshape(HEIGHT, WIDTH), *view.origin, *view.size)
 
 
-MODES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+COMBINED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "replace": lambda _before, inside: inside,
     "append": np.logical_or,
     "intersect": np.logical_and,
@@ -64,7 +64,7 @@ MODES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def brushed(category: Category, state: State, place: Place, geometry: Any, mode: str) -> np.ndarray:
     """The rows selected after something was drawn around points that are not in the browser, as a mask."""
     before = category.rows(decode(state.selection))
-    return MODES[mode](before, inside(positions(category, place), geometry))
+    return COMBINED[mode](before, inside(positions(category, place), geometry))
 
 
 def inside(points: np.ndarray, geometry: Any) -> np.ndarray:

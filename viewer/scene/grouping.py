@@ -10,7 +10,7 @@ from viewer.scene import colours
 from viewer.state import State
 from viewer.state.paint import css, painted
 
-MANY = 200  # more different numbers than this are a scale
+MOST_VALUES = 200  # more different numbers than this are a scale
 CORRECT = {"right": (0x5B, 0x7D, 0xB1), "wrong": (0xD5, 0x5E, 0x00)}
 
 
@@ -37,7 +37,7 @@ class Grouping(NamedTuple):
     scale: Scale | None = None
 
 
-NONE = np.empty(0), np.empty(0, int)  # a scale has no groups
+NO_GROUPS = np.empty(0), np.empty(0, int)  # a scale has no groups
 
 
 def variables(category: Category) -> list[str]:
@@ -50,9 +50,9 @@ def grouping(category: Category, state: State) -> Grouping:
     if state.colour == "cluster" or state.colour not in category.variables:
         return cluster_grouping(category, state.clustering, state.paint)
     values = category.variables[state.colour]
-    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > MANY):
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > MOST_VALUES):
         scale = _scale(values, state)
-        return Grouping(colours.packed(colours.scale_colours(values.astype(float), *scale)), *NONE, scale)
+        return Grouping(colours.packed(colours.scale_colours(values.astype(float), *scale)), *NO_GROUPS, scale)
     texts = values.astype(str) if values.dtype.kind in "OSUb" else values
     different, at = np.unique(texts, return_inverse=True)
     table = np.array([_value_colour(state, value, n) for n, value in enumerate(different)], np.uint8)

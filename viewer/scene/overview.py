@@ -9,7 +9,7 @@ from spray import store
 from viewer.projects import Project
 
 SUSPICIOUS = ("clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
-MOST = 2000  # rows
+MOST_LISTED = 2000  # rows
 
 
 class Overview(NamedTuple):

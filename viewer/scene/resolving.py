@@ -3,41 +3,41 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from viewer.projects import FIRST, Category, Project, Source, methods, open_category, others
+from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
 from viewer.scene.grouping import variables
-from viewer.scene.scene import Scene
+from viewer.scene.scene import Blank, Scene
 from viewer.state import State, decode, encode
 from viewer.state.links import expand
 
 
-def resolve(projects: Mapping[str, Project], state: State) -> Scene:
+def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     """The scene of `state`, whose names all exist afterwards."""
     warnings: list[str] = []
     if not projects:
-        return Scene(projects, State(), problem="no project")
+        return Blank(projects, State())
     key = next((key for key, project in projects.items() if project.name == state.project), state.project)
     key = state.project if state.project in projects else key
     project = projects[_known("project", key, tuple(projects), warnings)]
     state = replace(state, project=project.key)
     if project.error:
-        return Scene(projects, state, project, None, project.error, tuple(warnings))
+        return Blank(projects, state, project, project.error, tuple(warnings))
     if not any(project.analyses.values()):
         problem = f"{project.path} has no analysis yet: make one with spray.analyse and spray.save_analysis"
-        return Scene(projects, state, project, None, problem, tuple(warnings))
+        return Blank(projects, state, project, problem, tuple(warnings))
     analysis = _known("analysis", state.analysis, [a for a, found in project.analyses.items() if found], warnings)
     name = _known("category", state.category, project.analyses[analysis], warnings)
     state = replace(state, analysis=analysis, category=name)
     try:
         category = open_category(project, analysis, name)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
-        return Scene(projects, state, project, None, str(error) or repr(error), tuple(warnings))
+        return Blank(projects, state, project, str(error) or repr(error), tuple(warnings))
     if not category.embeddings:
         problem = f"category {name!r} of analysis {analysis!r} has no embedding"
-        return Scene(projects, state, project, None, problem, tuple(warnings))
+        return Blank(projects, state, project, problem, tuple(warnings))
     state = _within(project, category, state, warnings)
     known = ["", *others(projects, Source(project, state.method), category)] if state.other else [""]
     state = replace(state, other=_known("method", state.other, known, warnings))
-    return Scene(projects, state, project, category, "", tuple(warnings))
+    return Scene(projects, state, project, category, tuple(warnings))
 
 
 def _within(project: Project, category: Category, state: State, warnings: list[str]) -> State:
@@ -51,7 +51,7 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
-    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST], warnings))
+    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST_METHOD], warnings))
     view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
     return replace(view, selection=_here(project, category, state.selection, warnings))
 

@@ -2,28 +2,29 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-from viewer.projects.project import Category, Project
-from viewer.projects.sources import Source, others
+from viewer.projects import Category, Project, Source, others
 from viewer.scene.columns import places
-from viewer.state.state import State
+from viewer.state import State
+
+NO_PROJECT = Project("", Path(), error="no project")
 
 
 class Scene(NamedTuple):
-    """All that the views draw from. Without a category, `problem` says why."""
+    """A category of a project, and how a person wants to see it."""
 
     projects: Mapping[str, Project]
     state: State
-    project: Project | None = None
-    category: Category | None = None
-    problem: str = ""
+    project: Project
+    category: Category
     warnings: tuple[str, ...] = ()
 
     @property
     def other(self) -> tuple[Source, str] | None:
         """The other method that shows the same samples, and what people call it."""
-        if self.project is None or self.category is None or not self.state.other:
+        if not self.state.other:
             return None
         return others(self.projects, Source(self.project, self.state.method), self.category)[self.state.other]
 
@@ -35,3 +36,13 @@ class Scene(NamedTuple):
     def place(self, plot: str) -> str:
         """Which embedding a plot shows: a window belongs to it."""
         return json.dumps([self.table, *places(self.state)[plot][:3]])
+
+
+class Blank(NamedTuple):
+    """There is nothing to show, and `problem` says why."""
+
+    projects: Mapping[str, Project]
+    state: State
+    project: Project = NO_PROJECT
+    problem: str = "no project"
+    warnings: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from viewer.scene.gallery import distance
 from viewer.scene.grouping import Group, clusters
 from viewer.state import State
 
-SHOWN = 3
+SAMPLES_SHOWN = 3
 
 
 class Card(NamedTuple):
@@ -59,8 +59,8 @@ def _card(project: Project, category: Category, state: State, group: Group) -> C
     return Card(
         group,
         len(rows) / len(category.sample),
-        category.sample[near[:SHOWN]].tolist(),
-        category.sample[near[::-1][: min(SHOWN, max(0, len(near) - SHOWN))]].tolist(),
+        category.sample[near[:SAMPLES_SHOWN]].tolist(),
+        category.sample[near[::-1][: min(SAMPLES_SHOWN, max(0, len(near) - SAMPLES_SHOWN))]].tolist(),
         label_counts(project, category, rows),
         None if correct is None else float((correct[rows] == "wrong").mean()),
         cluster_scores(category, state.clustering, group.number),

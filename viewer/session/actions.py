@@ -1,266 +1,226 @@
-"""What a visitor can do besides changing one setting: each action is a function of the session and a value."""
+"""What a visitor can do besides changing one setting: each action is a pure function of what is shown and a value."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from viewer import export, state
-from viewer.export import gallery_drawing
-from viewer.projects import Category, Finding, Project, findings
-from viewer.scene import resolve
+from viewer import export
+from viewer.projects import Finding, findings
+from viewer.scene import Blank, Scene
 from viewer.scene.columns import places, positions
 from viewer.scene.confusion import pairs
 from viewer.scene.density import brushed, is_dense
 from viewer.scene.filters import passing
 from viewer.scene.gallery import step
 from viewer.scene.grouping import grouping
-from viewer.state import CHOICES, State, Window, links, selection
+from viewer.session.change import Change, Command, Refusal, settings
+from viewer.state import CHOICES, State, Window, decode, encode, from_json, links, selection, to_json, to_query, window
 from viewer.state.paint import repaint
-from viewer.state.window import read, whole, write
-
-if TYPE_CHECKING:
-    from viewer.session.session import Session
 
 LONGEST_IMPORT = 8 << 20  # characters
 
 
-class Refusal(Exception):
-    """What was asked for cannot be done; the text says why and is all that the visitor needs to know."""
-
-
-def act(session: "Session", text: str) -> None:
-    """What the page's own script reports: a click on one of our buttons, a selection, a key."""
-    action = json.loads(text)
-    ACTIONS[action["name"]](session, action["value"])
-
-
-def _here(session: "Session") -> tuple[Project, Category]:
-    scene = session.scene
-    if scene.project is None or scene.category is None:
+def react(shown: Scene | Blank, name: str, value: Any) -> Change:
+    """What follows from a report of the page's own script: a click on one of our buttons, a selection, a key."""
+    if name in ANYWHERE:
+        return ANYWHERE[name](shown, value)
+    if isinstance(shown, Blank):
         raise Refusal("There is no category to do this with.")
-    return scene.project, scene.category
+    return ACTIONS[name](shown, value)
 
 
-def _choose(session: "Session", rows: np.ndarray) -> None:
+def _choose(scene: Scene, rows: np.ndarray) -> Change:
     """Select some rows, as far as they pass the filters."""
-    _, category = _here(session)
-    chosen = category.sample[rows & passing(category, session.scene.state)]
-    session.update(selection=selection.encode(chosen), page=0)
+    chosen = scene.category.sample[rows & passing(scene.category, scene.state)]
+    return settings(selection=encode(chosen), page=0)
 
 
-def _select_rows(session: "Session", value: Mapping[str, str]) -> None:
+def _selected(scene: Scene) -> np.ndarray:
+    return scene.category.rows(decode(scene.state.selection))
+
+
+def _select_rows(shown: Scene | Blank, value: Mapping[str, str]) -> Change:
     """Rows selected in the plot, unless the plot has moved on to another table meanwhile."""
-    if session.scene.category is not None and value["of"] == session.scene.table:
-        _choose(session, selection.mask(value["bits"], len(session.scene.category.sample)))
+    if isinstance(shown, Blank) or value["of"] != shown.table:
+        return Change()
+    return _choose(shown, selection.mask(value["bits"], len(shown.category.sample)))
 
 
-def _brush(session: "Session", value: Mapping[str, Any]) -> None:
+def _brush(scene: Scene, value: Mapping[str, Any]) -> Change:
     """Something was drawn around points of which the browser has a picture only."""
-    _, category = _here(session)
-    scene = session.scene
-    if value["of"] == scene.place(value["plot"]) and is_dense(category):
-        place = places(scene.state)[value["plot"]]
-        _choose(session, brushed(category, scene.state, place, value["geometry"], value["mode"]))
+    if value["of"] != scene.place(value["plot"]) or not is_dense(scene.category):
+        return Change()
+    place = places(scene.state)[value["plot"]]
+    return _choose(scene, brushed(scene.category, scene.state, place, value["geometry"], value["mode"]))
 
 
-def _select_cluster(session: "Session", value: str) -> None:
-    _, category = _here(session)
-    if (groups := category.clusterings.get(session.scene.state.clustering)) is None:
+def _select_cluster(scene: Scene, value: str) -> Change:
+    if (groups := scene.category.clusterings.get(scene.state.clustering)) is None:
         raise Refusal("This category has no clusterings.")
-    _choose(session, groups == int(value))
+    return _choose(scene, groups == int(value))
 
 
-def _select_group(session: "Session", value: str) -> None:
-    _, category = _here(session)
-    _choose(session, grouping(category, session.scene.state).at == int(value))
+def _select_group(scene: Scene, value: str) -> Change:
+    return _choose(scene, grouping(scene.category, scene.state).at == int(value))
 
 
-def _select_pair(session: "Session", value: str) -> None:
+def _select_pair(scene: Scene, value: str) -> Change:
     """The samples of one row of the confusion table, among those it was made of."""
-    _, category = _here(session)
-    found, chosen = pairs(category), category.rows(selection.decode(session.scene.state.selection))
-    if found is not None:
-        _choose(session, (found.at == int(value)) & (chosen | ~chosen.any()))
+    found, chosen = pairs(scene.category), _selected(scene)
+    return Change() if found is None else _choose(scene, (found.at == int(value)) & (chosen | ~chosen.any()))
 
 
-def _select_samples(session: "Session", value: str) -> None:
-    _, category = _here(session)
-    _choose(session, category.rows(selection.decode(value)))
+def _select_samples(scene: Scene, value: str) -> Change:
+    return _choose(scene, scene.category.rows(decode(value)))
 
 
-def _invert(session: "Session", _: object) -> None:
-    _, category = _here(session)
-    _choose(session, ~category.rows(selection.decode(session.scene.state.selection)))
+def _select_all(scene: Scene, _: object) -> Change:
+    return _choose(scene, np.ones(len(scene.category.sample), bool))
 
 
-def _paint(session: "Session", value: Mapping[str, str] | str) -> None:
+def _paint(shown: Scene | Blank, value: Mapping[str, str] | str) -> Change:
     """One group's colour, or with no group all of them as they were."""
-    before = session.scene.state.paint
-    session.update(paint=repaint(before, int(value["of"]), value["value"]) if isinstance(value, Mapping) else "")
+    if not isinstance(value, Mapping):
+        return settings(paint="")
+    return settings(paint=repaint(shown.state.paint, int(value["of"]), value["value"]))
 
 
-def _end(name: str) -> Callable[["Session", Any], None]:
-    return lambda session, value: session.update(**{name: float(value["value"]) if value["value"] else None})
+def _end(name: str) -> Callable[[Scene | Blank, Any], Change]:
+    """One end of the scale of colours; an empty text is told from the data."""
+    return lambda _, value: settings(**{name: float(value["value"]) if value["value"] else None})
 
 
-def _step(session: "Session", value: int) -> None:
-    project, category = _here(session)
-    session.update(focus=step(project, category, session.scene.state, int(value)))
+def _step(scene: Scene, value: int) -> Change:
+    return settings(focus=step(scene.project, scene.category, scene.state, int(value)))
 
 
-def _open_category(session: "Session", value: str) -> None:
-    session.update(category=value, view="clusters", selection="", focus=None, page=0, window="", beside_window="")
+def _open_category(_: Scene | Blank, value: str) -> Change:
+    return settings(category=value, view="clusters", selection="", focus=None, page=0, window="", beside_window="")
 
 
-def _look(session: "Session", value: Mapping[str, Any]) -> None:
+def _look(scene: Scene, value: Mapping[str, Any]) -> Change:
     """A plot was moved or zoomed; unlike all else, undo does not take this back: the plot has a tool for it."""
-    _, category = _here(session)
-    current = session.scene.state
-    place = places(current)[value["plot"]]
-    if value["of"] == session.scene.place(value["plot"]):
-        shown = Window(*map(float, value["shown"]))
-        text = "" if np.allclose(shown, whole(positions(category, place))) else write(shown)
-        field = "window" if value["plot"] == "scatter" else "beside_window"
-        session.show(resolve(session.projects, replace(current, **{field: text and write(read(text))})))
+    place = places(scene.state)[value["plot"]]
+    if value["of"] != scene.place(value["plot"]):
+        return Change()
+    seen = Window(*map(float, value["shown"]))
+    whole = window.whole(positions(scene.category, place))
+    text = "" if np.allclose(seen, whole) else window.write(seen)
+    field = "window" if value["plot"] == "scatter" else "beside_window"
+    return Change(
+        state=replace(scene.state, **{field: text and window.write(window.read(text))}),
+        undoable=False,
+    )
 
 
-def _show(session: "Session", value: str) -> None:
-    if value in CHOICES["view"]:
-        session.update(view=value)
+def _view(_: Scene | Blank, value: str) -> Change:
+    return settings(view=value) if value in CHOICES["view"] else Change()
 
 
-def _keep(session: "Session", value: Mapping[str, str]) -> None:
-    project, _ = _here(session)
-    current = session.scene.state
-    ids = tuple(selection.decode(current.selection).tolist())
+def _keep(scene: Scene, value: Mapping[str, str]) -> Change:
+    current, ids = scene.state, tuple(decode(scene.state.selection).tolist())
     if not ids:
         raise Refusal("Select samples first: a finding is about samples.")
-    try:
-        tags = findings.tags(value["tags"])
-        found = Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
-        findings.keep(project.home, found)
-    except ValueError as error:
-        raise Refusal(str(error)) from error
-    session.redraw()
+    tags = findings.tags(value["tags"])
+    found = Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
+    return Change(write=partial(findings.keep, scene.project.home, found), redraw=True)
 
 
-def _recall(session: "Session", value: str) -> None:
-    project, _ = _here(session)
-    found = findings.load(project.home).get(value)
+def _recall(scene: Scene, value: str) -> Change:
+    found = findings.load(scene.project.home).get(value)
     if found is None:
         raise Refusal(f"There is no finding {value!r} any more.")
     where = {"analysis": found.analysis, "category": found.category}
-    session.update(**where, selection=selection.encode(found.ids), view="explore", page=0, focus=None)
+    return settings(**where, selection=encode(found.ids), view="explore", page=0, focus=None)
 
 
-def _rename(session: "Session", value: Mapping[str, str]) -> None:
-    project, _ = _here(session)
-    try:
-        findings.rename(project.home, value["of"], value["value"])
-    except ValueError as error:
-        raise Refusal(str(error)) from error
-    against = session.scene.state.against
-    session.update(against=value["value"].strip() if against == value["of"] else against)
-    session.redraw()
+def _rename(scene: Scene, value: Mapping[str, str]) -> Change:
+    old, new, against = value["of"], value["value"], scene.state.against
+    write = partial(findings.rename, scene.project.home, old, new)
+    return Change(write, {"against": new.strip() if against == old else against}, redraw=True)
 
 
-def _drop(session: "Session", value: str) -> None:
-    project, _ = _here(session)
-    findings.drop(project.home, value)
-    session.redraw()
+def _drop(scene: Scene, value: str) -> Change:
+    return Change(write=partial(findings.drop, scene.project.home, value), redraw=True)
 
 
-def _import(session: "Session", text: Any) -> None:
+def _import(_: Scene | Blank, text: Any) -> Change:
     if not isinstance(text, str) or len(text) > LONGEST_IMPORT:  # the page does not even send what is too large
         raise Refusal(f"The file is too large to be an export (more than {LONGEST_IMPORT >> 20} MB).")
     try:
-        read = state.from_json(text)
+        found = from_json(text)
     except ValueError as error:
         raise Refusal(str(error)) from error
-    session.go(read.state, read.warnings)
+    return Change(state=found.state, warnings=found.warnings)
 
 
-def _share(session: "Session", _: object) -> None:
-    project, _ = _here(session)
-    short, note = links.shorten(project.home, session.scene.state)
-    session.command("share", query=state.to_query(short), note=note)
+def _share(scene: Scene, _: object) -> Change:
+    def link() -> Command:
+        short, note = links.shorten(scene.project.home, scene.state)
+        return {"name": "share", "query": to_query(short), "note": note}
+
+    return Change(work=link)  # a large selection is written beside the project
 
 
-def _export(session: "Session", kind: str) -> None:
-    project, category = _here(session)
-    scene, current = session.scene, session.scene.state
-    made: dict[str, tuple[str, Callable[[], str]]] = {
-        "json": ("application/json", lambda: state.to_json(current)),
-        "csv": ("text/csv", lambda: export.table(category, current)),
-        "svg": ("image/svg+xml", lambda: export.drawing(category, current)),
-        "py": ("text/x-python", lambda: export.snippet(project, category, current)),
-        "gallery.svg": ("image/svg+xml", lambda: gallery_drawing(scene)),
-        "gallery.png": ("image/png", lambda: gallery_drawing(scene)),  # the browser draws it
-    }
-    if kind.startswith("gallery") and not current.selection:
+def _export(scene: Scene, kind: str) -> Change:
+    if kind not in FILES:
+        return Change()
+    if kind.startswith("gallery") and not scene.state.selection:
         raise Refusal("Select samples first: the gallery is empty.")
-    if kind in made:
-        media, make = made[kind]
-        file = export.file_name(project, current, kind)
-        session.later(make, lambda text: session.command("download", file=file, media=media, text=text))
+    media, make = FILES[kind]
+    file = export.file_name(scene.project, scene.state, kind)
+    return Change(work=lambda: {"name": "download", "file": file, "media": media, "text": make(scene)})
 
 
-def _page(session: "Session", value: str) -> None:
-    session.update(page=max(0, int(value)))
-
-
-ACTIONS: dict[str, Callable[["Session", Any], None]] = {
-    "select": _select_rows,
+FILES: dict[str, tuple[str, Callable[[Scene], str]]] = {
+    "json": ("application/json", lambda scene: to_json(scene.state)),
+    "csv": ("text/csv", lambda scene: export.table(scene.category, scene.state)),
+    "svg": ("image/svg+xml", lambda scene: export.drawing(scene.category, scene.state)),
+    "py": ("text/x-python", lambda scene: export.snippet(scene.project, scene.category, scene.state)),
+    "gallery.svg": ("image/svg+xml", export.gallery_drawing),
+    "gallery.png": ("image/png", export.gallery_drawing),  # the browser draws it
+}
+ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "brush": _brush,
     "cluster": _select_cluster,
     "group": _select_group,
     "pair": _select_pair,
     "samples": _select_samples,
-    "all": lambda session, _: _choose(session, np.ones(len(_here(session)[1].sample), bool)),
-    "invert": _invert,
-    "clear": lambda session, _: session.update(selection="", page=0),
-    "project": lambda session, value: session.go(_elsewhere(session.scene.state, value)),
-    "view": _show,
-    "page": _page,
-    "paint": _paint,
-    "scale": lambda session, value: session.update(scale=value["value"]),
-    "low": _end("low"),
-    "high": _end("high"),
+    "all": _select_all,
+    "invert": lambda scene, _: _choose(scene, ~_selected(scene)),
     "look": _look,
-    "focus": lambda session, value: session.update(focus=int(value)),
-    "unfocus": lambda session, _: session.update(focus=None),
     "step": _step,
-    "category": _open_category,
-    "spectrum": lambda session, value: session.update(spectrum=str(value)),
-    "order": lambda session, value: session.update(order=str(value)),
-    "undo": lambda session, _: session.undo(),
-    "redo": lambda session, _: session.redo(),
     "keep": _keep,
     "recall": _recall,
     "rename": _rename,
     "drop": _drop,
-    "import": _import,
     "share": _share,
     "export": _export,
 }
-
-
-STAYS = (
-    "view",
-    "mode",
-    "colour_map",
-    "sampling",
-    "scaling",
-    "limit",
-    "percentile",
-    "gamma",
-    "page_size",
-    "sort",
-    "markers",
-)
+ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
+    "select": _select_rows,
+    "clear": lambda *_: settings(selection="", page=0),
+    "project": lambda shown, value: Change(state=_elsewhere(shown.state, value)),
+    "view": _view,
+    "page": lambda _, value: settings(page=max(0, int(value))),
+    "paint": _paint,
+    "scale": lambda _, value: settings(scale=value["value"]),
+    "low": _end("low"),
+    "high": _end("high"),
+    "focus": lambda _, value: settings(focus=int(value)),
+    "unfocus": lambda *_: settings(focus=None),
+    "category": _open_category,
+    "spectrum": lambda _, value: settings(spectrum=str(value)),
+    "order": lambda _, value: settings(order=str(value)),
+    "undo": lambda *_: Change(history=-1),
+    "redo": lambda *_: Change(history=1),
+    "import": _import,
+}
+"""What can be done where there is no category too."""
+STAYS = "view mode colour_map sampling scaling limit percentile gamma page_size sort markers".split()
 
 
 def _elsewhere(current: State, project: str) -> State:

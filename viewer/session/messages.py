@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from viewer import state
-from viewer.scene import Scene
-from viewer.scene.addresses import picture
+from viewer.scene import Blank, Scene
+from viewer.scene.addresses import picture_address
 from viewer.scene.columns import colour, places, positions, shown_window
 from viewer.scene.markers import marker_rows
 from viewer.state import selection
@@ -16,38 +16,36 @@ from viewer.state.window import whole
 LONGEST_ADDRESS = 40_000  # characters; Bokeh's own limit for what a page is opened with is near 60 000
 
 
-def messages(scene: Scene) -> dict[str, str]:
-    return {name: message(scene) for name, message in MESSAGES.items()}
+def messages(scene: Scene | Blank) -> dict[str, str]:
+    told = {name: message(scene) for name, message in ALWAYS.items()}
+    shown = NOTHING if isinstance(scene, Blank) else {name: message(scene) for name, message in MESSAGES.items()}
+    return told | shown
 
 
-def marks(scene: Scene) -> str:
+def marks(scene: Scene | Blank) -> str:
     """What the page's style depends on."""
-    view = "help" if not scene.projects else "broken" if scene.category is None else scene.state.view
+    view = "help" if not scene.projects else "broken" if isinstance(scene, Blank) else scene.state.view
     beside, focus = bool(scene.state.beside), scene.state.focus is not None
     found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum}
     return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
 
 
-def query(scene: Scene) -> str:
+def query(scene: Scene | Blank) -> str:
     text = state.to_query(scene.state)
     return text if len(text) < LONGEST_ADDRESS else state.to_query(replace(scene.state, selection=""))
 
 
 def selected(scene: Scene) -> str:
-    if scene.category is None:
-        return ""
     rows = scene.category.rows(selection.decode(scene.state.selection))
     return json.dumps({"of": scene.table, "bits": selection.bits(rows), "n": len(rows)})
 
 
 def preview(scene: Scene) -> str:
-    return "" if scene.category is None else _template(scene, "input")
+    return _template(scene, "input")
 
 
 def windows(scene: Scene) -> str:
     """Name of each plot -> what it shows, and all that it could show."""
-    if scene.category is None:
-        return "{}"
     shown = {name: place for name, place in places(scene.state).items() if place.embedding}
     return json.dumps(
         {
@@ -63,7 +61,7 @@ def windows(scene: Scene) -> str:
 
 def markers(scene: Scene) -> str:
     """Name of each plot -> sample, position and colour of the pictures in it."""
-    if scene.category is None or scene.state.markers != "pictures":
+    if scene.state.markers != "pictures":
         return "{}"
     found = {}
     words = colour(scene.category, scene.state)
@@ -77,14 +75,15 @@ def markers(scene: Scene) -> str:
 
 
 def _template(scene: Scene, mode: str) -> str:
-    return picture(scene, 0, mode).replace("/0/", "/SAMPLE/", 1)
+    return picture_address(scene, 0, mode).replace("/0/", "/SAMPLE/", 1)
 
 
+ALWAYS: dict[str, Callable[[Scene | Blank], str]] = {"marks": marks, "query": query}
 MESSAGES: dict[str, Callable[[Scene], str]] = {
-    "marks": marks,
-    "query": query,
     "windows": windows,
     "selection": selected,
     "preview": preview,
     "markers": markers,
 }
+NOTHING = {"windows": "{}", "selection": "", "preview": "", "markers": "{}"}
+"""What stands for MESSAGES where nothing is shown."""

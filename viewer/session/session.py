@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -14,9 +14,11 @@ from bokeh.models import CustomJS, Div
 from viewer import html, state
 from viewer.pictures.routes import POOL
 from viewer.projects import Project, open_projects
-from viewer.scene import Scene, resolve
+from viewer.scene import Blank, Scene, resolve
 from viewer.scene.density import is_dense
-from viewer.session import actions, spare
+from viewer.session import spare
+from viewer.session.actions import react
+from viewer.session.change import Change, Command, Refusal
 from viewer.session.messages import messages
 from viewer.session.page import Page
 from viewer.state import State
@@ -35,7 +37,7 @@ def start(doc: Document, paths: list[str]) -> None:
     except Exception as error:
         LOG.exception("the page could not be built")
         doc.clear()
-        doc.add_root(Div(text=html.tag("p", html.text(f"The page could not be built: {error!r}"))))
+        doc.add_root(Div(text=html.tag("p", f"The page could not be built: {error!r}")))
 
 
 class Session:
@@ -44,15 +46,16 @@ class Session:
         self.page, self.banner = Page(name="page"), pane("banner")
         relay, self.views = spare.take()
         relay.update = self.update
-        self.scene, self.drawn, self.drawing = Scene(projects, State()), False, False
+        self.scene: Scene | Blank = Blank(projects, State())
+        self.drawn, self.drawing = False, False
         self.past: list[State] = []
         self.future: list[State] = []
         self.count = 0
         request = getattr(doc.session_context, "request", None)
         wanted = state.from_arguments(request.arguments if request is not None else {})
-        self.show(resolve(projects, wanted.state), wanted.warnings)
+        self.show_state(wanted.state, wanted.warnings)
         self._add_roots(_base(getattr(request, "path", "")))
-        self.page.on_change("action", lambda _attr, _old, new: self.guarded(actions.act, self, new))
+        self.page.on_change("action", lambda _attr, _old, new: self.guarded(self.act, new))
         self.page.on_change("dark", lambda _attr, _old, new: self.guarded(self.set_dark, new))
 
     def _add_roots(self, base: str) -> None:
@@ -61,17 +64,42 @@ class Session:
         with self.doc.models.freeze():  # one search for all models and not one after every root
             for model in (self.banner, *(model for view in self.views for model in view.models)):
                 self.doc.add_root(model)
-        self.doc.template_variables["app"] = base
+        self.doc.template_variables.update(app=base, pages=_pages(self.views))
 
     def update(self, **changes: Any) -> None:
         """Change the state; every view that watches one of the changed settings is drawn anew."""
         if not self.drawing:  # a widget that is being filled reports its new value as if someone had chosen it
-            self.guarded(self._update, changes)
+            self.guarded(self.apply, Change(state=changes))
 
-    def _update(self, changes: dict[str, Any]) -> None:
-        if refused := state.read(changes).warnings:
-            raise actions.Refusal(refused[0])
-        self.go(replace(self.scene.state, **changes))
+    def act(self, text: str) -> None:
+        """What the page's own script reports."""
+        action = json.loads(text)
+        self.apply(react(self.scene, action["name"], action["value"]))
+
+    def apply(self, change: Change) -> None:
+        if change.write is not None:
+            try:
+                change.write()
+            except ValueError as error:
+                raise Refusal(str(error)) from error
+        if change.state is not None:
+            go = self.go if change.undoable else self.show_state
+            go(self._wanted(change.state), change.warnings)
+        if change.history:
+            (self.undo if change.history < 0 else self.redo)()
+        if change.redraw:
+            self.redraw()
+        if change.command is not None:
+            self.command(change.command)
+        if change.work is not None:
+            self.later(change.work, self.command)
+
+    def _wanted(self, wanted: State | Mapping[str, Any]) -> State:
+        if isinstance(wanted, State):
+            return wanted
+        if refused := state.read(wanted).warnings:
+            raise Refusal(refused[0])
+        return replace(self.scene.state, **wanted)
 
     def go(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:
         """Show another state, which undo takes back."""
@@ -83,14 +111,17 @@ class Session:
     def undo(self) -> None:
         if self.past:
             self.future.append(self.scene.state)
-            self.show(resolve(self.projects, self.past.pop()))
+            self.show_state(self.past.pop())
 
     def redo(self) -> None:
         if self.future:
             self.past.append(self.scene.state)
-            self.show(resolve(self.projects, self.future.pop()))
+            self.show_state(self.future.pop())
 
-    def show(self, scene: Scene, warnings: tuple[str, ...] = ()) -> None:
+    def show_state(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:
+        self.show(resolve(self.projects, wanted), warnings)
+
+    def show(self, scene: Scene | Blank, warnings: tuple[str, ...] = ()) -> None:
         old, self.scene = self.scene, scene
         self.drawing = True
         self.doc.hold("combine")
@@ -98,14 +129,14 @@ class Session:
             self.message(*warnings, *scene.warnings)
             due = [view for view in self.views if not self.drawn or view.due(old, scene)]
             for view in due:
-                self.guarded(view.render, scene)
+                self.guarded(view.draw, scene)
             self.page.update(**messages(scene))
             self.drawn = True
         finally:
             self.doc.unhold()  # only now do widgets report what was filled in
             self.drawing = False
         for view in due:
-            if view.finish is not None:
+            if view.finish is not None and isinstance(scene, Scene):
                 self.later(partial(view.work, scene), partial(self._finish, view, scene))
 
     def _finish(self, view: View, scene: Scene, found: Any) -> None:
@@ -129,16 +160,16 @@ class Session:
         for view in self.views:
             view.darken(dark)
 
-    def command(self, name: str, **value: Any) -> None:
-        """Have the browser do something once."""
+    def command(self, command: Command) -> None:
+        """Have the browser do something once; the count makes it another one than before."""
         self.count += 1
-        self.page.update(command=json.dumps({"name": name, "count": self.count} | value))
+        self.page.update(command=json.dumps({**command, "count": self.count}))
 
     def guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         """An error in a callback is a message in the page, and the rest keeps working."""
         try:
             call(*arguments)
-        except actions.Refusal as refusal:
+        except Refusal as refusal:
             self.message(str(refusal))
         except Exception as error:
             LOG.exception("a callback failed")
@@ -146,17 +177,26 @@ class Session:
 
     def message(self, *lines: str) -> None:
         note = _note(self.scene)
-        alerts = (html.tag("p", html.text(line), role="alert") for line in lines)
-        self.banner.text = "".join(alerts) + (html.tag("p", html.text(note), role="status") if note else "")
+        alerts = (html.tag("p", line, role="alert") for line in lines)
+        self.banner.text = html.join(alerts) + (html.tag("p", note, role="status") if note else "")
         self.banner.visible = bool(lines or note)
 
 
-def _note(scene: Scene) -> str:
+def _note(scene: Scene | Blank) -> str:
     """What has to be said as long as this category is shown."""
-    if scene.category is None or not is_dense(scene.category):
+    if isinstance(scene, Blank) or not is_dense(scene.category):
         return ""
     n = f"{len(scene.category.sample):,}".replace(",", " ")
     return f"{n} samples are too many to draw one by one: each pixel shows how many lie there, in their mean colour."
+
+
+def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:
+    """What stands on each page, by the names of models: what there is to choose, and the panes below it."""
+    pages: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in state.CHOICES["view"]}
+    for view in views:
+        for model in view.models if view.shown_in else ():
+            pages[view.shown_in][isinstance(model, Div)].append(str(model.name))
+    return pages
 
 
 def _base(path: str) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 from viewer.state.selection import decode
 from viewer.state.state import State
 
-LONGEST = 3000  # characters of a selection in a link
-NAME = re.compile(r"@([0-9a-f]{24})")
+LONGEST_IN_LINK = 3000  # characters of a selection in a link
+KEPT_NAME = re.compile(r"@([0-9a-f]{24})")
 FOLDER = "selections"
 
 
 def shorten(project: Path, state: State) -> tuple[State, str]:
     """The state to put into a link, and what has to be said about it."""
-    if len(state.selection) <= LONGEST:
+    if len(state.selection) <= LONGEST_IN_LINK:
         return state, ""
     digest = hashlib.sha256(state.selection.encode()).hexdigest()[:24]
     file = project / FOLDER / digest
@@ -31,7 +31,7 @@ def shorten(project: Path, state: State) -> tuple[State, str]:
 
 def expand(project: Path, selection: str) -> str:
     """The selection that a link names; KeyError if it is not kept here."""
-    if not (match := NAME.fullmatch(selection)):
+    if not (match := KEPT_NAME.fullmatch(selection)):
         return selection
     try:
         text = (project / FOLDER / match[1]).read_text(encoding="ascii")

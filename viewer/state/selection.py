@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 EMPTY = np.empty(0, np.int64)
-LONGEST = 8 << 20  # bytes that a text may unpack to: 64 million samples
+MOST_BYTES = 8 << 20  # bytes that a text may unpack to: 64 million samples
 
 
 def encode(ids: np.ndarray) -> str:
@@ -21,7 +21,7 @@ def encode(ids: np.ndarray) -> str:
     if not len(ids):
         return ""
     texts = [f"g{ids[0]}." + _pack(np.diff(ids.astype(np.uint64)).astype("<u8").tobytes())]
-    if int(ids[-1]) - int(ids[0]) < min(64 * len(ids), 8 * LONGEST):
+    if int(ids[-1]) - int(ids[0]) < min(64 * len(ids), 8 * MOST_BYTES):
         bits = np.zeros(ids[-1] - ids[0] + 1, bool)
         bits[ids - ids[0]] = True
         texts.append(f"b{ids[0]}." + _pack(np.packbits(bits, bitorder="little").tobytes()))
@@ -74,7 +74,7 @@ def _pack(data: bytes) -> str:
 def _unpack(text: str) -> bytes:
     packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     unpacker = zlib.decompressobj()
-    data = unpacker.decompress(packed, LONGEST)
+    data = unpacker.decompress(packed, MOST_BYTES)
     if unpacker.unconsumed_tail:
         raise ValueError("too long")
     return data

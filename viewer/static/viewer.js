@@ -58,6 +58,7 @@ function applyMarks() {
   for (const button of document.querySelectorAll('[data-action="view"]')) {
     button.toggleAttribute("aria-current", button.dataset.value === marks.view);
   }
+  for (const page of document.querySelectorAll(".page")) page.hidden = page.dataset.page !== marks.view;
 }
 
 function applyQuery() {

@@ -1,44 +1,11 @@
 """What the page is made of: each module's `view` builds its models once and draws a scene into them."""
 
-from viewer.views import (
-    categories,
-    clusters,
-    colour_bar,
-    compare,
-    eigenvalues,
-    filters,
-    findings,
-    focus,
-    gallery,
-    header,
-    labels,
-    methods,
-    options,
-    rendering,
-    scatter,
-    sheet,
-    status,
-    tree,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-MODULES = (
-    header,
-    options,
-    scatter,
-    clusters,
-    filters,
-    labels,
-    eigenvalues,
-    tree,
-    rendering,
-    colour_bar,
-    gallery,
-    focus,
-    sheet,
-    categories,
-    compare,
-    methods,
-    findings,
-    status,
-)
-VIEWS = tuple(module.view for module in MODULES)
+from viewer.views.parts import Update, View
+
+__all__ = ["VIEWS", "Update", "View"]
+
+VIEWS = tuple(import_module(f"{__name__}.{file.name}").view for file in iter_modules(__path__) if not file.ispkg)
+"""Every file in this folder is a view; the folders beside them are what views share."""

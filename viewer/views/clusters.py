@@ -1,5 +1,7 @@
 """The clusters with colours and sizes, and what other colours mean; a click selects all of a kind."""
 
+from markupsafe import Markup
+
 from spray.colour.colormap import NAMES
 from viewer import html
 from viewer.scene import Scene
@@ -15,13 +17,12 @@ def view(_update: Update) -> View:
     box = pane("clusters")
 
     def render(scene: Scene) -> None:
-        box.text = "" if scene.category is None else _legend(scene) + _clusters(scene)
+        box.text = _legend(scene) + _clusters(scene)
 
     return View((box,), WATCHES, render)
 
 
-def _clusters(scene: Scene) -> str:
-    assert scene.category is not None
+def _clusters(scene: Scene) -> Markup:
     selected = scene.category.rows(decode(scene.state.selection))
     found = clusters(scene.category, scene.state, selected)
     if not found:
@@ -31,12 +32,11 @@ def _clusters(scene: Scene) -> str:
     return rows + (_default(scene) if paintable else "")
 
 
-def _legend(scene: Scene) -> str:
+def _legend(scene: Scene) -> Markup:
     """What colours mean where they do not show the clusters."""
-    assert scene.project is not None and scene.category is not None
     if scene.state.colour == "cluster":
-        return ""
-    title = html.tag("h3", html.text(scene.state.colour))
+        return Markup()
+    title = html.tag("h3", scene.state.colour)
     if scale := grouping(scene.category, scene.state).scale:
         return html.tag("div", title, _bar(scene.project.key, scale), _settings(scene.state, scale), class_="legend")
     selected = scene.category.rows(decode(scene.state.selection))
@@ -45,17 +45,17 @@ def _legend(scene: Scene) -> str:
     return html.tag("div", title, rows, _default(scene), class_="legend")
 
 
-def _bar(key: str, scale: Scale) -> str:
+def _bar(key: str, scale: Scale) -> Markup:
     picture = html.tag("img", src=html.address("strip", f"{key}.png", map=scale.colour_map), alt="", class_="strip")
     ends = html.tag("span", f"{scale.low:.4g}") + html.tag("span", f"{scale.high:.4g}")
     return picture + html.tag("div", ends, class_="ends")
 
 
-def _settings(state: State, scale: Scale) -> str:
+def _settings(state: State, scale: Scale) -> Markup:
     """The colour map and the ends of a scale: what is left empty is told from the data."""
     named = {"": "automatic", **{name: name for name in (state.scale, *NAMES) if name}}
     options = (
-        html.tag("option", html.text(text), value=name, selected="" if name == state.scale else None)
+        html.tag("option", text, value=name, selected="" if name == state.scale else None)
         for name, text in named.items()
     )
     choice = html.tag("select", *options, data_input="scale", aria_label="Colours of the scale")
@@ -63,18 +63,18 @@ def _settings(state: State, scale: Scale) -> str:
     return html.tag("div", choice, *ends, class_="settings")
 
 
-def _end(name: str, title: str, chosen: float | None, found: float) -> str:
+def _end(name: str, title: str, chosen: float | None, found: float) -> Markup:
     value = "" if chosen is None else f"{chosen:g}"
     hint = f"{found:.4g}"
     field = html.tag("input", type="number", step="any", value=value, placeholder=hint, data_input=name)
     return html.tag("label", title, field)
 
 
-def _default(scene: Scene) -> str:
-    return html.button("paint", "", "Default colours", class_="plain") if scene.state.paint else ""
+def _default(scene: Scene) -> Markup:
+    return html.button("paint", "", "Default colours", class_="plain") if scene.state.paint else Markup()
 
 
-def _row(action: str, group: Group, paintable: bool) -> str:
+def _row(action: str, group: Group, paintable: bool) -> Markup:
     share = f"{group.selected} / {group.size}" if group.selected else str(group.size)
     dot = html.tag("span", class_="dot", style=f"background: {group.colour}")
     if paintable:
@@ -90,8 +90,8 @@ def _row(action: str, group: Group, paintable: bool) -> str:
     choose = html.button(
         action,
         group.number,
-        html.tag("span", html.text(group.name), class_="name"),
-        html.tag("span", html.text(share), class_="size"),
+        html.tag("span", group.name, class_="name"),
+        html.tag("span", share, class_="size"),
         aria_label=f"Select {group.name}, {group.size} samples",
     )
     return html.tag("div", dot, choose, class_="group chosen" if group.selected else "group")

@@ -1,5 +1,7 @@
 """What the colours of heatmaps mean: the colour map between the numbers at its ends."""
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.pictures import largest_of
 from viewer.scene import Scene
@@ -16,7 +18,7 @@ def view(_update: Update) -> View:
 
     def render(scene: Scene) -> None:
         fixed = scene.state.limit if scene.state.scaling == "fixed" else None
-        box.text = "" if scene.category is None or scene.state.mode == "input" else _bar(scene, fixed)
+        box.text = "" if scene.state.mode == "input" else _bar(scene, fixed)
 
     def finish(scene: Scene, limit: float) -> None:
         box.text = _bar(scene, limit)
@@ -26,19 +28,18 @@ def view(_update: Update) -> View:
 
 def _limit(scene: Scene) -> float | None:
     """The relevance of full colour, which many samples have to be read for."""
-    if scene.project is None or scene.category is None or scene.state.mode == "input":
+    if scene.state.mode == "input":
         return None
     samples = scale_samples(scene)
     return largest_of(scene.project, scene.state.method, samples, scene.state.percentile) if samples else None
 
 
-def _bar(scene: Scene, limit: float | None) -> str:
+def _bar(scene: Scene, limit: float | None) -> Markup:
     """From minus `limit` to `limit`, or to what is the largest of each sample."""
-    assert scene.project is not None
     address = html.address("strip", f"{scene.project.key}.png", map=scene.state.colour_map)
     strip = html.tag("img", src=address, alt="", class_="strip")
     end = "max" if limit is None else f"{limit:.3g}"
-    words = html.tag("span", html.text(_words(scene)), class_="hint")
+    words = html.tag("span", _words(scene), class_="hint")
     return html.tag("div", html.tag("span", f"−{end}"), strip, html.tag("span", f"+{end}"), words, class_="colours")
 
 

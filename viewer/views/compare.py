@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from bokeh.models import Select
+from markupsafe import Markup
 
 from viewer import html
 from viewer.pictures.pictures import SPREAD
 from viewer.projects import Category, findings
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, mean, sharpness, some
+from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
 from viewer.scene.comparison import association, label_counts
 from viewer.state import decode
 from viewer.views.parts import Update, View
@@ -24,9 +25,6 @@ def view(update: Update) -> View:
     against.on_change("value", lambda _attr, _old, new: update(against=new))
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "compare":
-            box.text = ""
-            return
         found = findings.load(scene.project.home)
         against.update(options=[("", "the rest of the category"), *((name, name) for name in found)])
         name = scene.state.against if scene.state.against in found else ""
@@ -36,16 +34,19 @@ def view(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("view", "selection", "against", *LOOK), render)
+    return View((box, against), ("selection", "against", *LOOK_SETTINGS), render, shown_in="compare")
 
 
-def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> str:
-    assert scene.category is not None
+def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:
     a, b = some(chosen), some(rest)
-    difference = mean(scene, "heatmap", a, minus=b, other=b)
+    difference = mean_address(scene, "heatmap", a, minus=b, other=b)
     columns = (
-        _column(scene, "selection", chosen, mean(scene, "input", a), mean(scene, "heatmap", a, other=b)),
-        _column(scene, name or "rest", rest, mean(scene, "input", b), mean(scene, "heatmap", b, other=a)),
+        _column(
+            scene, "selection", chosen, mean_address(scene, "input", a), mean_address(scene, "heatmap", a, other=b)
+        ),
+        _column(
+            scene, name or "rest", rest, mean_address(scene, "input", b), mean_address(scene, "heatmap", b, other=a)
+        ),
         html.tag(
             "article",
             html.tag("h3", "Difference"),
@@ -54,7 +55,7 @@ def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> 
     )
     shared = np.intersect1d(chosen, rest).size
     words = f"Means of at most {SPREAD} samples each, evenly spread, on one scale. {shared} samples are in both."
-    hints = (html.tag("p", html.text(line), class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
+    hints = (html.tag("p", line, class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
     return html.tag("section", *hints, html.tag("div", *columns, class_="cards"))
 
 
@@ -71,16 +72,15 @@ def _p(value: float) -> str:
     return "< 1e-16" if value < 1e-16 else f"= {value:.2g}"
 
 
-def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> str:
-    assert scene.project is not None and scene.category is not None
-    title = html.tag("h3", html.text(f"{name}, {len(ids)} samples"))
+def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> Markup:
+    title = html.tag("h3", f"{name}, {len(ids)} samples")
     pictures = _picture(scene, image, "input") + _picture(scene, heatmap, "heatmap")
     counts = label_counts(scene.project, scene.category, np.flatnonzero(scene.category.rows(ids)))
-    labels = html.tag("p", html.text(", ".join(f"{label}: {count}" for label, count in counts)), class_="hint")
+    labels = html.tag("p", ", ".join(f"{label}: {count}" for label, count in counts), class_="hint")
     return html.tag("article", title, html.tag("div", pictures, class_="means"), labels)
 
 
-def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> str:
+def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> Markup:
     words = caption or f"mean {mode}"
     shown = html.tag("img", src=address, alt=words, class_=sharpness(scene), loading="lazy")
     return html.tag("figure", shown, html.tag("figcaption", words))

@@ -15,13 +15,15 @@ BAR, SUGGESTED, GAP = (0x8F, 0xA8, 0xCF), (0x1F, 0x5F, 0xBF), "#d0752b"
 TIPS = [("k", "@k"), ("eigenvalue", "@eigenvalue{0.0000}"), ("gap after it", "@gap{0.0000}"), ("click", "@click")]
 
 
-def spectrum(category: Category | None) -> dict[str, Any]:
+SPECTRUM = ("k", "eigenvalue", "gap", "top", "color", "click")
+
+
+def spectrum(category: Category) -> dict[str, Any]:
     """Number from 1, eigenvalue in ascending order, and the gap to the next (NaN after the last)."""
-    eigenvalue = np.empty(0) if category is None else category.eigenvalue
-    ordered = np.sort(eigenvalue[np.isfinite(eigenvalue)])
+    ordered = np.sort(category.eigenvalue[np.isfinite(category.eigenvalue)])
     gap = np.append(np.diff(ordered), np.nan)[: len(ordered)]
     best = int(np.nanargmax(gap)) if len(ordered) > 1 else -1
-    named = [clustering_of(category, k) if category else "" for k in range(1, len(ordered) + 1)]
+    named = [clustering_of(category, k) for k in range(1, len(ordered) + 1)]
     return {
         "k": np.arange(1, len(ordered) + 1),
         "eigenvalue": ordered,
@@ -39,7 +41,7 @@ def clustering_of(category: Category, k: int) -> str:
 
 
 def view(update: Update) -> View:
-    source = ColumnDataSource(spectrum(None), name="spectrum", selected=Selection())
+    source = ColumnDataSource({name: [] for name in SPECTRUM}, name="spectrum", selected=Selection())
     plot = figure(
         name="eigenvalues",
         height=116,
@@ -64,7 +66,7 @@ def view(update: Update) -> View:
     source.selected.on_change("indices", choose)
 
     def render(scene: Scene) -> None:
-        held[:] = [scene.category] if scene.category else []
+        held[:] = [scene.category]
         found = spectrum(scene.category)
         source.update(data=found)
         plot.visible = bool(len(found["k"]))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from bokeh.models import RangeSlider, Select
+from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
@@ -26,9 +27,8 @@ def view(update: Update) -> View:
     shown: list[Scene] = []
 
     def change(**changes: Any) -> None:
-        category = shown[0].category
-        if category is not None:  # nothing stays selected that is filtered out
-            state = replace(shown[0].state, **changes)
+        for scene in shown:  # nothing stays selected that is filtered out
+            category, state = scene.category, replace(scene.state, **changes)
             keep = category.rows(decode(state.selection)) & passing(category, state)
             update(**changes, page=0, selection=encode(category.sample[keep]))
 
@@ -38,8 +38,6 @@ def view(update: Update) -> View:
 
     def render(scene: Scene) -> None:
         shown[:] = [scene]
-        if scene.project is None or scene.category is None:
-            return
         for name, select in selects.items():
             known = [(value, scene.project.label_text(value)) for value in values(scene.category, VARIABLES[name])]
             select.update(options=[("", "any"), *known], visible=len(known) > 1 or bool(getattr(scene.state, name)))
@@ -51,10 +49,9 @@ def view(update: Update) -> View:
     return View((*selects.values(), confidence, note), WATCHES, render)
 
 
-def _note(scene: Scene) -> str:
-    assert scene.category is not None
+def _note(scene: Scene) -> Markup:
     if not is_filtered(scene.state):
         return html.tag("p", "No filter: every sample can be selected.", class_="hint")
     rows = passing(scene.category, scene.state)
-    text = html.tag("p", html.text(f"{rows.sum()} of {len(rows)} samples pass."))
+    text = html.tag("p", f"{rows.sum()} of {len(rows)} samples pass.")
     return text + html.tag("p", html.button("all", "", "Select them", class_="plain"))

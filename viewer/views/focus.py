@@ -1,44 +1,43 @@
 """One sample in full: input, heatmap and overlay side by side, labels, scores, nearest neighbours."""
 
 import numpy as np
+from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Category, Project
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, picture, sharpness
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, picture_address, sharpness
 from viewer.scene.gallery import Tile, tile
 from viewer.state import encode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
 
-MODES = ("input", "heatmap", "overlay")
+PICTURED = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
-WATCHES = ("focus", "clustering", "colour", "paint", *LOOK, *SCALE)
+WATCHES = ("focus", "clustering", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
 def view(_update: Update) -> View:
     box = pane("focus")
 
     def render(scene: Scene) -> None:
-        shown = scene.project is not None and scene.category is not None and scene.state.focus is not None
-        box.text = _focus(scene) if shown else ""
+        box.text = "" if scene.state.focus is None else _focus(scene, scene.state.focus)
 
     return View((box,), WATCHES, render)
 
 
-def _focus(scene: Scene) -> str:
-    assert scene.project is not None and scene.category is not None
-    row = int(np.flatnonzero(scene.category.sample == scene.state.focus)[0])
+def _focus(scene: Scene, sample: int) -> Markup:
+    row = int(np.flatnonzero(scene.category.sample == sample)[0])
     found = tile(scene.project, scene.category, scene.state, row)
     steps = (
         html.button("step", -1, "‹", aria_label="Previous sample"),
-        html.tag("h2", html.text(f"Sample {found.sample}")),
+        html.tag("h2", f"Sample {found.sample}"),
         html.button("step", 1, "›", aria_label="Next sample"),
         html.button("unfocus", "", "×", aria_label="Close", class_="close"),
     )
-    pictures = (_picture(scene, found.sample, mode) for mode in MODES)
-    facts = html.tag("div", _labels(found), _scores(scene.project, row_of(scene)), class_="facts")
+    pictures = (_picture(scene, found.sample, mode) for mode in PICTURED)
+    facts = html.tag("div", _labels(found), _scores(scene.project, sample), class_="facts")
     return (
         html.tag("div", *steps, class_="title")
         + html.tag("div", *pictures, facts, class_="pictures")
@@ -46,37 +45,31 @@ def _focus(scene: Scene) -> str:
     )
 
 
-def row_of(scene: Scene) -> int:
-    assert scene.project is not None and scene.state.focus is not None
-    return int(scene.project.find(np.array([scene.state.focus]))[0])
-
-
-def _picture(scene: Scene, sample: int, mode: str) -> str:
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene))
+def _picture(scene: Scene, sample: int, mode: str) -> Markup:
+    shown = html.tag(
+        "img", src=picture_address(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene)
+    )
     return html.tag("figure", html.tag("div", shown, class_="zoom", data_zoom=""), html.tag("figcaption", mode))
 
 
-def _labels(found: Tile) -> str:
+def _labels(found: Tile) -> Markup:
     wrong = "wrong" if is_wrong(found) else None
     pairs = [
-        ("Label", html.text(found.label)),
-        ("Predicted", html.tag("span", html.text(found.prediction), class_=wrong)),
+        ("Label", found.label),
+        ("Predicted", html.tag("span", found.prediction, class_=wrong)),
     ]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
     pairs += [("Cluster", cluster_mark(found))]
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))
 
 
-def _scores(project: Project, row: int) -> str:
+def _scores(project: Project, sample: int) -> Markup:
     """The largest outputs of the model."""
     if "output" not in project.attributions or project.attributions["output"].ndim != 2:
-        return ""
-    output = project.attributions["output"].isel(sample=row).values
+        return Markup()
+    output = project.attributions["output"].isel(sample=project.find(np.array([sample]))[0]).values
     top = np.argsort(-np.nan_to_num(output, nan=-np.inf), kind="stable")[:TOP]
-    rows = (
-        html.tag("tr", html.tag("td", html.text(project.label_text(n))), html.tag("td", f"{output[n]:.4g}"))
-        for n in top
-    )
+    rows = (html.tag("tr", html.tag("td", project.label_text(n)), html.tag("td", f"{output[n]:.4g}")) for n in top)
     return html.tag("table", html.tag("caption", "Largest outputs"), *rows)
 
 
@@ -88,10 +81,10 @@ def nearest(category: Category, row: int) -> np.ndarray:
     return found[np.isin(found, category.sample)]
 
 
-def _neighbours(scene: Scene, category: Category, row: int) -> str:
+def _neighbours(scene: Scene, category: Category, row: int) -> Markup:
     found = nearest(category, row)
     if not found.size:
-        return ""
+        return Markup()
     mode = scene.state.mode
     title = html.tag("h3", "Nearest by attribution")
     select = html.button("samples", encode(np.append(found, category.sample[row])), "Select them", class_="plain")

@@ -2,31 +2,42 @@
 
 from contextlib import suppress
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.pictures import picture
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, scene_look
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, scene_look
 from viewer.scene.gallery import Gallery, gallery
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import tile
 
 HINT = "Select points with the lasso, a click, or a cluster: their samples appear here."
-WATCHES = ("clustering", "page", "page_size", "sort", "focus", "mode", "colour", "paint", *LOOK, *SCALE)
+WATCHES = (
+    "clustering",
+    "page",
+    "page_size",
+    "sort",
+    "focus",
+    "mode",
+    "colour",
+    "paint",
+    *LOOK_SETTINGS,
+    *SCALE_SETTINGS,
+)
 
 
 def view(_update: Update) -> View:
     box, pager = pane("gallery"), pane("pager")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None:
-            box.text = pager.text = ""
-        elif not _is_slow(scene):
+        if not _is_slow(scene):
             finish(scene, gallery(scene.project, scene.category, scene.state))
 
     def finish(scene: Scene, found: Gallery) -> None:
         tiles = html.tag("div", *(tile(scene, shown) for shown in found.tiles), class_="tiles")
-        box.text = tiles if found.total else html.tag("p", html.text(HINT), class_="hint")
+        box.text = tiles if found.total else html.tag("p", HINT, class_="hint")
         pager.text = _pager(scene, found)
 
     return View((box, pager), WATCHES, render, work=_read, finish=finish)
@@ -39,8 +50,6 @@ def _is_slow(scene: Scene) -> bool:
 
 def _read(scene: Scene) -> Gallery | None:
     """What took too long for drawing; else the pictures, rendered while the browser is still busy with the plot."""
-    if scene.project is None or scene.category is None:
-        return None
     found = gallery(scene.project, scene.category, scene.state)
     if _is_slow(scene):
         return found
@@ -51,8 +60,7 @@ def _read(scene: Scene) -> Gallery | None:
     return None
 
 
-def _pager(scene: Scene, found: Gallery) -> str:
-    assert scene.category is not None
+def _pager(scene: Scene, found: Gallery) -> Markup:
     if not found.total:
         return html.tag("div", _commands(found), class_="pager")
     last, size = found.first + len(found.tiles), scene.state.page_size
@@ -60,14 +68,14 @@ def _pager(scene: Scene, found: Gallery) -> str:
     words = f"{found.first + 1}–{last} of {found.total} selected"
     turns = (
         html.button("page", page - 1, "‹", aria_label="Previous page", disabled="" if page == 0 else None),
-        html.tag("span", html.text(words), class_="count", title=f"{len(scene.category.sample)} samples in all"),
+        html.tag("span", words, class_="count", title=f"{len(scene.category.sample)} samples in all"),
         html.button("page", page + 1, "›", aria_label="Next page", disabled="" if last == found.total else None),
     )
-    note = html.tag("span", html.text(found.note), class_="wrong") if found.note else ""
+    note = html.tag("span", found.note, class_="wrong") if found.note else ""
     return html.tag("div", *turns, _commands(found), note, class_="pager")
 
 
-def _commands(found: Gallery) -> str:
+def _commands(found: Gallery) -> Markup:
     none = "" if not found.total else None
     return html.button("invert", "", "Invert", title="Select what is not selected") + html.button(
         "clear", "", "Clear", title="Select nothing (Esc)", disabled=none

@@ -1,7 +1,9 @@
 """Project tabs, and what there is to do where nothing can be shown."""
 
+from markupsafe import Markup
+
 from viewer import html
-from viewer.scene import Scene
+from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -12,7 +14,7 @@ HELP = html.tag(
     html.tag("h1", "No project is open"),
     html.tag("p", "Give the folders of one or more projects when you start the viewer:"),
     html.tag("pre", "bokeh serve viewer --args PROJECT [PROJECT ...]"),
-    html.tag("p", "A project is the folder that holds <code>project.json</code>, as written by "),
+    html.tag("p", "A project is the folder that holds ", html.tag("code", "project.json"), ", as written by "),
     html.tag(
         "pre", 'lrp.attribute_dataset(explain, dataset, "PROJECT")\nspray.save_analysis(analysis, "PROJECT", ...)'
     ),
@@ -24,37 +26,34 @@ def view(_update: Update) -> View:
     tabs = pane("tabs")
     problem = pane("problem")
 
-    def render(scene: Scene) -> None:
+    def render(scene: Scene | Blank) -> None:
         tabs.text = html.tag("nav", *(_tab(scene, key) for key in scene.projects), aria_label="Projects")
         problem.text = HELP if not scene.projects else _problem(scene)
         problem.visible = bool(problem.text)
 
-    return View((tabs, problem), ("project", "analysis", "category"), render)
+    return View((tabs, problem), ("project", "analysis", "category"), render, blank=render)
 
 
-def _tab(scene: Scene, key: str) -> str:
+def _tab(scene: Scene | Blank, key: str) -> Markup:
     project = scene.projects[key]
     current = "page" if key == scene.state.project else None
     mark = html.tag("span", "!", class_="mark", title="This project could not be opened") if project.error else ""
-    return html.button("project", key, html.text(project.name), mark, aria_current=current)
+    return html.button("project", key, project.name, mark, aria_current=current)
 
 
-def _problem(scene: Scene) -> str:
+def _problem(scene: Scene | Blank) -> Markup:
     """What is wrong, and what else can be opened."""
-    if not scene.problem:
-        return ""
-    title = html.tag("h1", html.text("This project could not be shown"))
-    return html.tag(
-        "div", title, html.tag("p", html.text(scene.problem)), _elsewhere(scene), class_="notice", role="alert"
-    )
+    if isinstance(scene, Scene):
+        return Markup()
+    title = html.tag("h1", "This project could not be shown")
+    return html.tag("div", title, html.tag("p", scene.problem), _elsewhere(scene), class_="notice", role="alert")
 
 
-def _elsewhere(scene: Scene) -> str:
-    if scene.project is None or scene.project.error:
-        return ""
+def _elsewhere(scene: Blank) -> Markup:
+    if scene.project.error:
+        return Markup()
     names = [name for name in scene.project.analyses.get(scene.state.analysis, ()) if name != scene.state.category]
     buttons = (
-        html.button("category", name, html.text(scene.project.category_text(name)), class_="plain")
-        for name in names[:OFFERED]
+        html.button("category", name, scene.project.category_text(name), class_="plain") for name in names[:OFFERED]
     )
-    return html.tag("p", "Other categories: ", ", ".join(buttons)) if names else ""
+    return html.tag("p", "Other categories: ", html.join(buttons, ", ")) if names else Markup()

@@ -1,5 +1,7 @@
 """The confusion table of what is selected: labels, predictions, how often; a click selects the samples of a row."""
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.projects import Project
 from viewer.scene import Scene
@@ -12,9 +14,6 @@ def view(_update: Update) -> View:
     box = pane("labels")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None:
-            box.text = ""
-            return
         found = confusion(scene.category, scene.state)
         unknown = html.tag("p", "This project has no labels and predictions of its samples.", class_="hint")
         box.text = unknown if found is None else _table(scene.project, found, bool(scene.state.selection))
@@ -22,7 +21,7 @@ def view(_update: Update) -> View:
     return View((box,), ("selection",), render)
 
 
-def _table(project: Project, found: Confusion, is_selection: bool) -> str:
+def _table(project: Project, found: Confusion, is_selection: bool) -> Markup:
     head = html.tag("tr", *(html.tag("th", word, scope="col") for word in ("label", "predicted", "samples")))
     words = "Of the selection" if is_selection else "Of all samples"
     more = f", the {len(found.pairs)} most frequent of {found.different}" if found.different > len(found.pairs) else ""
@@ -30,11 +29,9 @@ def _table(project: Project, found: Confusion, is_selection: bool) -> str:
     return html.tag("table", html.tag("caption", words + more), head, *rows, class_="confusion")
 
 
-def _row(project: Project, pair: Pair) -> str:
+def _row(project: Project, pair: Pair) -> Markup:
     label, prediction = project.label_text(pair.label), project.label_text(pair.prediction)
-    select = html.button(
-        "pair", pair.number, html.text(pair.samples), aria_label=f"Select {label} seen as {prediction}"
-    )
+    select = html.button("pair", pair.number, pair.samples, aria_label=f"Select {label} seen as {prediction}")
     wrong = "wrong" if pair.label != pair.prediction else None
-    cells = (html.tag("td", html.text(label)), html.tag("td", html.text(prediction), class_=wrong))
+    cells = (html.tag("td", label), html.tag("td", prediction, class_=wrong))
     return html.tag("tr", *cells, html.tag("td", select))

@@ -46,8 +46,6 @@ def view(update: Update) -> View:
     category.on_change("value", lambda _attr, _old, new: update(**_change("category", names.get(str(new), new))))
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None:
-            return
         for name, choices in _choices(scene).items():
             _fill(selects[name], choices, str(getattr(scene.state, name)))
         for name in AXES:
@@ -85,7 +83,6 @@ def _change(name: str, value: Any) -> dict[str, object]:
 
 def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
     project, category, state = scene.project, scene.category, scene.state
-    assert project is not None and category is not None
     embeddings = _same(category.embeddings)
     axes = _axes(category.embeddings[state.embedding].shape[1])
     beside = _axes(category.embeddings[state.beside].shape[1]) if state.beside else []

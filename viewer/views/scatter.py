@@ -7,11 +7,11 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Selection
 
 from viewer.projects import Category
-from viewer.scene import Scene, columns, density
+from viewer.scene import Blank, Scene, columns, density
 from viewer.scene.columns import places, shown_window
 from viewer.state import State
 from viewer.views.parts import Update, View
-from viewer.views.parts.plot import PICTURE, Plot, darken, label, look, nothing, plot, resize, reveal
+from viewer.views.parts.plot import PICTURE, Plot, darken, label, nothing, plot, resize, reveal, set_window
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
 COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most", "paint", "scale", "low", "high")
@@ -31,9 +31,6 @@ def view(_update: Update) -> View:
 
     def render(scene: Scene) -> None:
         category = scene.category
-        if category is None:
-            drawn.clear()
-            return
         for name, place in places(scene.state).items():
             resize(plots[name], len(category.sample))
             plots[name].figure.visible = bool(place.embedding)
@@ -41,7 +38,7 @@ def view(_update: Update) -> View:
                 label(plots[name], place)
                 reveal(plots[name])
             if place.embedding and name not in drawn:  # from now on the browser moves what it shows itself
-                look(plots[name], shown_window(category, place))
+                set_window(plots[name], shown_window(category, place))
                 drawn[name] = True
         if density.is_dense(category):
             _draw(drawn, "points", None, lambda: source.update(data=nothing(POINTS)))
@@ -54,11 +51,14 @@ def view(_update: Update) -> View:
         focus = (category, scene.state.focus, _of(scene.state, PLACES))
         _draw(drawn, "focus", focus, lambda: _draw_focus(focused, category, scene.state))
 
+    def blank(_scene: Blank) -> None:
+        drawn.clear()
+
     def dark(is_dark: bool) -> None:
         for found in plots.values():
             darken(found, is_dark)
 
-    return View(tuple(found.figure for found in plots.values()), WATCHES, render, dark)
+    return View(tuple(found.figure for found in plots.values()), WATCHES, render, dark, blank=blank)
 
 
 def _of(state: State, names: tuple[str, ...]) -> tuple[Any, ...]:

@@ -1,73 +1,70 @@
 """The contact sheet: every cluster of a category on one page."""
 
 import numpy as np
+from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK, SCALE, cluster, sharpness
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, cluster_address, sharpness
 from viewer.scene.sheet import Card, scores, sheet
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import thumbnail
 
-WATCHES = ("view", "clustering", "mode", "colour", "paint", *LOOK, *SCALE)
+WATCHES = ("clustering", "mode", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
 def view(_update: Update) -> View:
     box = pane("sheet")
 
     def render(scene: Scene) -> None:
-        if scene.project is None or scene.category is None or scene.state.view != "clusters":
-            box.text = ""
-            return
         cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
         box.text = _title(scene) + html.tag("div", *cards, class_="cards")
 
-    return View((box,), WATCHES, render)
+    return View((box,), WATCHES, render, shown_in="clusters")
 
 
-def _title(scene: Scene) -> str:
-    assert scene.project is not None and scene.category is not None
+def _title(scene: Scene) -> Markup:
     name = scene.project.category_text(scene.category.name)
     words = [f"{key} {value:.3g}" for key, value in scores(scene.category, scene.state.clustering).items()]
     facts = ((key, scene.category.facts.get(key)) for key in ("eigengap", "suggested_k"))
     words += [
         f"{key.replace('_', ' ')} {value:.3g}" for key, value in facts if isinstance(value, int | float | np.number)
     ]
-    line = html.tag("p", html.text(", ".join([f"{len(scene.category.sample)} samples", *words])), class_="hint")
-    return html.tag("h2", html.text(f"{name}, {scene.state.clustering}")) + line
+    line = html.tag("p", ", ".join([f"{len(scene.category.sample)} samples", *words]), class_="hint")
+    return html.tag("h2", f"{name}, {scene.state.clustering}") + line
 
 
-def _card(scene: Scene, card: Card) -> str:
+def _card(scene: Scene, card: Card) -> Markup:
     number = card.group.number
     dot = html.tag("span", class_="dot", style=f"background: {card.group.colour}")
     size = f"{card.group.size} samples, {card.share:.0%}"
-    title = html.button("cluster", number, dot, html.tag("b", html.text(card.group.name)), title="Select this cluster")
-    means = "".join(_mean(scene, number, mode) for mode in ("input", "heatmap"))
-    head = html.tag("div", title, html.tag("span", html.text(size), class_="hint"), class_="head")
+    title = html.button("cluster", number, dot, html.tag("b", card.group.name), title="Select this cluster")
+    means = html.join(_mean(scene, number, mode) for mode in ("input", "heatmap"))
+    head = html.tag("div", title, html.tag("span", size, class_="hint"), class_="head")
     rows = html.tag("div", means, class_="means") + _row(scene, "typical", card.typical)
     return html.tag("article", head, rows, _row(scene, "unusual", card.unusual), _labels(card))
 
 
-def _mean(scene: Scene, number: int, mode: str) -> str:
+def _mean(scene: Scene, number: int, mode: str) -> Markup:
     alt = f"mean {mode} of cluster {number}"
-    shown = html.tag("img", src=cluster(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=cluster_address(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))
 
 
-def _row(scene: Scene, title: str, samples: list[int]) -> str:
+def _row(scene: Scene, title: str, samples: list[int]) -> Markup:
     if not samples:
-        return ""
-    shown = "".join(thumbnail(scene, sample, scene.state.mode) for sample in samples)
+        return Markup()
+    shown = html.join(thumbnail(scene, sample, scene.state.mode) for sample in samples)
     return html.tag("div", html.tag("span", title, class_="hint"), shown, class_="three")
 
 
-def _labels(card: Card) -> str:
+def _labels(card: Card) -> Markup:
     most = max((count for _, count in card.labels), default=1)
     bars = (
-        html.tag("span", html.text(f"{label}: {count}"), style=f"--share: {count / most:.3f}", class_="bar")
+        html.tag("span", f"{label}: {count}", style=f"--share: {count / most:.3f}", class_="bar")
         for label, count in card.labels
     )
     words = [] if card.wrong is None else [f"{card.wrong:.0%} predicted wrong"]
     words += [f"{name} {value:.2f}" for name, value in card.scores.items()]
-    return html.tag("div", *bars, class_="bars") + html.tag("p", html.text(", ".join(words)), class_="hint")
+    return html.tag("div", *bars, class_="bars") + html.tag("p", ", ".join(words), class_="hint")

@@ -7,11 +7,11 @@ from bokeh.models import BasicTicker, ColumnDataSource, Span
 from bokeh.plotting import figure
 
 from viewer import html
-from viewer.projects.tree import LARGEST, MOST, branches, count_at, cut_height
+from viewer.projects.tree import MOST_CLUSTERS, MOST_COMPARED, branches, count_at, cut_height
 from viewer.scene import Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
-from viewer.views.parts.plot import LINE, TEXT
+from viewer.views.parts.plot import LINE_COLOUR, TEXT_COLOUR
 
 
 def view(update: Update) -> View:
@@ -28,28 +28,31 @@ def view(update: Update) -> View:
     shown: list[Scene] = []
 
     def choose(event: Any) -> None:
-        if shown and shown[0].category is not None and event.y is not None and held["xs"]:
+        if shown and event.y is not None and held["xs"]:
             k = count_at(shown[0].category.clusterings.merges, event.y)
-            update(clustering=f"tree-{min(max(k, 2), LARGEST)}", view="explore", paint="")
+            update(clustering=f"tree-{min(max(k, 2), MOST_CLUSTERS)}", view="explore", paint="")
 
     plot.on_event(Tap, choose)
 
     def render(scene: Scene) -> None:
         shown[:] = [scene]
-        if scene.category is None or scene.state.spectrum != "tree":
+        if scene.state.spectrum != "tree":
             return
         many = scene.category.clusterings.points is None
-        words = f"A tree compares all pairs: of at most {MOST} samples." if many else "A click cuts the tree there."
+        words = (
+            f"A tree compares all pairs: of at most {MOST_COMPARED} samples."
+            if many
+            else "A click cuts the tree there."
+        )
         note.text = html.tag("p", words, class_="hint")
         plot.visible = not many
 
     def work(scene: Scene) -> Any:
-        if scene.category is None or scene.state.spectrum != "tree":
+        if scene.state.spectrum != "tree":
             return None
         return branches(scene.category.clusterings.merges)
 
     def finish(scene: Scene, found: tuple[list[list[float]], list[list[float]]]) -> None:
-        assert scene.category is not None
         if held["ys"] != found[1]:
             held.update(xs=found[0], ys=found[1])
             source.update(data=dict(held))
@@ -57,7 +60,7 @@ def view(update: Update) -> View:
         cut.update(location=height or 0, visible=height is not None)
 
     def darken(dark: bool) -> None:
-        plot.yaxis.major_label_text_color = TEXT[dark]
-        lines.glyph.line_color = LINE[dark]
+        plot.yaxis.major_label_text_color = TEXT_COLOUR[dark]
+        lines.glyph.line_color = LINE_COLOUR[dark]
 
     return View((plot, note), ("spectrum", "clustering"), render, darken, work, finish)

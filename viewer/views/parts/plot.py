@@ -22,8 +22,8 @@ from viewer.scene.columns import Place
 from viewer.state import Window
 
 TOOLS = "pan,box_select,box_zoom,undo,redo,reset"
-LINE = {False: "#1d2129", True: "#f2f4f8"}
-TEXT = {False: "#565d68", True: "#a9b0bb"}
+LINE_COLOUR = {False: "#1d2129", True: "#f2f4f8"}
+TEXT_COLOUR = {False: "#565d68", True: "#a9b0bb"}
 PICTURE = ("picture", "left", "bottom", "width", "height")
 SIZES = ((3_000, 6), (20_000, 4), (np.inf, 3))  # up to so many points, so many pixels each
 
@@ -68,7 +68,7 @@ def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDat
         nonselection_fill_color="color",
         nonselection_fill_alpha=0.18,
     )
-    ring = made.scatter(x, y, source=focused, size=14, fill_color=None, line_color=LINE[False], line_width=2)
+    ring = made.scatter(x, y, source=focused, size=14, fill_color=None, line_color=LINE_COLOUR[False], line_width=2)
     hover.renderers = [points]
     made.renderers = [r for r in made.renderers if r not in (points, ring)]
     return Plot(made, points, ring, picture)
@@ -84,7 +84,7 @@ def nothing(names: tuple[str, ...]) -> Any:
     return {name: [] for name in names}
 
 
-def look(plot: Plot, window: Window) -> None:
+def set_window(plot: Plot, window: Window) -> None:
     plot.figure.x_range.update(start=window.left, end=window.right)
     plot.figure.y_range.update(start=window.bottom, end=window.top)
 
@@ -105,6 +105,6 @@ def resize(plot: Plot, n: int) -> None:
 
 
 def darken(plot: Plot, dark: bool) -> None:
-    plot.ring.glyph.line_color = LINE[dark]
+    plot.ring.glyph.line_color = LINE_COLOUR[dark]
     for axis in plot.figure.axis:
-        axis.update(axis_label_text_color=TEXT[dark], major_label_text_color=TEXT[dark])
+        axis.update(axis_label_text_color=TEXT_COLOUR[dark], major_label_text_color=TEXT_COLOUR[dark])

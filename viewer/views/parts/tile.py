@@ -1,34 +1,36 @@
 """One sample as a picture with what is known of it; a click brings it into focus."""
 
+from markupsafe import Markup
+
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.addresses import picture, sharpness
+from viewer.scene.addresses import picture_address, sharpness
 from viewer.scene.gallery import Tile
 from viewer.scene.grouping import cluster_name
 
 
-def tile(scene: Scene, found: Tile) -> str:
+def tile(scene: Scene, found: Tile) -> Markup:
     sample, mode = found.sample, scene.state.mode
     alt = f"sample {sample}, {labels(found) or 'no label'}, {mode}"
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=picture_address(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     wrong = "wrong" if is_wrong(found) else None
-    caption = html.tag("figcaption", cluster_mark(found), html.tag("span", html.text(labels(found)), class_=wrong))
+    caption = html.tag("figcaption", cluster_mark(found), html.tag("span", labels(found), class_=wrong))
     current = "true" if scene.state.focus == sample else None
     return html.tag("figure", html.button("focus", sample, shown, aria_current=current), caption, data_sample=sample)
 
 
-def thumbnail(scene: Scene, sample: int, mode: str) -> str:
+def thumbnail(scene: Scene, sample: int, mode: str) -> Markup:
     """A small picture without words."""
     alt = f"sample {sample}, {mode}"
-    shown = html.tag("img", src=picture(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
+    shown = html.tag("img", src=picture_address(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
     return html.button("focus", sample, shown, class_="thumbnail", title=alt)
 
 
-def cluster_mark(found: Tile) -> str:
+def cluster_mark(found: Tile) -> Markup:
     if found.cluster is None:
-        return ""
+        return Markup()
     dot = html.tag("span", class_="dot", style=f"background: {found.colour}")
-    return html.tag("span", dot, html.text(cluster_name(found.cluster)))
+    return html.tag("span", dot, cluster_name(found.cluster))
 
 
 def is_wrong(found: Tile) -> bool:
