@@ -18,11 +18,20 @@ from .stages import (
     resample,
 )
 from .stages.affinity import knn_affinity, knn_graph
-from .stages.clustering import agglomerative, dbscan, dendrogram, dendrogram_figure, hdbscan, kmeans, spectral_kmeans
+from .stages.clustering import (
+    CLUSTERINGS,
+    agglomerative,
+    dbscan,
+    dendrogram,
+    dendrogram_figure,
+    hdbscan,
+    kmeans,
+    spectral_kmeans,
+)
 from .stages.distance import gaussian_affinity, nearest, ssim_distance
 from .stages.embedding import spectral_embedding
 from .stages.laplacian import random_walk_laplacian, symmetric_laplacian
-from .stages.maps import isomap, lle, mds, pca, tsne, umap
+from .stages.maps import EMBEDDINGS, isomap, lle, mds, pca, tsne, umap
 from .stages.preprocess import channel_sum, normalize, pool, sum_pool
 from .stages.prototypes import cluster_means, gaussian_prototypes
 from .stages.ranking import cluster_scores, eigengap
@@ -30,6 +39,8 @@ from .stages.resample import histogram, pad, rescale, resize, select
 from .store import ProjectError, open_analysis, open_attributions, save_analysis
 
 __all__ = [
+    "CLUSTERINGS",
+    "EMBEDDINGS",
     "ProjectError",
     "affinity",
     "agglomerative",

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ import click
 import numpy as np
 
 from spray import analysis, memo, recipes, store, virelay
-from spray.stages.clustering import hdbscan, kmeans, spectral_kmeans
+from spray._tables import readable, table
+from spray.recipes import partial, words
+from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
+from spray.stages.maps import EMBEDDINGS
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -45,15 +48,31 @@ def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None
     return read
 
 
-def numbers(_context: Any, _parameter: Any, text: str | None) -> list[int] | None:
-    """A click callback that reads "2-8" or "2,3,5"."""
-    if text is None:
-        return None
+def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:
+    """A click callback that reads each text by `reader`; its ValueError is the user's error, in one line."""
+
+    def read(_context: Any, _parameter: Any, given: Any) -> Any:
+        try:
+            return [reader(text) for text in given] if isinstance(given, tuple) else given and reader(given)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return read
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Numbers of clusters."""
     try:
-        pieces = [piece.partition("-") for piece in text.split(",")]
-        return [k for first, _, last in pieces for k in range(int(first), int(last or first) + 1)]
+        return words.numbers(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r}: give numbers such as 2-8 or 2,3,5") from None
+        raise ValueError(f"{text!r}: give numbers such as 2-8 or 2,3,5") from None
+
+
+def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
+    """An option that may be repeated, each time for a stage of a table with options of its own."""
+    text = f"NAME or NAME:OPTION=VALUE,...; may be repeated; NAME is one of {', '.join(stages)}"
+    reader = read_by(lambda given: words.read_stage(given, stages))
+    return click.option(f"--{name}", f"{name}s", metavar="STAGE", multiple=True, callback=reader, help=text)
 
 
 @cli.command()
@@ -66,7 +85,9 @@ def numbers(_context: Any, _parameter: Any, text: str | None) -> list[int] | Non
 @click.option("--neighbors", type=click.IntRange(1), help="neighbours of each sample in the graph")
 @click.option("--components", type=click.IntRange(1), help="eigenvectors")
 @click.option("--window", type=click.IntRange(1), help="pooling window in pixels; 1 keeps the resolution")
-@click.option("--clusters", callback=numbers, help="numbers of clusters of k-means, such as 2-8")
+@click.option("--clusters", callback=read_by(numbers), help="numbers of clusters of k-means, such as 2-8")
+@stages_option("clustering", CLUSTERINGS)
+@stages_option("embedding", EMBEDDINGS)
 @click.option("--thorough", is_flag=True, default=None, help="add tau of a null model and in attribution space (slow)")
 @click.option("--min-size", type=click.IntRange(1), default=1, show_default=True, help="least samples of a category")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True)
@@ -99,21 +120,20 @@ def analyse(
     click.echo(f"next: spray rank {project} --analysis {name}")
 
 
-def made(recipe: str, *, clusters: list[int] | None = None, **options: Any) -> Any:
+def made(recipe: str, *, clusters: tuple[int, ...] | None = None, **options: Any) -> recipes.Recipe:
     """A recipe with the options that were given; one that it does not have is an error."""
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in options.items() if value not in (None, [])}
+    if clusters and "clusterings" in given:
+        raise click.UsageError("--clusters is of the usual clusterings: give --clustering kmeans:clusters=2-8 instead")
     if clusters:
-        given["clusterings"] = [
-            recipes.partial(spectral_kmeans, clusters=tuple(clusters)),
-            recipes.partial(kmeans, clusters=tuple(clusters)),
-            hdbscan,
-        ]
+        counted = [partial(stage, clusters=clusters) for stage in (spectral_kmeans, kmeans)]
+        given["clusterings"] = [*counted, hdbscan]
     if given.get("window") == 1:
         given["window"] = None
     maker = recipes.RECIPES[recipe]
     known = set(inspect.signature(maker).parameters)
     if "options" in known:
-        known |= set(inspect.signature(recipes.from_features).parameters)
+        known |= set(inspect.signature(recipes.from_features).parameters) - recipes.OWN.get(recipe, set())
     if unknown := sorted(given.keys() - known):
         raise click.UsageError(f"recipe {recipe!r} has no option {', '.join(unknown)}")
     return maker(**given)
@@ -123,20 +143,19 @@ def made(recipe: str, *, clusters: list[int] | None = None, **options: Any) -> A
 @project_argument
 def info(project: Path) -> None:
     """What PROJECT holds: attributions, analyses, remembered stages."""
-    facts = store.read_project(project)
-    for key in ("name", "model", "dataset", "method", "created"):
-        click.echo(f"{key:10} {facts.get(key) or '-'}")
-    index, files = store.read_index(project), store.parts(project)
+    facts, index, files = store.read_project(project), store.read_index(project), store.parts(project)
     size = sum(file.stat().st_size for file in files.values())
-    click.echo(f"{'samples':10} {index.sizes['sample']} in {len(files)} parts, {readable(size)}")
+    rows = [(key, facts.get(key) or "-") for key in ("name", "model", "dataset", "method", "created")]
+    rows += [("samples", f"{index.sizes['sample']} in {len(files)} parts, {readable(size)}")]
     for name in store.analyses(project):
-        rows = store.read_analysis_index(project, name)
-        failed = int((rows.error.values != "").sum())
-        click.echo(f"{'analysis':10} {name}: {rows.sizes['category'] - failed} categories, {failed} failed")
+        found = store.read_analysis_index(project, name)
+        failed = int((found.error.values != "").sum())
+        rows += [("analysis", f"{name}: {found.sizes['category'] - failed} categories, {failed} failed")]
     entries = memo.info(project / "cache")
     stages = ", ".join(sorted({entry.stage.rpartition(".")[2] for entry in entries})) or "nothing"
     total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)
-    click.echo(f"{'memo':10} {len(entries)} entries, {readable(total)}, {hits} hits: {stages}")
+    rows += [("memo", f"{len(entries)} entries, {readable(total)}, {hits} hits: {stages}")]
+    click.echo(table(rows))
 
 
 @cli.command()
@@ -159,31 +178,8 @@ def rank(project: Path, name: str | None, sort: str | None, top: int) -> None:
     shown = [
         key for key in dict.fromkeys(wanted) if key in index and (key != "error" or (index.error.values != "").any())
     ]
-    rows = [[str(index.category.values[i]), *(cell(index[key].values[i]) for key in shown)] for i in order]
-    click.echo(table(["category", *shown], rows))
-
-
-def cell(value: Any) -> str:
-    """One number or text of a table."""
-    if isinstance(value, float | np.floating):
-        return "-" if np.isnan(value) else f"{value:g}" if float(value).is_integer() else f"{value:.3f}"
-    return str(value)
-
-
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Columns aligned by blanks."""
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in lines)
-
-
-def readable(size: float) -> str:
-    """Bytes in a unit that makes them readable."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
+    rows = [[index[key].values[i] for key in ("category", *shown)] for i in order]
+    click.echo(table(rows, ["category", *shown]))
 
 
 @cli.command()

@@ -15,14 +15,12 @@ import numpy as np
 import torch
 import xarray as xr
 from PIL import Image
-from PIL.Image import Resampling
 
 from lrp.colormap import palette
+from spray.colour import pixels
+from spray.colour.pixels import NEUTRAL
 
 Array = torch.Tensor | np.ndarray | xr.DataArray
-NEUTRAL = 128  # the middle of a palette: white in "bwr"
-OPACITY = 0.9  # of an overlay where relevance is largest
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Scaling:
     def _found(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         axes = (1, 2) if self.limit == "each" else (0, 1, 2)
         if self.symmetric:
-            size = np.percentile(np.abs(maps), self.percentile, axis=axes, keepdims=True)
+            size = pixels.largest(maps, self.percentile, axis=axes)
             return -size, size
         low, high = np.percentile(maps, [100 - self.percentile, self.percentile], axis=axes, keepdims=True)
         return low, high
@@ -70,14 +68,13 @@ def places(relevance: Array, scaling: Scaling | None = None) -> np.ndarray:
 
     A map without contrast, and what is not finite, is at the neutral place in the middle.
     """
+    return pixels.places(_signed(relevance, scaling))
+
+
+def _signed(relevance: Array, scaling: Scaling | None) -> np.ndarray:
+    """`(batch, height, width)` in [-1, 1]."""
     maps = summed(relevance)
-    finite = np.isfinite(maps)
-    maps = np.where(finite, maps, 0.0)
-    low, high = (scaling or Scaling()).ends(maps)
-    span = high - low
-    # rounded half up: zero on a symmetric scale, 127.5, is the middle of the palette
-    placed = np.floor((maps - low) / np.where(span > 0, span, 1.0) * 255 + 0.5).clip(0, 255)
-    return np.where((span > 0) & finite, placed, NEUTRAL).astype(np.uint8)
+    return pixels.scaled(maps, *(scaling or Scaling()).ends(np.where(np.isfinite(maps), maps, 0.0)))
 
 
 def heatmap(
@@ -126,21 +123,16 @@ def overlay(
     scaling: Scaling | None = None,
     enlarge: int = 1,
 ) -> Image.Image:
-    """Heatmaps over the images in gray, as opaque as relevance is strong; several as a grid.
+    """Heatmaps over the images in grey, as opaque as relevance is strong; several as a grid.
 
     Args:
-        image: Bytes, or numbers in [0, 1]; relevance of another size is scaled to it.
+        image: Bytes, or numbers in [0, 1]; relevance of another size is fitted to it.
     """
-    gray = _gray(image)
-    maps = _resized(summed(relevance), (gray.shape[1], gray.shape[2]))
-    if len(gray) != len(maps):
-        raise ValueError(f"{len(gray)} images but {len(maps)} relevance maps")
-    found = places(maps, scaling)
-    # distance from the middle of the scale, 0 to 1
-    opacity = OPACITY * (np.abs(found.astype(float) - NEUTRAL) / (255 - NEUTRAL)).clip(0, 1)[..., None]
-    mixed = (1 - opacity) * gray[..., None] + opacity * palette(cmap, level)[found]
-    pixels = mixed.round().astype(np.uint8).repeat(enlarge, 1).repeat(enlarge, 2)
-    return grid([Image.fromarray(picture) for picture in pixels])
+    grey, signed = _grey(image), _signed(relevance, scaling)
+    if len(grey) != len(signed):
+        raise ValueError(f"{len(grey)} images but {len(signed)} relevance maps")
+    mixed = pixels.overlay(grey, signed, cmap, level=level).repeat(enlarge, 1).repeat(enlarge, 2)
+    return grid([Image.fromarray(picture) for picture in mixed])
 
 
 def grid(
@@ -183,9 +175,9 @@ def summed(relevance: Array) -> np.ndarray:
         return values.reshape(-1, *values.shape[-2:])
     values = _numbers(relevance)
     if values.ndim == 4:
-        return values.sum(1)
+        return pixels.summed(values)
     if values.ndim == 3:
-        return values.sum(0, keepdims=True)
+        return pixels.summed(values[None])
     if values.ndim == 2:
         return values[None]
     raise ValueError(f"relevance must be (height, width), with channel and batch before them, got {values.shape}")
@@ -196,17 +188,9 @@ def _numbers(values: Any) -> np.ndarray:
     return found.astype(np.float64)
 
 
-def _gray(image: Array) -> np.ndarray:
+def _grey(image: Array) -> np.ndarray:
     """`(batch, height, width)` from 0 to 255."""
     values = _numbers(image.values if isinstance(image, xr.DataArray) else image)
     scale = 1.0 if str(image.dtype).endswith("uint8") else 255.0
     values = values.reshape(*(1,) * (4 - values.ndim), *values.shape) if values.ndim < 4 else values
-    weights = LUMA if values.shape[1] == 3 else np.full(values.shape[1], 1 / values.shape[1])
-    return (np.einsum("bchw,c->bhw", values, weights) * scale).clip(0, 255)
-
-
-def _resized(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if maps.shape[1:] == size:
-        return maps
-    pictures = [Image.fromarray(each.astype(np.float32)) for each in maps]
-    return np.stack([np.asarray(picture.resize((size[1], size[0]), Resampling.BILINEAR)) for picture in pictures])
+    return (pixels.grey(values) * scale).clip(0, 255)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lrp.colormap import palette
 from lrp.heatmap.draw import Array, Scaling, recolour, summed
+from spray.colour.pixels import bar
 
 LOSSLESS: dict[str, dict[str, Any]] = {".png": {"optimize": True}, ".gif": {}, ".webp": {"lossless": True}}
 
@@ -71,5 +72,4 @@ def figure(
 
 def colour_bar(cmap: str = "bwr", *, level: float = 1.0, width: int = 256, height: int = 16) -> Image.Image:
     """The colour map from one end to the other, in palette mode."""
-    row = np.linspace(0, 255, width).round().astype(np.uint8)
-    return recolour(Image.fromarray(np.tile(row, (height, 1))), cmap, level=level)
+    return recolour(Image.fromarray(bar(width, height)), cmap, level=level)

@@ -5,6 +5,7 @@ Any function `(attributions of one category) -> Dataset` serves `spray.analyse` 
 
 from spray.recipes.presets import (
     KMEANS,
+    OWN,
     RECIPES,
     SPECTRAL_KMEANS,
     concept,
@@ -20,6 +21,7 @@ from spray.recipes.recipe import Recipe, Stage, Step
 
 __all__ = [
     "KMEANS",
+    "OWN",
     "RECIPES",
     "SPECTRAL_KMEANS",
     "Recipe",

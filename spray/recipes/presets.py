@@ -1,7 +1,7 @@
 """The recipes by name, and what they are made of."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import xarray as xr
@@ -198,10 +198,13 @@ def _named(stages: Iterable[Stage], source: str) -> list[Step]:
     return steps
 
 
-RECIPES = {
+RECIPES: dict[str, Callable[..., Recipe]] = {
     "spectral": spectral,
     "spectral_hdbscan": spectral_hdbscan,
     "histogram": histogram,
     "concept": concept,
     "pcx": pcx,
 }
+
+OWN = {"spectral_hdbscan": {"clusterings"}}
+"""What a recipe gives to `from_features` itself, so that nobody else can."""

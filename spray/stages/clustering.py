@@ -192,3 +192,7 @@ def combine(*clustered: xr.Dataset) -> xr.Dataset:
     again = [names[:i].count(name) for i, name in enumerate(names)]
     unique = [f"{name}.{times + 1}" if times else name for name, times in zip(names, again, strict=True)]
     return stacked.assign_coords(clustering=np.asarray(unique, dtype=object)).drop_attrs()
+
+
+CLUSTERINGS = {stage.__name__: stage for stage in (spectral_kmeans, kmeans, hdbscan, dbscan, agglomerative)}
+"""Every clustering by its name: what the command line offers, with the keywords of its signature as options."""

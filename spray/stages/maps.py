@@ -138,3 +138,7 @@ def _map(kernel: Callable, data: xr.DataArray, name: str, axes: int, **options: 
         return kernel(values, axes, **options)
 
     return labelled(by_sample(run, data), data, ("sample", "axis"), name)
+
+
+EMBEDDINGS = {stage.__name__: stage for stage in (tsne, umap, pca, lle, isomap, mds)}
+"""Every map by its name: what the command line offers, with the keywords of its signature as options."""

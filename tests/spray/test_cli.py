@@ -1,10 +1,15 @@
 """The command, from a project on disk to the table of suspects."""
 
+import inspect
+
 import numpy as np
 import pytest
 import xarray as xr
 
+import spray
 from spray import cli, memo, store
+from spray._tables import readable
+from spray.recipes.words import options, read_stage
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +59,8 @@ def test_analyse_info_rank_prune(project, analysed, capsys):
         "hdbscan-5",
     ]
     out, _, _ = run(capsys, "info", project)
-    assert "name       insects\nmodel      net" in out and "samples    120 in 1 parts" in out
-    assert "analysis   spectral: 3 categories, 0 failed" in out and "knn_graph" in out
+    assert "name      insects\nmodel     net" in out and "samples   120 in 1 parts" in out
+    assert "analysis  spectral: 3 categories, 0 failed" in out and "knn_graph" in out
     out, _, code = run(capsys, "rank", project, "--top", "2")
     head, first, *rest = out.splitlines()
     assert code == 0 and head.split()[:4] == ["category", "label", "n", "clever_hans"]
@@ -74,6 +79,31 @@ def test_other_recipes_and_groups(project, capsys):
     assert list(store.open_analysis(project, "mine")) == ["2"]
 
 
+def test_every_clustering_and_embedding_with_its_options(project, capsys):
+    clusterings = ["spectral_kmeans:clusters=2", "agglomerative:clusters=2,3,linkage=average", "dbscan:eps=0.4"]
+    clusterings += ["hdbscan:min_cluster_size=4,min_samples=none", "hdbscan", "kmeans:clusters=2-3,seed=5"]
+    embeddings = ["pca:axes=3,whiten=true", "isomap:neighbors=4", "mds", "lle", "tsne:perplexity=5"]
+    given = [*(("--clustering", words) for words in clusterings), *(("--embedding", words) for words in embeddings)]
+    arguments = ["analyse", project, "--name", "all", "--category", 1, "--components", 4, "--neighbors", 6]
+    out, err, code = run(capsys, *arguments, *(word for pair in given for word in pair))
+    assert code == 0, out + err
+    found = store.open_analysis(project, "all")["1"]
+    names = "spectral-2 agglomerative-2 agglomerative-3 dbscan-0.4 hdbscan-4 hdbscan-5 kmeans-2 kmeans-3"
+    assert list(found.clustering.values) == names.split()
+    assert found.pca.sizes == {"sample": 40, "pca_axis": 3} and {"isomap", "mds", "lle", "tsne"} <= set(found)
+
+
+@pytest.mark.parametrize("stages", [spray.CLUSTERINGS, spray.EMBEDDINGS])
+def test_every_option_of_a_stage_can_be_written(stages):
+    for name, stage in stages.items():
+        for option, parameter in options(stage).items():
+            default = parameter.default
+            text = str(default).lower() if default is None or isinstance(default, bool) else str(default)
+            assert read_stage(f"{name}:{option}={text}", stages).keywords == {option: default}
+        keywords = {p.name for p in inspect.signature(stage).parameters.values() if p.kind is p.KEYWORD_ONLY}
+        assert options(stage).keys() == keywords
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
@@ -88,6 +118,20 @@ def test_other_recipes_and_groups(project, capsys):
         (["analyse", "PROJECT", "--recipe", "pcx", "--neighbors", "3"], "recipe 'pcx' has no option neighbors", 2),
         (["analyse", "PROJECT", "--recipe", "concept"], "has no variable 'hidden', it has", 1),
         (["analyse", "PROJECT", "--clusters", "two"], "'two': give numbers such as 2-8 or 2,3,5", 2),
+        (
+            ["analyse", "PROJECT", "--clustering", "hdbsan"],
+            "no stage 'hdbsan', there are spectral_kmeans, kmea",
+            2,
+        ),
+        (
+            ["analyse", "PROJECT", "--embedding", "umap:size=3"],
+            "umap has no option 'size', it has axes=2, ",
+            2,
+        ),
+        (["analyse", "PROJECT", "--embedding", "pca:axes=two"], "pca: axes must be a whole number, got 'two'", 2),
+        (["analyse", "PROJECT", "--clusters", "2", "--clustering", "kmeans"], "give --clustering kmeans:clusters=", 2),
+        (["analyse", "PROJECT", "--recipe", "pcx", "--clustering", "kmeans"], "'pcx' has no option clusterings", 2),
+        (["analyse", "PROJECT", "--recipe", "spectral_hdbscan", "--clusters", "2"], "has no option clusterings", 2),
         (["prune", "PROJECT"], "say what to remove", 2),
         (["prune", "PROJECT", "--older-than", "5y"], "'5y' is no time: give a number and one of s, m, h, d, w", 2),
     ],
@@ -99,7 +143,7 @@ def test_errors_say_what_to_do(project, analysed, capsys, arguments, message, co
 
 
 def test_nonempty_numbers_and_sizes_are_read():
-    assert cli.numbers(None, None, "2-4,7") == [2, 3, 4, 7]
+    assert cli.numbers("2-4,7") == (2, 3, 4, 7)
     assert cli.measured(cli.UNITS, "size")(None, None, "1.5 GB") == 1.5e9
     assert cli.measured(cli.SPANS, "time")(None, None, "30d") == 30 * 86400
-    assert [cli.readable(size) for size in (999, 1500, 2.5e9, 3e12)] == ["999 B", "1.5 kB", "2.5 GB", "3 TB"]
+    assert [readable(size) for size in (999, 1500, 2.5e9, 3e12)] == ["999 B", "1.5 kB", "2.5 GB", "3 TB"]

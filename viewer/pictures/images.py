@@ -6,10 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from spray.colour.colormap import palette
-
-OPACITY = 0.9  # of the heatmap over the image, where relevance is largest
-LUMA = np.array([0.299, 0.587, 0.114])
+from spray.colour import palette
+from spray.colour import pixels as colours
 
 
 class Look(NamedTuple):
@@ -35,41 +33,30 @@ def input_pixels(image: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def scaled_relevance(relevance: np.ndarray, look: Look) -> np.ndarray:
     """Relevance summed over channels, in [-1, 1] with zero kept at zero; what is not finite counts as none."""
-    flat = np.nan_to_num(_channels(relevance).astype(np.float32), posinf=0, neginf=0).sum(axis=0, dtype=np.float64)
-    limit = look.limit if look.limit is not None else largest(flat, look.percentile)
-    signed = np.clip(flat / limit, -1, 1) if limit > 0 else np.zeros_like(flat)
-    return signed if look.gamma == 1 else np.sign(signed) * np.abs(signed) ** look.gamma
+    summed = colours.summed(_channels(relevance))
+    limit = look.limit if look.limit is not None else largest(summed, look.percentile)
+    return colours.scaled(summed, -limit, limit, gamma=look.gamma)
 
 
 def largest(values: np.ndarray, percentile: float = 100.0) -> float:
     """The `percentile` of |values|; at 100, the largest."""
-    if not values.size:
-        return 0.0
-    size = np.abs(values)
-    return float(size.max() if percentile >= 100 else np.percentile(size, percentile))
+    return float(colours.largest(values, percentile)) if values.size else 0.0
 
 
 def heatmap_pixels(relevance: np.ndarray, look: Look) -> np.ndarray:
     """(height, width, 3) uint8 colours of relevance."""
-    return palette(look.colour_map)[_steps(scaled_relevance(relevance, look))]
+    return colours.heatmap(scaled_relevance(relevance, look), look.colour_map)
 
 
 def overlay_pixels(image: np.ndarray, relevance: np.ndarray, look: Look) -> np.ndarray:
     """The heatmap over the image in grey, as opaque as its relevance is strong. `image` is pixels."""
-    signed = scaled_relevance(relevance, look)
-    height, width = image.shape[:2]
-    if signed.shape != (height, width):
-        signed = np.asarray(
-            Image.fromarray(signed.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-        )
-    grey = (image @ LUMA)[..., None]
-    opacity = OPACITY * np.abs(signed)[..., None]
-    return ((1 - opacity) * grey + opacity * palette(look.colour_map)[_steps(signed)]).round().astype(np.uint8)
+    grey = colours.grey(np.moveaxis(image, -1, 0))
+    return colours.overlay(grey, scaled_relevance(relevance, look), look.colour_map)
 
 
 def strip(colour_map: str, width: int = 256, height: int = 16) -> np.ndarray:
     """The colour map from one end to the other."""
-    return np.repeat(palette(colour_map)[np.linspace(0, 255, width).round().astype(int)][None], height, axis=0)
+    return palette(colour_map)[colours.bar(width, height)]
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -95,7 +82,3 @@ def value_range(images: np.ndarray) -> tuple[float, float]:
 def _channels(array: np.ndarray) -> np.ndarray:
     """(channel, height, width) of an array with or without the channel dimension."""
     return array[None] if array.ndim == 2 else array
-
-
-def _steps(signed: np.ndarray) -> np.ndarray:
-    return ((signed + 1) / 2 * 255).round().astype(np.uint8)
