@@ -1,4 +1,4 @@
-"""The one model that the page's own script (static/viewer.js) and Python share."""
+"""The one model that the page's own scripts (static/) and Python share."""
 
 from bokeh.core.properties import Bool, String
 from bokeh.model import DataModel

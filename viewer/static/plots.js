@@ -1,6 +1,8 @@
 // What the page draws over the plots, and which part of an embedding they show. Elements over a plot cost nothing to
 // move; anything given to Bokeh makes it draw all its points again.
-"use strict";
+
+import { byId, named, root, send, watch } from "./page.js";
+import { table } from "./selection.js";
 
 const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
 const REST = 250; // ms without a move before a window is reported
@@ -129,7 +131,7 @@ function moved(plot) {
   }, REST);
 }
 
-function startPlots() {
+export function startPlots() {
   for (const plot of PLOTS) {
     const { x_range, y_range } = named(plot);
     for (const range of [x_range, y_range]) range.change.connect(() => moved(plot));

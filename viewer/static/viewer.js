@@ -1,54 +1,10 @@
-// The part of the page that Bokeh has no model for: selections as bits, clicks in our own panes, keys, files, theme.
-"use strict";
+// The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
-const root = document.documentElement;
+import { startPlots } from "./plots.js";
+import { byId, named, root, send, watch } from "./page.js";
+import { applySelection, reportSelection } from "./selection.js";
+
 const LARGEST_FILE = 8 << 20;
-let count = 0;
-let applying = false;
-let table = { of: "", n: 0 };
-
-const named = (name) => Bokeh.documents[0].get_model_by_name(name);
-const byId = (id) => document.getElementById(id);
-
-function send(name, value = null) {
-  named("page").action = JSON.stringify({ name, value, count: ++count });
-}
-
-// Selections: one bit a row
-
-function pack(indices, n) {
-  const bytes = new Uint8Array(Math.ceil(n / 8));
-  for (const i of indices) bytes[i >> 3] |= 1 << (i & 7);
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
-}
-
-function unpack(text) {
-  const bytes = atob(text);
-  const indices = [];
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes.charCodeAt(i);
-    for (let bit = 0; byte >> bit; bit++) if ((byte >> bit) & 1) indices.push(8 * i + bit);
-  }
-  return indices;
-}
-
-function applySelection() {
-  const text = named("page").selection;
-  table = text ? JSON.parse(text) : { of: "", n: 0 };
-  const points = named("points");
-  if (!text || points.get_length() !== table.n || pack(points.selected.indices, table.n) === table.bits) return;
-  applying = true;
-  points.selected.indices = unpack(table.bits);
-  applying = false;
-}
-
-function reportSelection() {
-  if (!applying && named("points").get_length() === table.n) {
-    send("select", { of: table.of, bits: pack(named("points").selected.indices, table.n) });
-  }
-}
 
 // The page as a whole
 
@@ -159,10 +115,6 @@ function setTheme(theme) {
   if (window.Bokeh?.documents.length) named("page").dark = theme === "dark";
 }
 
-function preferredTheme() {
-  return localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-}
-
 function switchTheme() {
   const theme = root.dataset.theme === "dark" ? "light" : "dark";
   localStorage.setItem("theme", theme);
@@ -221,30 +173,7 @@ function key(event) {
   }
 }
 
-// WebGL that the processor computes takes several times as long as the canvas does: then Bokeh is told there is none.
-// Measured with 100 000 points in SwiftShader: 4 s a frame by WebGL, 0.5 s by canvas.
-
-function isWebglSlow() {
-  const gl = document.createElement("canvas").getContext("webgl");
-  const info = gl?.getExtension("WEBGL_debug_renderer_info");
-  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
-  gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
-}
-
-function hideWebgl() {
-  const getContext = HTMLCanvasElement.prototype.getContext;
-  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-    return kind.startsWith("webgl") ? null : getContext.call(this, kind, ...rest);
-  };
-}
-
 // Start
-
-function watch(model, property, apply) {
-  model.properties[property].change.connect(apply);
-  apply();
-}
 
 function start() {
   const page = named("page");
@@ -265,15 +194,14 @@ function waitForPage() {
   else setTimeout(waitForPage, 10);
 }
 
-root.dataset.theme = preferredTheme();
-root.dataset.drawing = isWebglSlow() ? "canvas" : "webgl";
-if (root.dataset.drawing === "canvas") hideWebgl();
 document.addEventListener("click", click);
 document.addEventListener("input", input);
 document.addEventListener("keydown", key, true);
 document.addEventListener("wheel", zoom, { passive: false });
 document.addEventListener("dblclick", zoom);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(preferredTheme()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => {
+  setTheme(localStorage.getItem("theme") ?? (matches ? "dark" : "light"));
+});
 document.addEventListener("DOMContentLoaded", () => {
   byId("theme").addEventListener("click", switchTheme);
   byId("import").addEventListener("click", () => byId("file").click());

@@ -20,7 +20,7 @@ POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 
 
 def view(_update: Update) -> View:
-    # Rows selected in the browser are reported by static/viewer.js, one bit a row, and not as a list of numbers.
+    # Rows selected in the browser are reported by static/selection.js, one bit a row, and not as a list of numbers.
     source = ColumnDataSource(nothing(POINTS), name="points", selected=Selection(syncable=False))
     focused = ColumnDataSource(nothing(POINTS), name="focused")
     plots = {
