@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from spray.colour.colormap import palette
-
 from viewer.state import window
 from viewer.state.paint import painted
 from viewer.state.selection import decode
