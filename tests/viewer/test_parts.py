@@ -22,12 +22,13 @@ from viewer.export import tables as exports
 from viewer.pictures import Look, images, largest_of, picture, routes
 from viewer.projects import Clusterings, methods, open_category, open_projects
 from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
-from viewer.scene import Blank, Scene, addresses, colours, columns, resolve
+from viewer.scene import Blank, Scene, addresses, resolve
 from viewer.scene.comparison import association
-from viewer.scene.density import density
 from viewer.scene.gallery import gallery
-from viewer.scene.grouping import clusters
-from viewer.scene.markers import MOST_MARKERS, marker_rows
+from viewer.scene.points import colours, columns
+from viewer.scene.points.density import density
+from viewer.scene.points.grouping import clusters
+from viewer.scene.points.markers import MOST_MARKERS, marker_rows
 from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
 from viewer.session.actions import react

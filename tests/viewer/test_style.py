@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import viewer
-from viewer.scene.colours import SET, automatic, group_colours, packed, scale_colours
+from viewer.scene.points.colours import SET, automatic, group_colours, packed, scale_colours
 from viewer.state.paint import painted, repaint
 from viewer.views.parts.plot import LINE_COLOUR, TEXT_COLOUR
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from viewer import html
 from viewer.projects import Category, Project
 from viewer.projects.tree import CUT_NAME
-from viewer.scene.columns import axis
-from viewer.scene.grouping import grouping, variables
+from viewer.scene.points.columns import axis
+from viewer.scene.points.grouping import grouping, variables
 from viewer.state import State, decode
 from viewer.state.paint import css
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from viewer.pictures.pictures import mass
 from viewer.projects import Category, Project
-from viewer.scene.grouping import cluster_colour
+from viewer.scene.points.grouping import cluster_colour
 from viewer.state import State, decode, encode
 
 MOST_READ = 1000  # samples whose relevance is read to sort by it

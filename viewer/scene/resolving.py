@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
-from viewer.scene.grouping import variables
+from viewer.scene.points.grouping import variables
 from viewer.scene.scene import Blank, Scene
 from viewer.state import State, decode, encode
 from viewer.state.links import expand

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from viewer.projects import Category, Project, Source, others
-from viewer.scene.columns import places
+from viewer.scene.points.columns import places
 from viewer.state import State
 
 NO_PROJECT = Project("", Path(), error="no project")

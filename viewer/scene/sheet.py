@@ -8,7 +8,7 @@ import numpy as np
 from viewer.projects import Category, Project
 from viewer.scene.comparison import label_counts
 from viewer.scene.gallery import distance
-from viewer.scene.grouping import Group, clusters
+from viewer.scene.points.grouping import Group, clusters
 from viewer.state import State
 
 SAMPLES_SHOWN = 3

@@ -10,12 +10,12 @@ import numpy as np
 from viewer import export
 from viewer.projects import Finding, findings
 from viewer.scene import Blank, Scene
-from viewer.scene.columns import places, positions
 from viewer.scene.confusion import pairs
-from viewer.scene.density import brushed, is_dense
-from viewer.scene.filters import passing
 from viewer.scene.gallery import step
-from viewer.scene.grouping import grouping
+from viewer.scene.points.columns import places, positions
+from viewer.scene.points.density import brushed, is_dense
+from viewer.scene.points.filters import passing
+from viewer.scene.points.grouping import grouping
 from viewer.session.change import Change, Command, Refusal, settings
 from viewer.state import CHOICES, State, Window, decode, encode, from_json, links, selection, to_json, to_query, window
 from viewer.state.paint import repaint

@@ -7,8 +7,8 @@ from dataclasses import replace
 from viewer import state
 from viewer.scene import Blank, Scene
 from viewer.scene.addresses import picture_address
-from viewer.scene.columns import colour, places, positions, shown_window
-from viewer.scene.markers import marker_rows
+from viewer.scene.points.columns import colour, places, positions, shown_window
+from viewer.scene.points.markers import marker_rows
 from viewer.state import selection
 from viewer.state.paint import css
 from viewer.state.window import whole

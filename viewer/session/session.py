@@ -15,7 +15,7 @@ from viewer import html, state
 from viewer.pictures.routes import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
-from viewer.scene.density import is_dense
+from viewer.scene.points.density import is_dense
 from viewer.session import spare
 from viewer.session.actions import react
 from viewer.session.change import Change, Command, Refusal

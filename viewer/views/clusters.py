@@ -5,7 +5,7 @@ from markupsafe import Markup
 from spray.colour.colormap import NAMES
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.grouping import Group, Scale, clusters, grouping, groups
+from viewer.scene.points.grouping import Group, Scale, clusters, grouping, groups
 from viewer.state import State, decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane

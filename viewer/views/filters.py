@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.filters import is_filtered, passing, values
+from viewer.scene.points.filters import is_filtered, passing, values
 from viewer.state import decode, encode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane

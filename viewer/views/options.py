@@ -7,7 +7,7 @@ from bokeh.models import AutocompleteInput, Select
 
 from viewer.projects import methods
 from viewer.scene import Scene
-from viewer.scene.grouping import variables
+from viewer.scene.points.grouping import variables
 from viewer.state import CHOICES
 from viewer.views.parts import Update, View
 

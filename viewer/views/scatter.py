@@ -7,8 +7,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Selection
 
 from viewer.projects import Category
-from viewer.scene import Blank, Scene, columns, density
-from viewer.scene.columns import places, shown_window
+from viewer.scene import Blank, Scene
+from viewer.scene.points import columns, density
+from viewer.scene.points.columns import places, shown_window
 from viewer.state import State
 from viewer.views.parts import Update, View
 from viewer.views.parts.plot import PICTURE, Plot, darken, label, nothing, plot, resize, reveal, set_window

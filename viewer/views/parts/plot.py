@@ -18,7 +18,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from viewer.scene.columns import Place
+from viewer.scene.points.columns import Place
 from viewer.state import Window
 
 TOOLS = "pan,box_select,box_zoom,undo,redo,reset"

@@ -6,7 +6,7 @@ from viewer import html
 from viewer.scene import Scene
 from viewer.scene.addresses import picture_address, sharpness
 from viewer.scene.gallery import Tile
-from viewer.scene.grouping import cluster_name
+from viewer.scene.points.grouping import cluster_name
 
 
 def tile(scene: Scene, found: Tile) -> Markup:

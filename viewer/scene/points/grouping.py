@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from viewer.projects import Category, Project
-from viewer.scene import colours
+from viewer.scene.points import colours
 from viewer.state import State
 from viewer.state.paint import css, painted
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from viewer.projects import Category
-from viewer.scene.columns import Place, colour, positions, shown_window
+from viewer.scene.points.columns import Place, colour, positions, shown_window
 from viewer.state import State, decode
 
 MOST_POINTS = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # points that are drawn one by one

@@ -3,8 +3,8 @@
 import numpy as np
 
 from viewer.projects import Category
-from viewer.scene.columns import Place, positions, shown_window
-from viewer.scene.filters import passing
+from viewer.scene.points.columns import Place, positions, shown_window
+from viewer.scene.points.filters import passing
 from viewer.state import State
 
 MOST_MARKERS = 60

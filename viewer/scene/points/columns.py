@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from viewer.projects import Category
-from viewer.scene.filters import passing
-from viewer.scene.grouping import grouping
+from viewer.scene.points.filters import passing
+from viewer.scene.points.grouping import grouping
 from viewer.state import State, Window, window
 
 FAINT = 0x14  # opacity of what the filters leave out: there, but in the background
