@@ -94,7 +94,8 @@ def _functions(file: str) -> str:
     shown = {name: function for name, function in found.items() if "Example:" in (inspect.getdoc(function) or "")}
     own = {name: function for name, function in shown.items() if function.__module__ == f"spray.stages.{file}"}
     short = {name for name, function in own.items() if getattr(spray, name, None) is function}
-    return "\n".join(f".. autofunction:: spray.{name if name in short else f'{file}.{name}'}" for name in own)
+    long = f"spray.{file}" if file in spray.__all__ else f"spray.stages.{file}"
+    return "\n".join(f".. autofunction:: {'spray' if name in short else long}.{name}" for name in own)
 
 
 def inline(translator, node) -> None:
