@@ -1,5 +1,7 @@
 """Sphinx: Markdown pages, a reference from docstrings, formulas as MathML; building needs no network."""
 
+import importlib
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -79,6 +81,23 @@ def options_as_rst(_app, _context, lines: list[str]) -> None:
     lines[:] = [line if line.startswith("..") else line.replace("|", r"\|") for line in lines]
 
 
+def stages_listed(_app, _page, source: list[str]) -> None:
+    """`.. stages:: clustering` is every function of spray/stages/clustering.py that shows an example."""
+    source[0] = re.sub(r"^\.\. stages:: (\w+)$", lambda found: _functions(found[1]), source[0], flags=re.M)
+
+
+def _functions(file: str) -> str:
+    """Each by the name that people use: `spray.kmeans`, or `spray.clustering.by_size` for what `spray` hands not on."""
+    import spray
+
+    found = vars(importlib.import_module(f"spray.stages.{file}"))
+    shown = {name: function for name, function in found.items() if "Example:" in (inspect.getdoc(function) or "")}
+    own = {name: function for name, function in shown.items() if function.__module__ == f"spray.stages.{file}"}
+    short = {name for name, function in own.items() if getattr(spray, name, None) is function}
+    long = f"spray.{file}" if file in spray.__all__ else f"spray.stages.{file}"
+    return "\n".join(f".. autofunction:: {'spray' if name in short else long}.{name}" for name in own)
+
+
 def inline(translator, node) -> None:
     translator.body.append(convert(node.astext()))
     raise _skip()
@@ -97,5 +116,6 @@ def _skip() -> Exception:
 
 def setup(app) -> None:
     app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
+    app.connect("source-read", stages_listed)
     app.connect("sphinx-click-process-options", options_as_rst)
     app.add_html_math_renderer("mathml", (inline, None), (block, None))

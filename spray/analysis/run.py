@@ -42,13 +42,34 @@ def analyse(
 
     Categories are shared among `processes`, or among the workers of `client`, a `dask.distributed.Client`.
 
-    >>> import numpy as np, xarray as xr
-    >>> from spray import recipes
-    >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
-    >>> data = xr.DataArray(heat, dims=["sample", "height", "width"], coords={"label": ("sample", np.arange(40) % 2)})
-    >>> tree = analyse(data.rename("relevance"), recipes.spectral(neighbors=5, components=8), progress=False)
-    >>> list(tree), tree["1"].spectral.shape
-    (['0', '1'], (20, 8))
+    Args:
+        attributions: `(sample, ...)`, in memory or of `spray.open_attributions`.
+        recipe: Of `spray.recipes`, or any function `(attributions of one category) -> Dataset`.
+        by: What the categories are.
+        categories: Only these; None for all.
+        min_size: Least number of samples.
+        memo: A folder; None remembers nothing.
+        out: A project; None keeps results in memory.
+        name: Of the analysis in the project.
+        processes: How many at once.
+        client: Of dask.
+        progress: Show a bar.
+
+    Returns:
+        A tree with a node a category; with `out`, category -> Dataset.
+
+    Raises:
+        ValueError: There is no such coordinate or category, or every category failed.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> from spray import recipes
+        >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
+        >>> label = {"label": ("sample", np.arange(40) % 2)}
+        >>> data = xr.DataArray(heat, label, ["sample", "height", "width"], name="relevance")
+        >>> tree = analyse(data, recipes.spectral(neighbors=5, components=8), progress=False)
+        >>> list(tree), tree["1"].spectral.shape
+        (['0', '1'], (20, 8))
     """
     data = _as_dataset(attributions)
     groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
@@ -77,7 +98,19 @@ def analyse(
 
 
 def to_tree(results: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """One node a category; a node's name cannot hold a slash, its `category` attribute can."""
+    """One node a category; a node's name cannot hold a slash, its `category` attribute can.
+
+    Args:
+        results: Category -> Dataset.
+
+    Returns:
+        A tree of depth 1.
+
+    Example:
+        >>> import xarray as xr
+        >>> list(to_tree({"a/b": xr.Dataset()}))
+        ['a∕b']
+    """
     return xr.DataTree.from_dict({f"/{k.replace('/', '∕') or '∅'}": dataset for k, dataset in results.items()})
 
 
@@ -92,7 +125,24 @@ def _as_dataset(attributions: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 
 def groups_of(data: xr.Dataset, by: Grouping, categories: Iterable[Any] | None) -> dict[str, np.ndarray]:
-    """Category -> rows, in the order of the values."""
+    """Category -> rows, in the order of the values.
+
+    Args:
+        data: With a dimension `sample`.
+        by, categories: As in `analyse`.
+
+    Returns:
+        The rows of each category.
+
+    Raises:
+        ValueError: There is no such coordinate or category.
+
+    Example:
+        >>> import xarray as xr
+        >>> data = xr.Dataset(coords={"sample": [5, 6, 7], "label": ("sample", [1, 0, 1])})
+        >>> {k: rows.tolist() for k, rows in groups_of(data, "label", None).items()}
+        {'0': [1], '1': [0, 2]}
+    """
     if by is None:
         return {"all": np.arange(data.sizes["sample"])}
     values = np.asarray(by(data)) if callable(by) else _coordinate(data, by)

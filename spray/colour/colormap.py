@@ -69,13 +69,24 @@ class Token(NamedTuple):
 def palette(source: str, level: float = 1.0) -> np.ndarray:
     """The (256, 3) uint8 colours of `source`; `level` > 1 reaches the ends earlier, < 1 leaves them unused.
 
-    >>> palette("bwr")[[0, 128, 255]].tolist()
-    [[0, 0, 255], [255, 255, 255], [255, 0, 0]]
-    >>> palette("bwr, f00")
-    Traceback (most recent call last):
-    ValueError: 'bwr, f00' is not a colour map: unexpected 'w'
-      bwr, f00
-       ^
+    Args:
+        source: See the module.
+        level: 1 for the map as it is.
+
+    Returns:
+        Colours from the low end to the high one.
+
+    Raises:
+        ValueError: `source` is no colour map; the error says where.
+
+    Example:
+        >>> palette("bwr")[[0, 128, 255]].tolist()
+        [[0, 0, 255], [255, 255, 255], [255, 0, 0]]
+        >>> palette("bwr, f00")
+        Traceback (most recent call last):
+        ValueError: 'bwr, f00' is not a colour map: unexpected 'w'
+          bwr, f00
+           ^
     """
     where = np.clip((np.linspace(-1.0, 1.0, 256) * level + 1.0) / 2.0, 0.0, 1.0)
     return np.clip((_ramp(source)(where) * 255.0).round(12), 0.0, 255.0).astype(np.uint8)
@@ -123,8 +134,18 @@ def _matplotlib(name: str) -> Callable[[np.ndarray], np.ndarray]:
 def nodes(source: str) -> list[tuple[int, tuple[int, int, int]]]:
     """The (position, colour) pairs that `source` writes out, positions filled in and reaching from 0 to 255.
 
-    >>> nodes("7:000, 9:ffffff")
-    [(0, (0, 0, 0)), (119, (0, 0, 0)), (153, (255, 255, 255)), (255, (255, 255, 255))]
+    Args:
+        source: Colours and positions as text.
+
+    Returns:
+        Pairs that ascend.
+
+    Raises:
+        ValueError: `source` cannot be read; the error says where.
+
+    Example:
+        >>> nodes("7:000, 9:ffffff")
+        [(0, (0, 0, 0)), (119, (0, 0, 0)), (153, (255, 255, 255)), (255, (255, 255, 255))]
     """
     parsed = list(_parse(source, _tokens(source)))
     if len(parsed) < 2:

@@ -26,8 +26,18 @@ Feed = Callable[[bytes | memoryview], None]
 def digest(*values: Any) -> str:
     """32 hexadecimal digits that tell `values` apart from all others.
 
-    >>> digest(1) == digest(1), digest(1) == digest(1.0), digest((1, 2)) == digest([1, 2])
-    (True, False, False)
+    Args:
+        values: Numbers, text, arrays, xarray objects, sparse matrices, functions, dataclasses, collections of these.
+
+    Returns:
+        The digits.
+
+    Raises:
+        TypeError: The content of a value cannot be told.
+
+    Example:
+        >>> digest(1) == digest(1), digest(1) == digest(1.0), digest((1, 2)) == digest([1, 2])
+        (True, False, False)
     """
     state = xxhash.xxh3_128()
     for value in values:

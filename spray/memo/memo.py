@@ -33,16 +33,27 @@ def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P
     Entries are written aside and renamed, and locked while being computed: of several processes that need the same
     one, the first computes and the others wait. A damaged entry is logged and computed again.
 
-    >>> import tempfile
-    >>> calls = []
-    >>> def double(x, *, times=2):
-    ...     print("computing")
-    ...     return x * times
-    >>> remembered = memoize(double, tempfile.mkdtemp())
-    >>> remembered(3), remembered(3), remembered(3, times=2), remembered(3.0)
-    computing
-    computing
-    (6, 6, 6, 6.0)
+    Args:
+        stage: A pure function.
+        folder: Where entries lie; any number of processes may share it.
+
+    Returns:
+        A function of the same signature.
+
+    Raises:
+        TypeError: The content of an argument cannot be told, or the result cannot be stored.
+
+    Example:
+        >>> import tempfile
+        >>> calls = []
+        >>> def double(x, *, times=2):
+        ...     print("computing")
+        ...     return x * times
+        >>> remembered = memoize(double, tempfile.mkdtemp())
+        >>> remembered(3), remembered(3), remembered(3, times=2), remembered(3.0)
+        computing
+        computing
+        (6, 6, 6, 6.0)
     """
     place = Path(folder)
     name = stage_name(stage)
@@ -64,7 +75,18 @@ def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P
 
 
 def stage_name(stage: Callable) -> str:
-    """The name of a stage, also of a partial one."""
+    """The name of a stage, also of a partial one.
+
+    Args:
+        stage: A function, or a partial one.
+
+    Returns:
+        Its name.
+
+    Example:
+        >>> stage_name(functools.partial(sorted, reverse=True))
+        'sorted'
+    """
     inner = stage
     while isinstance(inner, functools.partial):
         inner = inner.func
@@ -135,11 +157,18 @@ class Entry(NamedTuple):
 def info(folder: str | os.PathLike[str]) -> list[Entry]:
     """What a folder remembers, the last used first. Damaged entries are left out.
 
-    >>> import tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> for _ in range(3): _ = memoize(len, folder)("text")
-    >>> [(entry.stage, entry.parameters, entry.hits) for entry in info(folder)]
-    [('builtins.len', {'obj': "'text'"}, 2)]
+    Args:
+        folder: Of `memoize`.
+
+    Returns:
+        One entry for each remembered call.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for _ in range(3): _ = memoize(len, folder)("text")
+        >>> [(entry.stage, entry.parameters, entry.hits) for entry in info(folder)]
+        [('builtins.len', {'obj': "'text'"}, 2)]
     """
     found = [entry for path in Path(folder).glob("*/*.nc") if (entry := _entry(path))]
     return sorted(found, key=lambda entry: entry.used, reverse=True)
@@ -170,6 +199,21 @@ def prune(
 
     What killed writers left behind an hour ago or earlier goes as well. Returns what was removed. An entry that another
     process is about to read is computed again there: pruning is safe at any time.
+
+    Args:
+        folder: Of `memoize`.
+        older_than: None for any age.
+        max_size: Bytes; None for any size.
+
+    Returns:
+        The files that were removed.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> _ = memoize(len, folder)("text")
+        >>> len(prune(folder, max_size=0)), info(folder)
+        (1, [])
     """
     now = time.time()
     entries = sorted((_uses(path)[1], path.stat().st_size, path) for path in Path(folder).glob("*/*.nc"))

@@ -36,23 +36,34 @@ def spectral(
     of their nearest-neighbour graph. `window=None` leaves the resolution as it is; `options` are those of
     `from_features`.
 
-    >>> print(spectral(neighbors=5, embeddings=[]))
-    spectral:
-      pooled = pool(attributions.relevance, window=2)
-      features = normalize(pooled, by='sum')
-      neighbors = knn_graph(features, neighbors=5, metric='euclidean')
-      affinity = knn_affinity(neighbors)
-      laplacian = symmetric_laplacian(affinity)
-      embedding = spectral_embedding(laplacian, components=32)
-      eigengap = eigengap(embedding.eigenvalue)
-      spectral_kmeans = spectral_kmeans(embedding.spectral, clusters=range(2, 9))
-      kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
-      hdbscan = hdbscan(embedding.spectral)
-      clusterings = combine(spectral_kmeans, kmeans, hdbscan)
-      scores = cluster_scores(embedding.spectral, clusterings, spectral=True)
-      clever_hans = clever_hans(scores, eigengap)
-      prototypes = prototypes(embedding.spectral, clusterings)
-      -> embedding, neighbors, eigengap, clusterings, scores, clever_hans, prototypes
+    Args:
+        variable: What to analyse.
+        window: Of pooling; None leaves the resolution as it is.
+        normalization: See `spray.normalize`.
+        name: Of the recipe.
+        options: Of `from_features`.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> print(spectral(neighbors=5, embeddings=[]))
+        spectral:
+          pooled = pool(attributions.relevance, window=2)
+          features = normalize(pooled, by='sum')
+          neighbors = knn_graph(features, neighbors=5, metric='euclidean')
+          affinity = knn_affinity(neighbors)
+          laplacian = symmetric_laplacian(affinity)
+          embedding = spectral_embedding(laplacian, components=32)
+          eigengap = eigengap(embedding.eigenvalue)
+          spectral_kmeans = spectral_kmeans(embedding.spectral, clusters=range(2, 9))
+          kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
+          hdbscan = hdbscan(embedding.spectral)
+          clusterings = combine(spectral_kmeans, kmeans, hdbscan)
+          scores = cluster_scores(embedding.spectral, clusterings, spectral=True)
+          clever_hans = clever_hans(scores, eigengap)
+          prototypes = prototypes(embedding.spectral, clusterings)
+          -> embedding, neighbors, eigengap, clusterings, scores, clever_hans, prototypes
     """
     source = f"attributions.{variable}"
     pooled = [Step("pooled", partial(pool, window=window), (source,), per_sample=True)] if window else []
@@ -65,13 +76,38 @@ def spectral_hdbscan(*, min_cluster_size: Iterable[int] = (5, 10, 20), component
     """`spectral` with HDBSCAN alone, for several smallest sizes of a cluster: their number is found, noise is left out.
 
     A low-dimensional embedding suits densities better; that is why `components` is smaller here.
+
+    Args:
+        min_cluster_size: One clustering for each.
+        components: Of the embedding.
+        options: Of `spectral`, but for `clusterings`.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> [step.name for step in spectral_hdbscan(embeddings=[]).steps if "hdbscan" in step.name]
+        ['hdbscan', 'hdbscan_2', 'hdbscan_3']
     """
     stages = [partial(hdbscan, min_cluster_size=size) for size in min_cluster_size]
     return spectral(name="spectral_hdbscan", clusterings=stages, components=components, **options)
 
 
 def histogram(*, variable: str = "relevance", bins: int = 256, **options: Any) -> Recipe:
-    """Spectral clustering of each channel's histogram of relevance: what counts is how much, not where."""
+    """Spectral clustering of each channel's histogram of relevance: what counts is how much, not where.
+
+    Args:
+        variable: What to analyse.
+        bins: Of each histogram.
+        options: Of `from_features`.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> print(histogram(bins=32).steps[0])
+        histogram = histogram(attributions.relevance, bins=32)
+    """
     steps = (
         Step("histogram", partial(histograms, bins=bins), (f"attributions.{variable}",), per_sample=True),
         Step("features", partial(normalize, by="sum"), ("histogram",), per_sample=True),
@@ -80,7 +116,20 @@ def histogram(*, variable: str = "relevance", bins: int = 256, **options: Any) -
 
 
 def concept(*, variable: str = "hidden", channel: str = "channel", **options: Any) -> Recipe:
-    """Latent SpRAy: spectral clustering of the relevance of each channel of a hidden layer (Achtibat et al. 2023)."""
+    """Latent SpRAy: spectral clustering of the relevance of each channel of a hidden layer (Achtibat et al. 2023).
+
+    Args:
+        variable: Relevance of a hidden layer.
+        channel: Its dimension of concepts.
+        options: Of `from_features`.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> print(concept().steps[0])
+        summed = concept_relevance(attributions.hidden, channel='channel')
+    """
     return from_features("concept", _concepts(variable, channel, "features"), **options)
 
 
@@ -95,13 +144,23 @@ def pcx(
     """Prototypical concept-based explanations (Dreyer et al. 2024, arXiv 2311.16681): a Gaussian mixture of each
     category's concept relevances.
 
-    >>> print(pcx(prototypes=4))
-    pcx:
-      summed = concept_relevance(attributions.hidden, channel='channel')
-      concepts = normalize(summed, by='sum')
-      prototypes = gaussian_prototypes(concepts, prototypes=4, covariance='full')
-      pca = pca(concepts)
-      -> prototypes, pca
+    Args:
+        variable: Relevance of a hidden layer.
+        channel: Its dimension of concepts.
+        prototypes, covariance: See `spray.gaussian_prototypes`.
+        embeddings: Stages of the concepts.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> print(pcx(prototypes=4))
+        pcx:
+          summed = concept_relevance(attributions.hidden, channel='channel')
+          concepts = normalize(summed, by='sum')
+          prototypes = gaussian_prototypes(concepts, prototypes=4, covariance='full')
+          pca = pca(concepts)
+          -> prototypes, pca
     """
     mixture = partial(gaussian_prototypes, prototypes=prototypes, covariance=covariance)
     maps = _named(embeddings, "concepts")
@@ -128,6 +187,24 @@ def from_features(
     `clusterings` and `embeddings` are stages of the spectral embedding. `distance` is a stage that makes all pairs'
     distances where `metric` cannot, such as `ssim_distance`. `thorough` adds what tau is worth: that of a null model
     and that in attribution space.
+
+    Args:
+        name: Of the recipe.
+        features: Steps; the last one makes the features.
+        neighbors, metric: See `spray.knn_graph`.
+        distance: A stage that makes all pairs' distances, where `metric` cannot.
+        affinity, laplacian: Stages.
+        components: See `spray.spectral_embedding`.
+        clusterings, embeddings: Stages of the spectral embedding.
+        thorough: Add a null model's tau, and tau in attribution space.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> steps = [Step("features", normalize, ("attributions.relevance",))]
+        >>> from_features("mine", steps, embeddings=[], clusterings=[]).result
+        ('embedding', 'neighbors', 'eigengap')
     """
     last = (features := tuple(features))[-1].name
     maps, clusters = _named(embeddings, "embedding.spectral"), _named(clusterings, "embedding.spectral")
@@ -177,7 +254,24 @@ def _concepts(variable: str, channel: str, name: str) -> tuple[Step, Step]:
 
 
 def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.DataArray:
-    """`(sample, concept)`: the relevance of each channel of a hidden layer, summed over places."""
+    """`(sample, concept)`: the relevance of each channel of a hidden layer, summed over places.
+
+    Args:
+        data: `(sample, channel, ...)`.
+        channel: Which dimension the concepts are.
+
+    Returns:
+        `(sample, concept)`.
+
+    Raises:
+        ValueError: There is no such dimension.
+
+    Example:
+        >>> import xarray as xr
+        >>> hidden = xr.DataArray([[[1.0, 2.0], [3.0, 4.0]]], dims=["sample", "channel", "place"])
+        >>> concept_relevance(hidden).values.tolist()
+        [[3.0, 7.0]]
+    """
     if channel not in data.dims:
         raise ValueError(f"no dimension {channel!r} of concepts, {data.name} has {data.dims}")
     places = [dim for dim in data.dims if dim not in ("sample", channel)]
@@ -185,7 +279,19 @@ def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.Dat
 
 
 def partial(stage: Stage, **given: Any) -> Stage:
-    """`stage` with some parameters given, which printing shows."""
+    """`stage` with some parameters given, which printing shows.
+
+    Args:
+        stage: A function.
+        given: Some of its keywords.
+
+    Returns:
+        The stage, in need of the others only.
+
+    Example:
+        >>> partial(kmeans, clusters=3).keywords
+        {'clusters': 3}
+    """
     return functools.partial(stage, **given)
 
 

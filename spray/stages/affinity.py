@@ -34,10 +34,24 @@ def knn_graph(
     is a neighbour, and a single sample has none. Exact up to `approximate_above` samples (None: always); above, nearest
     neighbour descent (Dong et al. 2011) finds nearly all of them, and the extra `embeddings` is needed.
 
-    >>> import xarray as xr
-    >>> points = xr.DataArray([[0.0], [1.0], [1.0], [5.0]], dims=["sample", "x"], coords={"sample": [7, 8, 9, 3]})
-    >>> knn_graph(points, neighbors=1).neighbor.values.ravel().tolist()
-    [8, 9, 8, 8]
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        neighbors: How many.
+        metric: Any of scikit-learn's.
+        approximate_above: Number of samples; None for never.
+        seed: Of the approximation.
+
+    Returns:
+        The neighbours form (see `spray.graph`).
+
+    Raises:
+        ValueError: `neighbors` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [1.0], [1.0], [5.0]], dims=["sample", "x"], coords={"sample": [7, 8, 9, 3]})
+        >>> knn_graph(points, neighbors=1).neighbor.values.ravel().tolist()
+        [8, 9, 8, 8]
     """
     if neighbors < 1:
         raise ValueError(f"neighbors must be at least 1, got {neighbors}")
@@ -85,6 +99,25 @@ def knn_affinity(neighbours: xr.Dataset, *, symmetric: str = "mean", sigma: floa
 
     `symmetric`: "mean" as above, "union" (either is enough), "mutual" (both are needed).
     `sigma`: None for weight 1, a number for A_ij = exp(-d_ij^2 / 2 sigma^2), "median" for the median distance.
+
+    Args:
+        neighbours: What `knn_graph` or `nearest` gives.
+        symmetric: How two directions make one weight.
+        sigma: Width of a Gaussian.
+
+    Returns:
+        The edges form (see `spray.graph`).
+
+    Raises:
+        ValueError: `symmetric` is another word, or `sigma` is not positive.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> neighbours = spray.knn_graph(points, neighbors=1)
+        >>> knn_affinity(neighbours).weight.values.tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
     if symmetric not in SYMMETRIC:
         raise ValueError(f"symmetric must be one of {', '.join(SYMMETRIC)}, got {symmetric!r}")

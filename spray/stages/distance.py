@@ -20,6 +20,23 @@ def distance(data: xr.DataArray, *, metric: str = "euclidean", options: dict[str
     """`(sample, other)` distances by any metric of scipy (`options` are its own, such as `p` of "minkowski").
 
     "correlation" is 1 - r: the least for the most alike, and 1 for a constant sample, which correlates with nothing.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        metric: Its name.
+        options: Of the metric.
+
+    Returns:
+        `(sample, other)`.
+
+    Raises:
+        ValueError: A number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> distance(points).values[0].round(1).tolist()
+        [0.0, 0.1, 9.0, 9.2]
     """
     ids, values = sample_ids(data), features(data)
     if metric == "correlation":
@@ -46,6 +63,22 @@ def ssim_distance(data: xr.DataArray, *, data_range: float | None = None) -> xr.
 
     Over windows of 7 x 7 pixels (fewer where an image is smaller), averaged over channels; C1 = (0.01 L)^2 and
     C2 = (0.03 L)^2 with L = `data_range`, by default max - min of all the data.
+
+    Args:
+        data: `(sample, ..., height, width)`.
+        data_range: L; None for that of the data.
+
+    Returns:
+        `(sample, other)`, 0 for equal images.
+
+    Raises:
+        ValueError: There is no height and width, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> ssim_distance(heat).values.round(2).tolist()
+        [[0.0, 0.57], [0.57, 0.0]]
     """
     check_finite(data)
     ids, values = sample_ids(data), data.transpose("sample", ...).values.astype(np.float64)
@@ -78,7 +111,24 @@ def _ssim(images: np.ndarray, extent: float) -> np.ndarray:
 
 
 def nearest(distances: xr.DataArray, *, neighbors: int = 10) -> xr.Dataset:
-    """The neighbours form (see `spray.graph`) of a distance matrix: the smallest of each row, never itself."""
+    """The neighbours form (see `spray.graph`) of a distance matrix: the smallest of each row, never itself.
+
+    Args:
+        distances: `(sample, other)`.
+        neighbors: How many.
+
+    Returns:
+        The neighbours form.
+
+    Raises:
+        ValueError: `neighbors` is below 1, or a distance is not finite.
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> nearest(distance(points), neighbors=1).neighbor.values.ravel().tolist()
+        [1, 0, 3, 2]
+    """
     if neighbors < 1:
         raise ValueError(f"neighbors must be at least 1, got {neighbors}")
     check_finite(distances)
@@ -91,7 +141,24 @@ def nearest(distances: xr.DataArray, *, neighbors: int = 10) -> xr.Dataset:
 
 
 def gaussian_affinity(distances: xr.DataArray, *, sigma: float | str = "median") -> xr.Dataset:
-    """The full graph A_ij = exp(-d_ij^2 / 2 sigma^2), i != j; `sigma` "median" is that of all distances."""
+    """The full graph A_ij = exp(-d_ij^2 / 2 sigma^2), i != j; `sigma` "median" is that of all distances.
+
+    Args:
+        distances: `(sample, other)`.
+        sigma: The width, or "median".
+
+    Returns:
+        The edges form.
+
+    Raises:
+        ValueError: `sigma` is not positive.
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> gaussian_affinity(distance(points), sigma=1.0).weight.values.round(2)[:3].tolist()
+        [1.0, 0.0, 0.0]
+    """
     ids, matrix = sample_ids(distances), distances.transpose("sample", "other").values
     upper = matrix[np.triu_indices(len(ids), 1)]
     width = float(np.median(upper)) if sigma == "median" and upper.size else sigma

@@ -21,6 +21,27 @@ def spectral_embedding(
     `eigenvalue (component)`, `spectral (sample, component)`. Each connected component is solved for itself: the
     multiplicity of 0 is exactly their number, and a vector lives on one of them. Signs are fixed by the entry of
     largest magnitude, which is positive. At most n pairs exist; a row that is 0 in all of them stays 0.
+
+    Args:
+        laplacian: Of `symmetric_laplacian` or `random_walk_laplacian`.
+        components: How many eigenvectors; the first is constant on each connected component.
+        normalize_rows: Rows of length 1.
+        seed: Of the eigensolver's start.
+
+    Returns:
+        `spectral` and `eigenvalue`.
+
+    Raises:
+        ValueError: `components` is below 1.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> neighbours = spray.knn_graph(points, neighbors=1)
+        >>> laplacian = spray.symmetric_laplacian(spray.knn_affinity(neighbours))
+        >>> spectral_embedding(laplacian, components=3).eigenvalue.values.tolist()
+        [0.0, 0.0, 2.0]
     """
     if components < 1:
         raise ValueError(f"components must be at least 1, got {components}")

@@ -13,6 +13,24 @@ def symmetric_laplacian(edges: xr.Dataset) -> xr.Dataset:
 
     A sample without any edge has L_ii = 0: it is a connected component of its own, as the multiplicity of the
     eigenvalue 0 must say. `degree (sample)` travels along.
+
+    Args:
+        edges: Affinities, none of them negative.
+
+    Returns:
+        The edges form of L, and `degree (sample)`.
+
+    Raises:
+        ValueError: An affinity is negative.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> neighbours = spray.knn_graph(points, neighbors=1)
+        >>> laplacian = symmetric_laplacian(spray.knn_affinity(neighbours))
+        >>> spray.graph.to_sparse(laplacian).toarray()[:2, :2].tolist()
+        [[1.0, -1.0], [-1.0, 1.0]]
     """
     adjacency, degree = _adjacency(edges)
     inverse = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
@@ -21,7 +39,25 @@ def symmetric_laplacian(edges: xr.Dataset) -> xr.Dataset:
 
 
 def random_walk_laplacian(edges: xr.Dataset) -> xr.Dataset:
-    """L = I - D^-1 A: its eigenvalues are the symmetric one's, its eigenvectors those times D^-1/2."""
+    """L = I - D^-1 A: its eigenvalues are the symmetric one's, its eigenvectors those times D^-1/2.
+
+    Args:
+        edges: Affinities, none of them negative.
+
+    Returns:
+        The edges form of L, and `degree (sample)`.
+
+    Raises:
+        ValueError: An affinity is negative.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> neighbours = spray.knn_graph(points, neighbors=1)
+        >>> random_walk_laplacian(spray.knn_affinity(neighbours)).attrs["laplacian"]
+        'random walk'
+    """
     adjacency, degree = _adjacency(edges)
     inverse = np.divide(1, degree, out=np.zeros_like(degree), where=degree > 0)
     return _laplacian(sp.diags_array(inverse) @ adjacency, degree, edges, "random walk")

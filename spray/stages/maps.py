@@ -32,6 +32,27 @@ def tsne(
 
     The perplexity is at most a third of the number of other samples. `method`: "barnes_hut", "exact" (scikit-learn),
     "fft" (openTSNE, the extra `embeddings`), or "auto": "fft" for more than 10 000 samples.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        perplexity: About how many neighbours count.
+        early_exaggeration, metric, seed: As in scikit-learn.
+        method: How it is computed.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `method` is another word, `axes` is below 1, or a number is not finite (the error names the
+            samples).
+        ImportError: The extra `embeddings` is needed and not installed.
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> tsne(points).sizes
+        Frozen({'sample': 4, 'axis': 2})
     """
     if method not in ("auto", "barnes_hut", "exact", "fft"):
         raise ValueError(f"method must be auto, barnes_hut, exact or fft, got {method!r}")
@@ -65,7 +86,28 @@ def umap(
     metric: str = "euclidean",
     seed: int = 0,
 ) -> xr.DataArray:
-    """UMAP (McInnes, Healy, Melville 2018), by umap-learn: the extra `embeddings`."""
+    """UMAP (McInnes, Healy, Melville 2018), by umap-learn: the extra `embeddings`.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        neighbors: How many count.
+        min_distance: Of two samples in the map.
+        metric, seed: As in umap-learn.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
+        ImportError: The extra `embeddings` is needed and not installed.
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [9.0]], dims=["sample", "axis"])
+        >>> umap(points).values.tolist()  # two samples lie on a line
+        [[0.0, 0.0], [1.0, 0.0]]
+    """
     options = {"min_distance": min_distance, "metric": metric, "seed": seed}
     return _map(_umap, data, "umap", axes, neighbors=neighbors, **options)
 
@@ -81,7 +123,26 @@ def _umap(values: np.ndarray, axes: int, *, neighbors: int, min_distance: float,
 
 
 def pca(data: xr.DataArray, *, axes: int = 2, whiten: bool = False, seed: int = 0) -> xr.DataArray:
-    """Principal components; the entry of largest magnitude of each direction is positive."""
+    """Principal components; the entry of largest magnitude of each direction is positive.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        whiten: Axes of variance 1.
+        seed: Of the solver.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> pca(points, axes=1).values.ravel().round(2).tolist()
+        [-4.57, -4.47, 4.43, 4.62]
+    """
     return _map(_pca, data, "pca", axes, whiten=whiten, seed=seed)
 
 
@@ -91,20 +152,58 @@ def _pca(values: np.ndarray, axes: int, *, whiten: bool, seed: int) -> np.ndarra
 
 
 def lle(data: xr.DataArray, *, axes: int = 2, neighbors: int = 5, seed: int = 0) -> xr.DataArray:
-    """Locally linear embedding (Roweis and Saul 2000)."""
+    """Locally linear embedding (Roweis and Saul 2000).
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        neighbors: How many make a sample.
+        seed: Of the solver.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> lle(points, neighbors=2).sizes
+        Frozen({'sample': 4, 'axis': 2})
+    """
     return _map(_lle, data, "lle", axes, neighbors=neighbors, seed=seed)
 
 
 def _lle(values: np.ndarray, axes: int, *, neighbors: int, seed: int) -> np.ndarray:
     n = len(values)
     solver: Any = "dense" if n <= 500 else "arpack"
-    near, axes_found = min(neighbors, n - 1), min(axes, n - 2)
+    near, axes_found = min(neighbors, n - 1), min(axes, n - 2, values.shape[1])
     fit = LocallyLinearEmbedding(n_neighbors=near, n_components=axes_found, eigen_solver=solver, random_state=seed)
     return np.pad(fit.fit_transform(values), ((0, 0), (0, axes - axes_found)))
 
 
 def isomap(data: xr.DataArray, *, axes: int = 2, neighbors: int = 5, metric: str = "euclidean") -> xr.DataArray:
-    """Isomap (Tenenbaum, de Silva, Langford 2000): geodesic distances, n x n of them."""
+    """Isomap (Tenenbaum, de Silva, Langford 2000): geodesic distances, n x n of them.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        neighbors: How many make a step.
+        metric: Of the steps.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> isomap(points, neighbors=2).sizes
+        Frozen({'sample': 4, 'axis': 2})
+    """
     return _map(_isomap, data, "isomap", axes, neighbors=neighbors, metric=metric)
 
 
@@ -117,7 +216,25 @@ def _isomap(values: np.ndarray, axes: int, *, neighbors: int, metric: str) -> np
 
 
 def mds(data: xr.DataArray, *, axes: int = 2, seed: int = 0) -> xr.DataArray:
-    """Metric multidimensional scaling by SMACOF: n x n distances in every step, for some thousand samples."""
+    """Metric multidimensional scaling by SMACOF: n x n distances in every step, for some thousand samples.
+
+    Args:
+        data: `(sample, ...)`, all other dimensions are features.
+        axes: Of the map.
+        seed: Of the start.
+
+    Returns:
+        `(sample, axis)`.
+
+    Raises:
+        ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> mds(points).sizes
+        Frozen({'sample': 4, 'axis': 2})
+    """
     return _map(_mds, data, "mds", axes, seed=seed)
 
 

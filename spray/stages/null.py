@@ -28,6 +28,26 @@ def null_tau(
     Each feature is shuffled over the samples for itself: every pixel keeps its values, no sample keeps its pattern.
     Neighbours, embedding and clusterings are then made as of the real data. A tau that is not well above `null_tau`
     says nothing.
+
+    Args:
+        data: The attributions, `(sample, ...)`, all other dimensions are features.
+        clusterings: Stages of the embedding.
+        neighbors, metric, components: As the analysis has them.
+        repeats: How many null data are made.
+        seed: Of the shuffling.
+
+    Returns:
+        By clustering, in the order of the stages.
+
+    Raises:
+        ValueError: `repeats` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr, spray
+        >>> data = xr.DataArray(np.random.default_rng(0).normal(size=(30, 4)), dims=["sample", "feature"])
+        >>> found = null_tau(data, clusterings=[spray.kmeans], components=3, repeats=1)
+        >>> list(found.clustering.values), bool(0 < found.null_tau.item() < 1)
+        (['kmeans-2'], True)
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")

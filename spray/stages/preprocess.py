@@ -29,11 +29,25 @@ def pool(
     A number stands for a square window over the last two dimensions. Windows reach over the edge, where there is
     nothing to add: the sum stays complete, the mean is over what is there. `stride` is the window unless given.
 
-    >>> import numpy as np, xarray as xr
-    >>> x = xr.DataArray(np.ones((2, 3, 5, 4)), dims=["sample", "channel", "height", "width"])
-    >>> pooled = pool(x, window={"height": 2, "width": 2})
-    >>> pooled.shape, float(pooled.sum())
-    ((2, 3, 3, 2), 120.0)
+    Args:
+        data: `(sample, ...)`, numbers.
+        window: Its size along named dimensions; a number is for the last two.
+        stride: From one window to the next; None for the window itself.
+        reduce: "sum", "mean" or "max".
+
+    Returns:
+        Data of the same dimensions, fewer pixels.
+
+    Raises:
+        ValueError: `reduce` is another word, a size is not positive or of no dimension, or a number is not finite (the
+            error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> x = xr.DataArray(np.ones((2, 3, 5, 4)), dims=["sample", "channel", "height", "width"])
+        >>> pooled = pool(x, window={"height": 2, "width": 2})
+        >>> pooled.shape, float(pooled.sum())
+        ((2, 3, 3, 2), 120.0)
     """
     if reduce not in POOLS:
         raise ValueError(f"reduce must be one of {', '.join(POOLS)}, got {reduce!r}")
@@ -52,7 +66,24 @@ def pool(
 
 
 def sum_pool(data: xr.DataArray, *, window: Mapping[str, int] | int = 2) -> xr.DataArray:
-    """Sum over windows; total relevance is conserved."""
+    """Sum over windows; total relevance is conserved.
+
+    Args:
+        data: `(sample, ...)`, numbers.
+        window: As in `pool`.
+
+    Returns:
+        Data of the same dimensions, fewer pixels.
+
+    Raises:
+        ValueError: A number is not finite (the error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> sum_pool(heat).values.ravel().tolist()
+        [6.0, 22.0]
+    """
     return pool(data, window=window, reduce="sum")
 
 
@@ -91,7 +122,24 @@ def _pool_last(values: np.ndarray, sizes: list[int], steps: list[int], ufunc: np
 
 
 def channel_sum(data: xr.DataArray, *, dim: str = "channel") -> xr.DataArray:
-    """Sum over channels: one relevance a pixel."""
+    """Sum over channels: one relevance a pixel.
+
+    Args:
+        data: `(sample, channel, ...)`.
+        dim: Which dimension the channels are.
+
+    Returns:
+        The data without that dimension.
+
+    Raises:
+        ValueError: There is no such dimension.
+
+    Example:
+        >>> import xarray as xr
+        >>> heat = xr.DataArray([[[1.0], [-3.0]]], dims=["sample", "channel", "pixel"])
+        >>> channel_sum(heat).values.tolist()
+        [[-2.0]]
+    """
     if dim not in data.dims:
         raise ValueError(f"no dimension {dim!r} to sum over, data has {data.dims}")
     return data.sum(dim, keep_attrs=True)
@@ -101,6 +149,22 @@ def normalize(data: xr.DataArray, *, by: str = "sum") -> xr.DataArray:
     """Divide each sample by sum |R|, by its L2 norm or by max |R|; a sample of zeros stays zero.
 
     The sum is of magnitudes: the signed sum of a heatmap can be near zero, and dividing by it explodes.
+
+    Args:
+        data: `(sample, ...)`, numbers.
+        by: "sum", "l2" or "max".
+
+    Returns:
+        Data of the same shape.
+
+    Raises:
+        ValueError: `by` is another word, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> heat = xr.DataArray([[1.0, -3.0], [0.0, 0.0]], dims=["sample", "pixel"])
+        >>> normalize(heat).values.tolist()
+        [[0.25, -0.75], [0.0, 0.0]]
     """
     if by not in NORMS:
         raise ValueError(f"by must be one of {', '.join(NORMS)}, got {by!r}")

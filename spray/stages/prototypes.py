@@ -14,6 +14,24 @@ def prototypes(data: xr.DataArray, clusterings: xr.Dataset, *, count: int = 5) -
 
     Medoids have the least summed distance to their cluster, in the space of `data` (of clusters of more than 2 000
     samples: the least distance to its mean); outliers have the greatest. -1 where a cluster has no more samples.
+
+    Args:
+        data: `(sample, feature)`, such as a spectral embedding.
+        clusterings: What clustering stages gave.
+        count: How many of each kind.
+
+    Returns:
+        Ids as variables.
+
+    Raises:
+        ValueError: `count` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> prototypes(points, spray.kmeans(points), count=1).medoid.values.tolist()
+        [[[0], [2]]]
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
@@ -45,6 +63,23 @@ def cluster_means(data: xr.DataArray, cluster: xr.DataArray) -> xr.DataArray:
     """The mean of the samples of each cluster, `(number, ...)`: of heatmaps, of inputs. Noise is left out.
 
     Data on disk are read sample by sample.
+
+    Args:
+        data: `(sample, ...)`.
+        cluster: `(sample)`, one clustering.
+
+    Returns:
+        `(number, ...)`.
+
+    Raises:
+        ValueError: There are several clusterings, or no cluster.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> cluster_means(points, spray.kmeans(points).cluster[0]).values.round(2).tolist()
+        [[0.05], [9.1]]
     """
     labels = cluster.sel(sample=sample_ids(data)).values
     count = int(labels.max(initial=-1)) + 1
@@ -68,6 +103,26 @@ def gaussian_prototypes(
     itself, the sample nearest to the mean, as `prototype_sample (prototype)`. Of each sample: `cluster (clustering,
     sample)`; `log_likelihood`, low for what is out of the ordinary; `delta (sample, concept)`, by how much it uses
     each concept more than the mean of its prototype. Fewer samples than `prototypes` make fewer prototypes.
+
+    Args:
+        concepts: `(sample, concept)`.
+        prototypes: How many at most.
+        covariance: "full", "tied", "diag" or "spherical".
+        ridge: Added to variances, as a share of the data's.
+        seed: Of the start.
+
+    Returns:
+        The mixture and what it says of each sample.
+
+    Raises:
+        ValueError: `prototypes` is below 1, `covariance` is another word, or a number is not finite (the error names
+            the samples).
+
+    Example:
+        >>> import xarray as xr
+        >>> concepts = xr.DataArray([[0.0], [0.1], [9.0]], dims=["sample", "concept"])
+        >>> gaussian_prototypes(concepts, prototypes=2).cluster.values.tolist()
+        [[0, 0, 1]]
     """
     check_finite(concepts)
     ids, values = sample_ids(concepts), features(concepts).astype(np.float64)

@@ -26,9 +26,19 @@ def eigengap(eigenvalue: xr.DataArray) -> xr.Dataset:
     `gap (component)`: what follows each eigenvalue; `eigengap`, `suggested_k` are scalars, 0 and 1 where there is
     one eigenvalue only. `cluster_gap` is the largest gap that suggests more than one cluster.
 
-    >>> import xarray as xr
-    >>> eigengap(xr.DataArray([0.0, 0.1, 0.8, 0.9], dims="component")).suggested_k.item()
-    2
+    Args:
+        eigenvalue: `(component)`, ascending.
+
+    Returns:
+        `gap`, and the scalars as its variables.
+
+    Raises:
+        ValueError: The eigenvalues do not ascend.
+
+    Example:
+        >>> import xarray as xr
+        >>> eigengap(xr.DataArray([0.0, 0.1, 0.8, 0.9], dims="component")).suggested_k.item()
+        2
     """
     values = eigenvalue.values
     if np.any(np.diff(values) < 0):
@@ -49,6 +59,19 @@ def tau(values: np.ndarray, labels: np.ndarray) -> float:
     clusters. The definition is ours, after Fisher (1936) and Fukunaga (1972); Anders et al. (2022) give none.
 
     Labels and tau share the embedding, so tau is high on pure noise as well: compare it with `null_tau`.
+
+    Args:
+        values: `(sample, feature)`.
+        labels: `(sample)`, -1 for noise.
+
+    Returns:
+        Between 0 and 1.
+
+    Example:
+        >>> import numpy as np
+        >>> values, labels = np.array([[0.0], [0.1], [9.0], [9.2]]), np.array([0, 0, 1, 1])
+        >>> round(tau(values, labels), 3)
+        1.0
     """
     values, labels = values[labels >= 0].astype(np.float64), labels[labels >= 0]
     found, member, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -74,20 +97,58 @@ def crossed_tau(values: np.ndarray, labels: np.ndarray, *, folds: int = 5, axes:
 
     (K b - 1) / (K - 1) with b the balanced accuracy of a shrinkage discriminant over `folds` parts, on the first `axes`
     principal components: 1 for perfect, 0 for chance, 2 b - 1 for two clusters. NaN if a cluster has too few samples.
+
+    Args:
+        values: `(sample, feature)`.
+        labels: `(sample)`, -1 for noise.
+        folds: Parts, each told by the others.
+        axes: Principal components.
+        seed: Of the parts.
+
+    Returns:
+        At most 1, NaN where it cannot be told.
+
+    Example:
+        >>> import numpy as np
+        >>> values, labels = np.array([[0.0], [0.1], [0.2], [9.0], [9.1], [9.2]]), np.array([0, 0, 0, 1, 1, 1])
+        >>> crossed_tau(values, labels), crossed_tau(values[1:-1], labels[1:-1])
+        (1.0, nan)
     """
     values, labels = values[labels >= 0], labels[labels >= 0]
     counts = np.unique(labels, return_counts=True)[1]
     if len(counts) < 2 or counts.min() < 2:
         return float("nan")
+    folds = int(min(folds, counts.min()))
+    if len(labels) + -len(labels) // folds <= len(counts):  # trained on one sample a cluster, it knows no spread
+        return float("nan")
     reduced = PCA(min(axes, *values.shape), random_state=seed).fit_transform(values)
-    parts = StratifiedKFold(int(min(folds, counts.min())), shuffle=True, random_state=seed)
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     discriminant = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     told = cross_val_predict(discriminant, reduced, labels, cv=parts)
     return float((len(counts) * balanced_accuracy_score(labels, told) - 1) / (len(counts) - 1))
 
 
 def attribution_tau(data: xr.DataArray, clusterings: xr.Dataset, *, folds: int = 5, seed: int = 0) -> xr.Dataset:
-    """`attribution_tau (clustering)`: `crossed_tau` of each clustering in the space of `data`."""
+    """`attribution_tau (clustering)`: `crossed_tau` of each clustering in the space of `data`.
+
+    Args:
+        data: The attributions, `(sample, ...)`, all other dimensions are features.
+        clusterings: What clustering stages gave.
+        folds, seed: As in `crossed_tau`.
+
+    Returns:
+        One number for each clustering.
+
+    Raises:
+        ValueError: A number is not finite (the error names the samples).
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> attribution_tau(points, spray.kmeans(points)).attribution_tau.values.tolist()
+        [nan]
+    """
     ids, values = sample_ids(data), features(data)
     order = np.argsort(ids)
     labels = clusterings.cluster.sel(sample=ids).transpose("clustering", "sample").values
@@ -107,6 +168,26 @@ def cluster_scores(data: xr.DataArray, clusterings: xr.Dataset, *, spectral: boo
     / (that of all samples to theirs); `cluster_silhouette`; and `peculiar` = silhouette * compactness *
     min(1, 20 share, 2 (1 - share)), factors below 0 counting as 0: compact, well apart, neither a few samples nor the
     rule.
+
+    Args:
+        data: The embedding that was clustered.
+        clusterings: What clustering stages gave.
+        spectral: `data` is a spectral embedding.
+        seed: Of the samples of a silhouette.
+
+    Returns:
+        The scores as variables.
+
+    Raises:
+        ValueError: A number is not finite (the error names the samples).
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> scores = cluster_scores(points, spray.kmeans(points))
+        >>> scores.silhouette.values.round(2).tolist(), scores.share.values.tolist()
+        ([0.98], [[0.5, 0.5]])
     """
     ids, values = sample_ids(data), features(data).astype(np.float64)
     order = np.argsort(ids)
@@ -174,6 +255,23 @@ def clever_hans(scores: xr.Dataset, gaps: xr.Dataset) -> xr.Dataset:
 
     `clever_hans`, and `suspect_clustering`, `suspect_cluster` which say where to look. Between 0 and 1: each factor is,
     and one that is near 0 pulls the score down. A heuristic for sorting, see the module.
+
+    Args:
+        scores: What `cluster_scores` gives.
+        gaps: What `eigengap` gives.
+
+    Returns:
+        Three scalars.
+
+    Example:
+        >>> import spray
+        >>> import xarray as xr
+        >>> points = xr.DataArray([[0.0], [0.1], [9.0], [9.2]], dims=["sample", "axis"])
+        >>> scores = cluster_scores(points, spray.kmeans(points))
+        >>> gaps = eigengap(xr.DataArray([0.0, 0.0, 0.9], dims="component"))
+        >>> found = clever_hans(scores, gaps)
+        >>> found.suspect_clustering.item(), found.suspect_cluster.item(), round(found.clever_hans.item(), 2)
+        ('kmeans-2', 0, 0.96)
     """
     worth = (scores.tau * scores.peculiar).fillna(0.0).transpose("clustering", "number")
     clustering, number = np.unravel_index(int(worth.values.argmax()), worth.shape)

@@ -14,6 +14,25 @@ def resize(data: xr.DataArray, *, size: Mapping[str, int], order: int = 1, antia
 
     Pixels are areas: the image's border stays where it is. `antialias` blurs first where an image shrinks, with
     sigma = (factor - 1) / 2.
+
+    Args:
+        data: `(sample, ...)`, numbers.
+        size: Pixels along each dimension that changes.
+        order: 0 for the nearest pixel, 1 for linear, 3 for cubic.
+        antialias: Blur before an image shrinks.
+
+    Returns:
+        Data of the same dimensions and the sizes given.
+
+    Raises:
+        ValueError: `order` is not 0 to 5, a size is not positive or of no dimension, or a number is not finite (the
+            error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> resize(heat, size={"height": 4, "width": 1}).shape
+        (2, 4, 1)
     """
     if not 0 <= order <= 5:
         raise ValueError(f"order must be 0 to 5, got {order}")
@@ -45,7 +64,25 @@ def _resize(values: np.ndarray, size: tuple[int, ...], order: int, antialias: bo
 
 
 def rescale(data: xr.DataArray, *, scale: float, order: int = 1, antialias: bool = False) -> xr.DataArray:
-    """Resize the last two dimensions by a factor, rounded to whole pixels, at least one."""
+    """Resize the last two dimensions by a factor, rounded to whole pixels, at least one.
+
+    Args:
+        data: `(sample, ..., height, width)`.
+        scale: Above 1 makes images larger.
+        order, antialias: As in `resize`.
+
+    Returns:
+        Data of the same dimensions.
+
+    Raises:
+        ValueError: `scale` is not positive.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> rescale(heat, scale=2).shape
+        (2, 4, 4)
+    """
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
     size = {str(dim): max(1, round(scale * data.sizes[dim])) for dim in data.dims[1:][-2:]}
@@ -53,7 +90,25 @@ def rescale(data: xr.DataArray, *, scale: float, order: int = 1, antialias: bool
 
 
 def pad(data: xr.DataArray, *, size: Mapping[str, int], fill: float = 0.0) -> xr.DataArray:
-    """Put each image in the middle of `size` pixels along the named dimensions, `fill` around it."""
+    """Put each image in the middle of `size` pixels along the named dimensions, `fill` around it.
+
+    Args:
+        data: `(sample, ...)`.
+        size: Pixels along each dimension that grows.
+        fill: What is put around the image.
+
+    Returns:
+        Data of the same dimensions and the sizes given.
+
+    Raises:
+        ValueError: A size is smaller than the data's, or of no dimension.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> pad(heat, size={"height": 3, "width": 4}).shape
+        (2, 3, 4)
+    """
     lost = {dim: n for dim, n in size.items() if dim not in data.dims or n < data.sizes[dim]}
     if lost:
         raise ValueError(f"cannot pad {dict(data.sizes)} to {lost}: sizes must be at least the data's; resize first")
@@ -62,14 +117,46 @@ def pad(data: xr.DataArray, *, size: Mapping[str, int], fill: float = 0.0) -> xr
 
 
 def pad_together(arrays: Sequence[xr.DataArray], *, fill: float = 0.0) -> xr.DataArray:
-    """Several sets of samples with images of different sizes as one, each image padded to the largest size."""
+    """Several sets of samples with images of different sizes as one, each image padded to the largest size.
+
+    Args:
+        arrays: `(sample, ...)`, of the same dimensions.
+        fill: What is put around the images.
+
+    Returns:
+        One array of all samples.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> larger = xr.DataArray(np.ones((1, 3, 3)), dims=heat.dims)
+        >>> pad_together([heat, larger]).shape
+        (3, 3, 3)
+    """
     dims = [str(dim) for dim in arrays[0].dims if dim != "sample"]
     size = {dim: max(array.sizes[dim] for array in arrays) for dim in dims}
     return xr.concat([pad(array, size=size, fill=fill) for array in arrays], "sample", join="exact")
 
 
 def select(data: xr.DataArray, *, mask: np.ndarray | xr.DataArray) -> xr.DataArray:
-    """The pixels where `mask` is true, in one dimension `feature`; the mask covers the last dimensions of the data."""
+    """The pixels where `mask` is true, in one dimension `feature`; the mask covers the last dimensions of the data.
+
+    Args:
+        data: `(sample, ...)`.
+        mask: True for what is kept, of the shape of the last dimensions.
+
+    Returns:
+        `(sample, ..., feature)`.
+
+    Raises:
+        ValueError: The mask is of another shape.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> select(heat, mask=np.eye(2)).values.tolist()
+        [[0.0, 3.0], [4.0, 7.0]]
+    """
     keep = np.asarray(mask, dtype=bool)
     if keep.shape != data.shape[data.ndim - keep.ndim :] or keep.ndim >= data.ndim:
         raise ValueError(f"mask of shape {keep.shape} must cover the last dimensions of {dict(data.sizes)}")
@@ -83,6 +170,23 @@ def histogram(data: xr.DataArray, *, bins: int = 32, channel: str = "channel") -
 
     `(sample, channel, bin)`, or `(sample, bin)` without a dimension `channel`. What counts is the distribution of
     relevance, not its place. A constant channel fills one bin.
+
+    Args:
+        data: `(sample, ...)`, numbers.
+        bins: How many parts.
+        channel: Which dimension the channels are.
+
+    Returns:
+        Counts.
+
+    Raises:
+        ValueError: `bins` is below 1, or a number is not finite (the error names the samples).
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = xr.DataArray(np.arange(8.0).reshape(2, 2, 2), dims=["sample", "height", "width"])
+        >>> histogram(heat, bins=2).values.tolist()
+        [[2.0, 2.0], [2.0, 2.0]]
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")

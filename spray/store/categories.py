@@ -21,24 +21,95 @@ LONGEST = 200  # file systems allow 255 bytes, and a temporary name is longer th
 
 
 def write_category(path: Place, analysis: str, category: str, dataset: xr.Dataset) -> Path:
-    """Write one category of `analysis`; any text is a category, the file name is quoted. Returns the file's path."""
+    """Write one category of `analysis`; any text is a category, the file name is quoted. Returns the file's path.
+
+    Args:
+        path: The project's folder.
+        analysis: Its name.
+        category: Any text.
+        dataset: What was found.
+
+    Returns:
+        The file.
+
+    Raises:
+        ProjectError: The name of the analysis cannot be a folder's.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> write_category(folder, "spectral", "a/b", found).name
+        'a%2Fb.nc'
+    """
     file = _folder(path, analysis) / f"{_quoted(str(category))}.nc"
     write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs))
     return file
 
 
 def drop_category(path: Place, analysis: str, category: str) -> None:
-    """Remove the file of one category, if there is one."""
+    """Remove the file of one category, if there is one.
+
+    Args:
+        path, analysis, category: As in `write_category`.
+
+    Raises:
+        ProjectError: The name of the analysis cannot be a folder's.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> _ = write_category(folder, "spectral", "3", found)
+        >>> drop_category(folder, "spectral", "3")
+        >>> list(open_analysis(folder, "spectral"))
+        []
+    """
     (_folder(path, analysis) / f"{_quoted(category)}.nc").unlink(missing_ok=True)
 
 
 def category_attrs(path: Place, analysis: str, category: str) -> dict[str, Any]:
-    """The attributes of one category, without reading its arrays."""
+    """The attributes of one category, without reading its arrays.
+
+    Args:
+        path, analysis, category: As in `write_category`.
+
+    Returns:
+        The attributes.
+
+    Raises:
+        ProjectError: There is no such category, or its file is damaged.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> _ = write_category(folder, "spectral", "3", found)
+        >>> category_attrs(folder, "spectral", "3")["category"]
+        '3'
+    """
     return read_attrs(_folder(path, analysis) / f"{_quoted(category)}.nc", remedy=REMEDY)
 
 
 def save_analysis(analysis: xr.DataTree | Mapping[str, xr.Dataset], path: Place, *, name: str) -> None:
-    """Write every category of an analysis (a tree with one node a category, or a mapping) and its index."""
+    """Write every category of an analysis (a tree with one node a category, or a mapping) and its index.
+
+    Args:
+        analysis: What `spray.analyse` returned, or category -> Dataset.
+        path: The project's folder.
+        name: Of the analysis.
+
+    Raises:
+        ProjectError: The name of the analysis cannot be a folder's.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> save_analysis({"0": found, "1": found}, folder, name="mine")
+        >>> list(open_analysis(folder, "mine"))
+        ['0', '1']
+    """
     if isinstance(analysis, xr.DataTree):
         nodes = {node: child.to_dataset() for node, child in analysis.children.items()}
         analysis = {data.attrs.get("category", node): data for node, data in nodes.items()}
@@ -48,7 +119,22 @@ def save_analysis(analysis: xr.DataTree | Mapping[str, xr.Dataset], path: Place,
 
 
 def analyses(path: Place) -> list[str]:
-    """Names of the analyses of a project that hold at least one category or a recorded failure."""
+    """Names of the analyses of a project that hold at least one category or a recorded failure.
+
+    Args:
+        path: The project's folder.
+
+    Returns:
+        Their names, in order.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> save_analysis({"0": found}, folder, name="mine")
+        >>> analyses(folder)
+        ['mine']
+    """
     folder = Path(path) / "analyses"
     return sorted(entry.name for entry in folder.glob("*") if entry.is_dir() and any(entry.glob("*.nc")))
 
@@ -70,7 +156,27 @@ class Analysis(Mapping[str, xr.Dataset]):
 
 
 def open_analysis(path: Place, name: str) -> Analysis:
-    """The categories of one analysis, in natural order ("2" before "10"), each read when asked for."""
+    """The categories of one analysis, in natural order ("2" before "10"), each read when asked for.
+
+    Args:
+        path: The project's folder.
+        name: Of the analysis.
+
+    Returns:
+        A mapping of the categories.
+
+    Raises:
+        ProjectError: There is no analysis of this name.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> save_analysis({"10": found, "2": found}, folder, name="mine")
+        >>> analysis = open_analysis(folder, "mine")
+        >>> list(analysis), analysis["2"].attrs["n"].item()
+        (['2', '10'], 2)
+    """
     files = {_category(file): file for file in _files(path, name)}
     return Analysis({category: files[category] for category in sorted(files, key=_natural)})
 
@@ -79,12 +185,50 @@ def read_analysis_index(path: Place, name: str) -> xr.Dataset:
     """One row a category: the scalar attributes of its file (n, eigengap, ...) and `error` where it failed.
 
     Rebuilt from the categories when missing, damaged or stale.
+
+    Args:
+        path: The project's folder.
+        name: Of the analysis.
+
+    Returns:
+        A row a category.
+
+    Raises:
+        ProjectError: There is no analysis of this name.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> save_analysis({"0": found}, folder, name="mine")
+        >>> read_analysis_index(folder, "mine").n.values.tolist()
+        [2]
     """
     return _index(path, name, {})
 
 
 def write_analysis_index(path: Place, name: str, errors: Mapping[str, str] | None = None) -> xr.Dataset:
-    """Bring the index up to date; `errors` are the categories that failed, with what they failed of."""
+    """Bring the index up to date; `errors` are the categories that failed, with what they failed of.
+
+    Args:
+        path: The project's folder.
+        name: Of the analysis.
+        errors: Category -> what it failed of.
+
+    Returns:
+        The index.
+
+    Raises:
+        ProjectError: There is no analysis of this name, and no error.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> found = xr.Dataset({"cluster": ("sample", [0, 1])}, attrs={"n": 2})
+        >>> save_analysis({"0": found}, folder, name="mine")
+        >>> write_analysis_index(folder, "mine", {"1": "no samples"}).error.values.tolist()
+        ['', 'no samples']
+    """
     return _index(path, name, errors or {})
 
 

@@ -26,7 +26,22 @@ class ProjectError(ValueError):
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to `path` on success, removed on failure."""
+    """A temporary name beside `path` to write to; renamed to `path` on success, removed on failure.
+
+    Args:
+        path: The file; its folder is made.
+
+    Returns:
+        The name to write to.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
+        >>> with replacing(path) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> path.read_text()
+        'whole'
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -40,6 +55,18 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample") -> N
     """Write `dataset` to `path`, which is complete or absent at every moment.
 
     Variables along the dimension `large` and at least one more are laid out so that one row is one read.
+
+    Args:
+        path: The file; its folder is made.
+        dataset: Of types that netCDF has.
+        large: The dimension along which a row is read at once.
+
+    Example:
+        >>> import tempfile, xarray as xr
+        >>> path = Path(tempfile.mkdtemp()) / "some.nc"
+        >>> write_netcdf(path, xr.Dataset({"x": ("sample", [1, 2])}))
+        >>> read_netcdf(path, load, remedy="write it again").x.values.tolist()
+        [1, 2]
     """
     # not a mere view: float16 is widened below, and a caller's encoding of another file must not leak into this one
     stored = dataset.drop_encoding().copy()
@@ -64,7 +91,24 @@ def _layout(variable: xr.Variable, large: str) -> dict:
 
 
 def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T:
-    """`use(dataset)` of an open file, which is closed afterwards; `use` must load what it keeps."""
+    """`use(dataset)` of an open file, which is closed afterwards; `use` must load what it keeps.
+
+    Args:
+        path: The file.
+        use: What to do with the open dataset.
+        remedy: What the error tells people to do.
+
+    Returns:
+        What `use` returned.
+
+    Raises:
+        ProjectError: There is no file, or it is damaged.
+
+    Example:
+        >>> read_netcdf(Path("none.nc"), load, remedy="write it first")
+        Traceback (most recent call last):
+        spray.store.netcdf.ProjectError: no file none.nc: write it first
+    """
     try:
         with LOCK, xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
             return use(dataset)

@@ -41,7 +41,25 @@ def write_project(
     label_names: Any = (),
     **extra: Any,
 ) -> None:
-    """Write project.json; versions and the time of creation are added. An existing project keeps its creation time."""
+    """Write project.json; versions and the time of creation are added. An existing project keeps its creation time.
+
+    Args:
+        path: The project's folder.
+        name: For people to read.
+        model, dataset, method, composite: What was attributed, with what.
+        label_names: Name of each class.
+        extra: Further facts that JSON can hold.
+
+    Raises:
+        ProjectError: A fact is nothing that JSON can hold.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits", model="vgg16")
+        >>> read_project(folder)["model"]
+        'vgg16'
+    """
     file = Path(path) / "project.json"
     created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
     project = {"schema": SCHEMA, "name": name, "model": model, "dataset": dataset, "method": method}
@@ -56,7 +74,15 @@ def write_project(
 
 
 def versions() -> dict[str, str]:
-    """Versions of ours and of the libraries that compute, as far as they are installed."""
+    """Versions of ours and of the libraries that compute, as far as they are installed.
+
+    Returns:
+        Library -> version.
+
+    Example:
+        >>> "numpy" in versions()
+        True
+    """
 
     def find(library: str) -> str | None:
         try:
@@ -68,7 +94,22 @@ def versions() -> dict[str, str]:
 
 
 def read_project(path: Place) -> dict[str, Any]:
-    """The facts of project.json."""
+    """The facts of project.json.
+
+    Args:
+        path: The project's folder.
+
+    Returns:
+        What project.json says.
+
+    Raises:
+        ProjectError: There is no project, it is damaged, or it is of a later version of ours.
+
+    Example:
+        >>> read_project("nowhere")
+        Traceback (most recent call last):
+        spray.store.netcdf.ProjectError: no folder nowhere: give the folder of a project...
+    """
     file = Path(path) / "project.json"
     if not Path(path).is_dir():
         raise ProjectError(f"no folder {path}: give the folder of a project, the one that holds project.json")
@@ -86,7 +127,27 @@ def read_project(path: Place) -> dict[str, Any]:
 
 
 def write_part(path: Place, number: int, dataset: xr.Dataset) -> Path:
-    """Write one shard of attributions; the file is complete or absent at every moment. Returns its path."""
+    """Write one shard of attributions; the file is complete or absent at every moment. Returns its path.
+
+    Args:
+        path: The project's folder.
+        number: Of the part; no two writers have the same.
+        dataset: Variables with `sample` in front, and integer ids as the coordinate `sample`.
+
+    Returns:
+        The file.
+
+    Raises:
+        ProjectError: Ids are missing, are no integers or occur twice, or `sample` is not in front.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits", label_names=["zero", "one"])
+        >>> relevance = xr.DataArray(np.ones((2, 8, 8)), dims=["sample", "height", "width"], coords={"sample": [7, 3]})
+        >>> write_part(folder, 0, relevance.to_dataset(name="relevance")).name
+        'part-00000.nc'
+    """
     _check_samples(dataset, f"part {number}")
     for name, variable in dataset.variables.items():
         if "sample" in variable.dims[1:]:
@@ -114,7 +175,23 @@ def _check_unique(samples: np.ndarray, place: str) -> None:
 
 
 def parts(path: Place) -> dict[int, Path]:
-    """Number -> file of every complete part, by number."""
+    """Number -> file of every complete part, by number.
+
+    Args:
+        path: The project's folder.
+
+    Returns:
+        Number -> file.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits", label_names=["zero", "one"])
+        >>> relevance = xr.DataArray(np.ones((2, 8, 8)), dims=["sample", "height", "width"], coords={"sample": [7, 3]})
+        >>> _ = write_part(folder, 4, relevance.to_dataset(name="relevance"))
+        >>> list(parts(folder))
+        [4]
+    """
     folder = Path(path) / "attributions"
     found = {int(match[1]): file for file in folder.glob("part-*.nc") if (match := PART.fullmatch(file.name))}
     return dict(sorted(found.items()))
@@ -124,6 +201,25 @@ def read_index(path: Place) -> xr.Dataset:
     """Every per-sample number or name, plus `part` and `row` of each sample; rebuilt when missing, damaged or stale.
 
     Raises an error that names the samples when two parts hold the same id.
+
+    Args:
+        path: The project's folder.
+
+    Returns:
+        A row a sample.
+
+    Raises:
+        ProjectError: There are no attributions, parts disagree, or hold the same id.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits", label_names=["zero", "one"])
+        >>> relevance = xr.DataArray(np.ones((2, 8, 8)), dims=["sample", "height", "width"], coords={"sample": [7, 3]})
+        >>> _ = write_part(folder, 0, relevance.to_dataset(name="relevance"))
+        >>> index = read_index(folder)
+        >>> index.sample.values.tolist(), index.row.values.tolist()
+        ([7, 3], [0, 1])
     """
     read_project(path)
     files = parts(path)
@@ -178,15 +274,25 @@ def _check_layouts(layouts: Mapping[str, dict]) -> None:
 def open_attributions(path: Place) -> xr.Dataset:
     """All attributions of a project, labels in memory and images lazy: only the parts of the samples used are opened.
 
-    >>> import tempfile, numpy as np, xarray as xr
-    >>> folder = tempfile.mkdtemp()
-    >>> write_project(folder, name="digits")
-    >>> part = {"relevance": (("sample", "height", "width"), np.ones((2, 8, 8), "float32"))}
-    >>> for number in range(3):
-    ...     _ = write_part(folder, number, xr.Dataset(part, {"sample": [2 * number, 2 * number + 1]}))
-    >>> attributions = open_attributions(folder)
-    >>> attributions.sel(sample=[5, 0]).relevance.values.shape  # opens two of the three parts
-    (2, 8, 8)
+    Args:
+        path: The project's folder.
+
+    Returns:
+        A dataset of all samples; its images are read when they are asked for.
+
+    Raises:
+        ProjectError: There is no project, or it has no attributions.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits")
+        >>> part = {"relevance": (("sample", "height", "width"), np.ones((2, 8, 8), "float32"))}
+        >>> for number in range(3):
+        ...     _ = write_part(folder, number, xr.Dataset(part, {"sample": [2 * number, 2 * number + 1]}))
+        >>> attributions = open_attributions(folder)
+        >>> attributions.sel(sample=[5, 0]).relevance.values.shape  # opens two of the three parts
+        (2, 8, 8)
     """
     project, index, files = read_project(path), read_index(path), parts(path)
     layout = json.loads(index.attrs["layout"])

@@ -23,7 +23,26 @@ Place = str | PathLike[str]
 
 
 def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
-    """Category -> Dataset of our schema; `spray.save_analysis` writes it into a project."""
+    """Category -> Dataset of our schema; `spray.save_analysis` writes it into a project.
+
+    Args:
+        path: An analysis file of CoRelAy.
+
+    Returns:
+        The categories.
+
+    Raises:
+        ImportError: The extra `convert` (h5py) is not installed.
+        ProjectError: It is no such file.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> path = f"{tempfile.mkdtemp()}/analysis.h5"
+        >>> found = xr.Dataset({"tsne": (("sample", "axis"), np.ones((2, 2)))}, {"sample": [7, 3]})
+        >>> write_hdf5({"3": found}, path)
+        >>> read_hdf5(path)["3"].sample.values.tolist()
+        [7, 3]
+    """
     h5py = optional("h5py", extra="convert", purpose="reading HDF5")
     try:
         with h5py.File(path, "r") as file:
@@ -88,7 +107,23 @@ def _attrs(node: Any, rename: Mapping[str, str]) -> dict[str, Any]:
 
 
 def write_hdf5(analysis: Mapping[str, xr.Dataset] | xr.DataTree, path: Place) -> None:
-    """Write an analysis for CoRelAy and ViRelAy; an existing file is replaced when all is written."""
+    """Write an analysis for CoRelAy and ViRelAy; an existing file is replaced when all is written.
+
+    Args:
+        analysis: Category -> Dataset, or the tree of `spray.analyse`.
+        path: The file.
+
+    Raises:
+        ImportError: The extra `convert` (h5py) is not installed.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> path = f"{tempfile.mkdtemp()}/analysis.h5"
+        >>> found = xr.Dataset({"tsne": (("sample", "axis"), np.ones((2, 2)))}, {"sample": [7, 3]})
+        >>> write_hdf5({"3": found}, path)
+        >>> list(read_hdf5(path))
+        ['3']
+    """
     h5py = optional("h5py", extra="convert", purpose="writing HDF5")
     if isinstance(analysis, xr.DataTree):
         analysis = {name: node.to_dataset() for name, node in analysis.children.items()}

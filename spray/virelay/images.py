@@ -22,7 +22,18 @@ UP, DOWN = ("none", *PADDING, "resize"), ("none", "center_crop", "resize")
 def image_directory(
     path: Path, dataset: Mapping[str, Any]
 ) -> tuple[Callable[[int], np.ndarray], int, tuple[int, int, int]]:
-    """How to read image i as (channel, height, width), the number of images, and their shape."""
+    """How to read image i as (channel, height, width), the number of images, and their shape.
+
+    Args:
+        path: The directory.
+        dataset: What project.yaml says of it.
+
+    Returns:
+        How to read image i, how many there are, and their shape.
+
+    Raises:
+        ProjectError: A sampling method is another word, an image is of another size, or there is none.
+    """
     files = image_files(path)
     width, height = int(dataset["input_width"]), int(dataset["input_height"])
     up, down = str(dataset.get("up_sampling_method", "none")), str(dataset.get("down_sampling_method", "none"))
@@ -40,7 +51,17 @@ def image_directory(
 
 
 def image_files(path: Path) -> list[Path]:
-    """The files of the directory in their order: as its list of paths says if there is one, else by name."""
+    """The files of the directory in their order: as its list of paths says if there is one, else by name.
+
+    Args:
+        path: The directory; `PATH_paths.txt` beside it may list its files.
+
+    Returns:
+        The files.
+
+    Raises:
+        ProjectError: A file is outside of the directory, or there is none.
+    """
     listed = path.with_name(path.name + "_paths.txt")
     if not listed.exists():
         found = sorted(file for file in path.glob("**/*.*") if file.is_file())
@@ -56,7 +77,21 @@ def image_files(path: Path) -> list[Path]:
 
 
 def fit(image: np.ndarray, height: int, width: int, up: str, down: str) -> np.ndarray:
-    """(height, width, 3) of an image of any size: first what is too large, then what is too small."""
+    """(height, width, 3) of an image of any size: first what is too large, then what is too small.
+
+    Args:
+        image: `(height, width, 3)`.
+        height, width: What it shall be.
+        up, down: ViRelAy's sampling methods.
+
+    Returns:
+        The image.
+
+    Example:
+        >>> import numpy as np
+        >>> fit(np.ones((2, 2, 3), np.uint8), 4, 3, "fill_zeros", "none").sum(axis=2).tolist()
+        [[0, 0, 0], [3, 3, 0], [3, 3, 0], [0, 0, 0]]
+    """
     for axis, wanted in ((0, height), (1, width)):
         if image.shape[axis] > wanted and down == "center_crop":
             start = (image.shape[axis] - wanted) // 2

@@ -17,7 +17,31 @@ BLOCK = 1000  # samples in memory at once
 
 
 def from_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
-    """Write what project.yaml and its files hold as a new project; sample ids stay what they are."""
+    """Write what project.yaml and its files hold as a new project; sample ids stay what they are.
+
+    Args:
+        source: A project.yaml.
+        target: A folder that is not there yet, or empty.
+        progress: Show a bar.
+
+    Raises:
+        ImportError: The extra `convert` (h5py) is not installed.
+        ProjectError: `target` holds something, or `source` is no project of ViRelAy.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> store.write_project(folder / "ours", name="digits", label_names=["zero"])
+        >>> ones = ("sample", "channel", "height", "width"), np.ones((2, 1, 4, 4), "float32")
+        >>> part = xr.Dataset({"image": ones, "relevance": ones}, {"sample": [0, 1]})
+        >>> store.write_part(folder / "ours", 0, part).name
+        'part-00000.nc'
+        >>> to_virelay(folder / "ours", folder / "theirs", progress=False)
+        >>> from_virelay(folder / "theirs" / "project.yaml", folder / "again", progress=False)
+        >>> store.open_attributions(folder / "again").sizes["sample"]
+        2
+    """
     if target.exists() and any(target.iterdir()):
         raise store.ProjectError(f"{target} exists already and is not empty: give another folder")
     found = open_virelay(source)
@@ -31,7 +55,30 @@ def from_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
 
 
 def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
-    """Write a project of ours as ViRelAy's project.yaml, label map and HDF5 files."""
+    """Write a project of ours as ViRelAy's project.yaml, label map and HDF5 files.
+
+    Args:
+        source: A project of ours.
+        target: A folder that is not there yet, or empty.
+        progress: Show a bar.
+
+    Raises:
+        ImportError: The extra `convert` (h5py) is not installed.
+        ProjectError: `target` holds something, or a sample id is negative.
+
+    Example:
+        >>> import tempfile, numpy as np, xarray as xr
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> store.write_project(folder / "ours", name="digits", label_names=["zero"])
+        >>> ones = ("sample", "channel", "height", "width"), np.ones((2, 1, 4, 4), "float32")
+        >>> part = xr.Dataset({"image": ones, "relevance": ones}, {"sample": [0, 1]})
+        >>> store.write_part(folder / "ours", 0, part).name
+        'part-00000.nc'
+        >>> to_virelay(folder / "ours", folder / "theirs", progress=False)
+        >>> sorted(path.name for path in (folder / "theirs").iterdir())
+        ['attribution.h5', 'dataset.h5', 'label-map.json', 'project.yaml']
+    """
     h5py = optional("h5py", extra="convert", purpose="writing HDF5")
     facts, attributions = store.read_project(source), store.open_attributions(source)
     if target.exists() and any(target.iterdir()):

@@ -68,7 +68,23 @@ def indexing_of(key: tuple) -> tuple:
 
 
 def open_virelay(path: Path) -> Virelay:
-    """The project of a project.yaml; ProjectError if it or one of its files is not what it should be."""
+    """The project of a project.yaml; ProjectError if it or one of its files is not what it should be.
+
+    Args:
+        path: A project.yaml.
+
+    Returns:
+        Facts, attributions (read when asked for), and analyses by name.
+
+    Raises:
+        ImportError: The extra `convert` (h5py) is not installed.
+        ProjectError: It is no project of ViRelAy, or a file of it is damaged.
+
+    Example:
+        >>> open_virelay(Path("nowhere.yaml"))
+        Traceback (most recent call last):
+        spray.store.netcdf.ProjectError: nowhere.yaml is no project of ViRelAy: ...
+    """
     try:
         project = yaml.safe_load(path.read_text(encoding="utf-8"))["project"]
         names = _label_map(path.parent / project["label_map"])

@@ -10,7 +10,7 @@ from scipy.cluster import hierarchy as sch
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from spray import hdbscan, kmeans, spectral_kmeans
+from spray import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
 from spray.stages.clustering import LINKAGES, agglomerative, by_size, dbscan, dendrogram, dendrogram_figure
 from tests.support.spray_data import blobs, noise, shuffled
 
@@ -19,6 +19,7 @@ STAGES = [
     lambda d: hdbscan(d, min_cluster_size=4),
     lambda d: agglomerative(d, clusters=[2, 3]),
     lambda d: dbscan(d, eps=1.0, min_samples=3),
+    *CLUSTERINGS.values(),
 ]
 
 
