@@ -145,7 +145,7 @@ def dendrogram(data: xr.DataArray, *, linkage: str = "ward", metric: str = "eucl
 
 def dendrogram_figure(tree: xr.Dataset, *, clusters: int | None = None, show: int = 60) -> Any:
     """A matplotlib figure of the tree, its last `show` merges; colours tell `clusters` apart."""
-    figures = optional("matplotlib.figure", extra="figures", purpose="a figure")
+    figures = optional("matplotlib.figure", purpose="a figure")
     merges = np.column_stack([tree[name].values for name in ("left", "right", "height", "size")]).astype(float)
     if not len(merges):
         raise ValueError("a single sample has no tree to draw")

@@ -24,7 +24,7 @@ Place = str | PathLike[str]
 
 def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
     """Category -> Dataset of our schema; `spray.save_analysis` writes it into a project."""
-    h5py = optional("h5py", extra="convert", purpose="reading HDF5")
+    h5py = optional("h5py", purpose="reading HDF5")
     try:
         with h5py.File(path, "r") as file:
             found = {_from_there(name): _read(name, group, Path(path)) for name, group in file.items()}
@@ -89,7 +89,7 @@ def _attrs(node: Any, rename: Mapping[str, str]) -> dict[str, Any]:
 
 def write_hdf5(analysis: Mapping[str, xr.Dataset] | xr.DataTree, path: Place) -> None:
     """Write an analysis for CoRelAy and ViRelAy; an existing file is replaced when all is written."""
-    h5py = optional("h5py", extra="convert", purpose="writing HDF5")
+    h5py = optional("h5py", purpose="writing HDF5")
     from spray._netcdf import replacing
 
     if isinstance(analysis, xr.DataTree):

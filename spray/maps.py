@@ -51,7 +51,7 @@ def _tsne(values: np.ndarray, axes: int, *, perplexity: float, seed: int, **opti
 def _fft_tsne(
     values: np.ndarray, axes: int, *, perplexity: float, seed: int, method: str, **options: Any
 ) -> np.ndarray:
-    opentsne = optional("openTSNE", extra="embeddings", purpose="t-SNE by FFT")
+    opentsne = optional("openTSNE", purpose="t-SNE by FFT")
     options |= {"n_components": axes, "perplexity": min(perplexity, (len(values) - 1) / 3), "random_state": seed}
     return np.asarray(opentsne.TSNE(negative_gradient_method=method, **options).fit(values))
 
@@ -71,7 +71,7 @@ def umap(
 
 
 def _umap(values: np.ndarray, axes: int, *, neighbors: int, min_distance: float, metric: str, seed: int) -> np.ndarray:
-    library = optional("umap", extra="embeddings", purpose="UMAP")
+    library = optional("umap", purpose="UMAP")
     n = len(values)
     start = "spectral" if n > 3 * (axes + 2) else "random"  # its eigensolver needs some more samples than axes
     options = {"min_dist": min_distance, "metric": metric, "init": start, "random_state": seed, "n_jobs": 1}

@@ -32,7 +32,7 @@ def from_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
 
 def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
     """Write a project of ours as ViRelAy's project.yaml, label map and HDF5 files."""
-    h5py = optional("h5py", extra="convert", purpose="writing HDF5")
+    h5py = optional("h5py", purpose="writing HDF5")
     facts, attributions = store.read_project(source), store.open_attributions(source)
     if target.exists() and any(target.iterdir()):
         raise store.ProjectError(f"{target} exists already and is not empty: give another folder")

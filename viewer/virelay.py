@@ -106,7 +106,7 @@ def _dataset(folder: Path, dataset: Mapping[str, Any]) -> Rows:
 
 
 def _open(path: Path) -> Any:
-    h5py = optional("h5py", extra="convert", purpose="reading HDF5")
+    h5py = optional("h5py", purpose="reading HDF5")
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -1,5 +1,6 @@
 """Importing the packages is quick, for what a user does not need is not loaded; and the version is told alike."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -23,8 +24,10 @@ def test_every_public_name_is_there():
     assert set(spray.__all__) <= set(dir(spray))
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_is_of_the_last_release():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert (citation["title"], citation["version"]) == (project["name"], project["version"])
+    released = re.findall(r"^## \[(\d.*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert citation["title"] == project["name"]
+    assert (citation["version"], str(citation["date-released"])) == released[0]
     assert all(reference["doi"].startswith("10.") for reference in citation["references"])
