@@ -1,8 +1,16 @@
-"""The project's commands: `nox -s demo`, `tests`, `lint`, `docs`, `bench`; each makes its own environment."""
+"""The project's commands: `nox -l` lists them; each makes its own environment.
+
+The environment variable `TORCH` chooses PyTorch where tests run: `pinned` (if it is not set: that of constraints.txt),
+`oldest` (the lowest that pyproject.toml declares), `newest` or `nightly`. The last three come from PyTorch's own index,
+whose CPU builds are small.
+"""
 
 import os
 import shutil
 import subprocess
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
 
 import nox
 
@@ -10,9 +18,37 @@ nox.options.default_venv_backend = "venv"  # plain pip: it honours the constrain
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests", "lint"]
 
+INDEX = "https://download.pytorch.org/whl"
+TORCH = {
+    "pinned": [],
+    "oldest": ["torch==2.9.*", "torchvision==0.24.*", "--extra-index-url", f"{INDEX}/cpu"],
+    "newest": ["-U", "torch", "torchvision", "--extra-index-url", f"{INDEX}/cpu"],
+    "nightly": ["-U", "--pre", "torch", "torchvision", "--index-url", f"{INDEX}/nightly/cpu"],
+}
+EXTRAS = ("cluster", "convert", "embeddings", "figures")  # what users may add, as opposed to `dev` and `docs`
 
-def install(session: nox.Session, extras: str = "") -> None:
-    session.install("-q", "-c", "constraints.txt", "-e", f".[{extras}]" if extras else ".")
+
+def install(session: nox.Session, extras: str = "", *more: str) -> None:
+    """This project and what it needs, with the PyTorch that the variable `TORCH` names."""
+    torch = os.environ.get("TORCH", "pinned")
+    if torch not in TORCH:
+        session.error(f"TORCH is {torch!r}, expected one of {', '.join(TORCH)}")
+    if TORCH[torch]:
+        session.install("-q", *TORCH[torch])  # what is there satisfies the next line
+    pins = ["-c", "constraints.txt"] if torch == "pinned" else []
+    session.install("-q", *pins, *more, "-e", f".[{extras}]" if extras else ".")
+
+
+def lowest_versions(requirements: Iterable[str]) -> list[str]:
+    """The lowest version of each requirement: `numpy>=1.26` is `numpy==1.26`; one without a lower bound is an error."""
+    return [lowest_version(requirement) for requirement in requirements]
+
+
+def lowest_version(requirement: str) -> str:
+    name, bound, versions = requirement.partition(">=")
+    if not bound:
+        raise ValueError(f"{requirement!r} declares no lower bound: write it as name>=version")
+    return f"{name}=={versions.partition(',')[0]}"
 
 
 def ensure_chromium(session: nox.Session) -> None:
@@ -36,19 +72,60 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests and doctests; arguments go to pytest: `nox -s tests -- tests/lrp/rules -k gamma`."""
+    """The tests and doctests that are not slow; arguments go to pytest: `nox -s tests -- tests/lrp/rules -k gamma`."""
     ensure_chromium(session)
     install(session, "dev,docs,embeddings")
-    session.run("pytest", "-n", "2", "-q", *session.posargs)
+    session.run("pytest", "-n", "2", "-q", "-m", "not slow", "--durations=10", *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """All tests, the slow ones too, and ten times the random examples, other ones in every run."""
+    ensure_chromium(session)
+    install(session, "dev,docs,embeddings")
+    profile = {"HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", "thorough")}
+    session.run("pytest", "-n", "2", "-q", "--durations=10", *session.posargs, env=profile)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """`tests` with the share of lines and branches that they run, in subprocesses too; fails below the floor."""
+    ensure_chromium(session)
+    install(session, "dev,docs,embeddings")
+    session.run(
+        "pytest", "-n", "2", "-q", "-m", "not slow", "--cov", "--cov-report=term:skip-covered", *session.posargs
+    )
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The core tests with the lowest declared version of every dependency; TORCH=oldest lowers PyTorch too."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+    pins = [pin for pin in lowest_versions(declared) if not pin.startswith("torch==")]  # TORCH chooses it
+    tools = ["hypothesis", "pytest", "pytest-xdist", "torchvision", "zennit"]
+    install(session, "", *pins, *tools)
+    session.run("pytest", "-n", "2", "-q", "-m", "not slow", *(session.posargs or ["tests/lrp", "tests/spray"]))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, style and types."""
+    """Format, style, spelling, types (of the tests too) and which package may import which."""
     install(session, "dev,embeddings")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("codespell")
     session.run("pyright")
+    session.run("pyright", "-p", "tests")
+    if "importlinter" in tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]:
+        session.run("lint-imports")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what is installed with the project; asks PyPI's advisory database over the network."""
+    install(session, ",".join(EXTRAS), "pip-audit")
+    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
 
 
 @nox.session
@@ -61,7 +138,19 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measurements: `nox -s bench -- coverage`, `nox -s bench -- spray`, ...: a module of bench/ and its arguments."""
+    """Measurements: `nox -s bench -- coverage`, `nox -s bench -- spray`, ...: a module of bench/ and its arguments.
+
+    `nox -s bench -- compare A B` puts the results of two commits side by side.
+    """
     install(session, "dev,embeddings")
     name, *rest = session.posargs or ["coverage"]
     session.run("python", "-m", f"bench.{name}", *rest)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The source archive and the wheel of a release in dist/, checked as PyPI checks them."""
+    session.install("-q", "build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))

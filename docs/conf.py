@@ -3,16 +3,13 @@
 import importlib
 import inspect
 import re
-import tomllib
-from pathlib import Path
+from importlib.metadata import version
 
 from latex2mathml.converter import convert
 
-ROOT = Path(__file__).resolve().parent.parent
-
 project = "lrp-spray"
 author = "the lrp-spray maintainers"
-release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+release = version("lrp-spray")
 copyright = "2026, the lrp-spray maintainers"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]

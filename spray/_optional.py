@@ -4,12 +4,16 @@ import importlib
 import warnings
 from typing import Any
 
+# What to install for a module, where its name is another one.
+PACKAGES = {"dask.distributed": "distributed", "matplotlib.figure": "matplotlib", "umap": "umap-learn"}
 
-def optional(module: str, *, extra: str, purpose: str) -> Any:
-    """The module, or an error that says what to install."""
+
+def optional(module: str, *, purpose: str) -> Any:
+    """The module, or an error that says what to install: the package itself, which is on PyPI whether we are or not."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a library says while it loads is none of the caller's concern
             return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"{purpose} needs {module} ({error}): pip install 'lrp-spray[{extra}]'") from error
+        package = PACKAGES.get(module, module)
+        raise ImportError(f"{purpose} needs {module} ({error}): pip install {package}") from error

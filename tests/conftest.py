@@ -7,9 +7,24 @@ import torch
 # one thread a worker: the suite runs one worker a core
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads())
 
-hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True, max_examples=40)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+# the same few examples in every run; `nox -s thorough` takes many, other ones each time (derandomize is named, since
+# hypothesis turns it on where it sees a build server)
+common = {"deadline": None, "print_blob": True}
+hypothesis.settings.register_profile("default", derandomize=True, max_examples=40, **common)
+hypothesis.settings.register_profile("thorough", derandomize=False, max_examples=400, **common)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+hypothesis.settings.load_profile(PROFILE)
+TIMES = 10  # as many examples of tests that set their own number
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The thorough profile raises also the numbers of examples that tests set themselves."""
+    tests = {getattr(item, "obj", None) for item in items} if PROFILE == "thorough" else set()
+    for test in tests:
+        own = getattr(test, "_hypothesis_internal_use_settings", None)
+        if own is not None and own.max_examples != hypothesis.settings().max_examples:
+            more = hypothesis.settings(own, max_examples=own.max_examples * TIMES)
+            test._hypothesis_internal_use_settings = more
 
 
 @pytest.fixture(autouse=True)

@@ -114,7 +114,7 @@ def over_client(client: Any) -> Callable[[Iterable[Task], Report], Iterator[Resu
     """One task a category on the workers of a `dask.distributed.Client`, which see the same files."""
 
     def over(tasks: Iterable[Task], report: Report) -> Iterator[Result]:
-        distributed = optional("dask.distributed", extra="cluster", purpose="a dask cluster")
+        distributed = optional("dask.distributed", purpose="a dask cluster")
         futures = {client.submit(run, _sendable(task), pure=False): task.category for task in tasks}
         for future in distributed.as_completed(list(futures)):
             category, error = futures.pop(future), future.exception()

@@ -80,7 +80,7 @@ def _exact(values: np.ndarray, neighbors: int, metric: str) -> tuple[np.ndarray,
 
 def _approximate(values: np.ndarray, neighbors: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """One neighbour more is asked for, as a sample counts as its own; a duplicate may come before it."""
-    pynndescent = optional("pynndescent", extra="embeddings", purpose="approximate neighbours")
+    pynndescent = optional("pynndescent", purpose="approximate neighbours")
     index = pynndescent.NNDescent(values, metric=metric, n_neighbors=neighbors + 1, random_state=seed)
     near, distances = index.neighbor_graph
     itself = (near == np.arange(len(near))[:, None]) | (near < 0)

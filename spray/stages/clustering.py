@@ -257,7 +257,7 @@ def dendrogram_figure(tree: xr.Dataset, *, clusters: int | None = None, show: in
 
     Raises:
         ValueError: There is a single sample.
-        ImportError: The extra `figures` is not installed.
+        ImportError: matplotlib is not installed.
 
     Example:
         >>> import xarray as xr
@@ -265,7 +265,7 @@ def dendrogram_figure(tree: xr.Dataset, *, clusters: int | None = None, show: in
         >>> len(dendrogram_figure(dendrogram(points)).axes)
         1
     """
-    figures = optional("matplotlib.figure", extra="figures", purpose="a figure")
+    figures = optional("matplotlib.figure", purpose="a figure")
     merges = np.column_stack([tree[name].values for name in ("left", "right", "height", "size")]).astype(float)
     if not len(merges):
         raise ValueError("a single sample has no tree to draw")

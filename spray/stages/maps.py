@@ -46,7 +46,7 @@ def tsne(
     Raises:
         ValueError: `method` is another word, `axes` is below 1, or a number is not finite (the error names the
             samples).
-        ImportError: The extra `embeddings` is needed and not installed.
+        ImportError: A package that it needs is not installed; the message names it.
 
     Example:
         >>> import xarray as xr
@@ -72,7 +72,7 @@ def _tsne(values: np.ndarray, axes: int, *, perplexity: float, seed: int, **opti
 def _fft_tsne(
     values: np.ndarray, axes: int, *, perplexity: float, seed: int, method: str, **options: Any
 ) -> np.ndarray:
-    opentsne = optional("openTSNE", extra="embeddings", purpose="t-SNE by FFT")
+    opentsne = optional("openTSNE", purpose="t-SNE by FFT")
     options |= {"n_components": axes, "perplexity": min(perplexity, (len(values) - 1) / 3), "random_state": seed}
     return np.asarray(opentsne.TSNE(negative_gradient_method=method, **options).fit(values))
 
@@ -100,7 +100,7 @@ def umap(
 
     Raises:
         ValueError: `axes` is below 1, or a number is not finite (the error names the samples).
-        ImportError: The extra `embeddings` is needed and not installed.
+        ImportError: A package that it needs is not installed; the message names it.
 
     Example:
         >>> import xarray as xr
@@ -113,7 +113,7 @@ def umap(
 
 
 def _umap(values: np.ndarray, axes: int, *, neighbors: int, min_distance: float, metric: str, seed: int) -> np.ndarray:
-    library = optional("umap", extra="embeddings", purpose="UMAP")
+    library = optional("umap", purpose="UMAP")
     n = len(values)
     start = "spectral" if n > 3 * (axes + 2) else "random"  # its eigensolver needs some more samples than axes
     options = {"min_dist": min_distance, "metric": metric, "init": start, "random_state": seed, "n_jobs": 1}

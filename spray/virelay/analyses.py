@@ -32,7 +32,7 @@ def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
         The categories.
 
     Raises:
-        ImportError: The extra `convert` (h5py) is not installed.
+        ImportError: h5py is not installed.
         ProjectError: It is no such file.
 
     Example:
@@ -43,7 +43,7 @@ def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
         >>> read_hdf5(path)["3"].sample.values.tolist()
         [7, 3]
     """
-    h5py = optional("h5py", extra="convert", purpose="reading HDF5")
+    h5py = optional("h5py", purpose="reading HDF5")
     try:
         with h5py.File(path, "r") as file:
             found = {_from_there(name): _read(name, group, Path(path)) for name, group in file.items()}
@@ -114,7 +114,7 @@ def write_hdf5(analysis: Mapping[str, xr.Dataset] | xr.DataTree, path: Place) ->
         path: The file.
 
     Raises:
-        ImportError: The extra `convert` (h5py) is not installed.
+        ImportError: h5py is not installed.
 
     Example:
         >>> import tempfile, numpy as np, xarray as xr
@@ -124,7 +124,7 @@ def write_hdf5(analysis: Mapping[str, xr.Dataset] | xr.DataTree, path: Place) ->
         >>> list(read_hdf5(path))
         ['3']
     """
-    h5py = optional("h5py", extra="convert", purpose="writing HDF5")
+    h5py = optional("h5py", purpose="writing HDF5")
     if isinstance(analysis, xr.DataTree):
         analysis = {name: node.to_dataset() for name, node in analysis.children.items()}
     with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:

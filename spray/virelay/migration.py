@@ -25,7 +25,7 @@ def from_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
         progress: Show a bar.
 
     Raises:
-        ImportError: The extra `convert` (h5py) is not installed.
+        ImportError: h5py is not installed.
         ProjectError: `target` holds something, or `source` is no project of ViRelAy.
 
     Example:
@@ -63,7 +63,7 @@ def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
         progress: Show a bar.
 
     Raises:
-        ImportError: The extra `convert` (h5py) is not installed.
+        ImportError: h5py is not installed.
         ProjectError: `target` holds something, or a sample id is negative.
 
     Example:
@@ -79,7 +79,7 @@ def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
         >>> sorted(path.name for path in (folder / "theirs").iterdir())
         ['attribution.h5', 'dataset.h5', 'label-map.json', 'project.yaml']
     """
-    h5py = optional("h5py", extra="convert", purpose="writing HDF5")
+    h5py = optional("h5py", purpose="writing HDF5")
     facts, attributions = store.read_project(source), store.open_attributions(source)
     if target.exists() and any(target.iterdir()):
         raise store.ProjectError(f"{target} exists already and is not empty: give another folder")

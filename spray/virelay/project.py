@@ -77,7 +77,7 @@ def open_virelay(path: Path) -> Virelay:
         Facts, attributions (read when asked for), and analyses by name.
 
     Raises:
-        ImportError: The extra `convert` (h5py) is not installed.
+        ImportError: h5py is not installed.
         ProjectError: It is no project of ViRelAy, or a file of it is damaged.
 
     Example:
@@ -122,7 +122,7 @@ def _dataset(folder: Path, dataset: Mapping[str, Any]) -> Rows:
 
 
 def _open(path: Path) -> Any:
-    h5py = optional("h5py", extra="convert", purpose="reading HDF5")
+    h5py = optional("h5py", purpose="reading HDF5")
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -51,8 +52,10 @@ def test_no_name_hides_a_module(package):
         assert getattr(importlib.import_module(home), last) is module, f"{home} hands on another {last}"
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_is_of_the_last_release():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert (citation["title"], citation["version"]) == (project["name"], project["version"])
+    released = re.findall(r"^## \[(\d.*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert citation["title"] == project["name"]
+    assert (citation["version"], str(citation["date-released"])) == released[0]
     assert all(reference["doi"].startswith("10.") for reference in citation["references"])
