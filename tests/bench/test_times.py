@@ -36,6 +36,7 @@ def killed(case):
     os._exit(1)
 
 
+@pytest.mark.slow
 def test_medians_of_all_who_can_and_nobody_else():
     makers = {"long": partial(napping, nap=0.2), "short": partial(napping, nap=0.01), "cannot": unable}
     found = seconds(makers, CASE, 1)

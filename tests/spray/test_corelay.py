@@ -177,7 +177,8 @@ def test_same_argument_twice_is_no_miss(tmp_path):
     x = np.arange(5.0)
     assert digest((x, x)) == digest((x, x.copy())) and digest((x, x)) != digest((x, -x))
     remembered = memoize(lambda a, b: a + b, tmp_path)
-    remembered(x, x), remembered(x, x.copy())
+    remembered(x, x)
+    remembered(x, x.copy())
     assert len(list(tmp_path.rglob("*.nc"))) == 1
 
 

@@ -330,7 +330,8 @@ def test_prune_removes_the_least_recently_used(tmp_path):
     assert memo.prune(tmp_path) == []
     assert len(memo.prune(tmp_path, max_size=2 * size)) == 2
     CALLS.clear()
-    stage(data[0]), stage(data[3])
+    stage(data[0])
+    stage(data[3])
     assert not CALLS
     left = tmp_path / "scaled" / ".x.nc.1-2.tmp"
     left.touch()

@@ -261,6 +261,7 @@ def shell(here, out):
         return subprocess.Popen(command, cwd=here, stdout=errors, stderr=errors)
 
 
+@pytest.mark.slow
 def test_random_resnet18_on_photos_killed_twice_equals_uninterrupted(here):
     crops(here / "photos", 200, 48)
     whole = shell(here, "whole")

@@ -121,6 +121,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, uninterrupted):
     assert all(store.parts(project)[number].stat().st_mtime_ns == time for number, time in done.items())
 
 
+@pytest.mark.slow
 def test_interrupted_from_the_keyboard_is_resumable(tmp_path, uninterrupted):
     project, log = tmp_path / "p", tmp_path / "log"
     process = run(project, log, pause=0.1)

@@ -58,7 +58,7 @@ def test_parity_with_zennit(architecture):
         # torchvision's residual sums are no modules: for the gradient's composites both keep the gradient there
         canonizers = [] if name in GRADIENTS else [MODELS[architecture]()]
         with Gradient(model=model, composite=peer(name, x, canonizers)) as attributor:
-            _, expected = attributor(x, seed)
+            _, expected = attributor(x, seed)  # pyright: ignore[reportGeneralTypeIssues]  # untyped
         program = lrp.relprop(graph, ours(name))
         _, pullback = program(program.prepare(graph.params), x)
         error = float((pullback(seed) - expected).abs().max() / expected.abs().max())

@@ -33,7 +33,7 @@ def test_a_convolutions_transpose_is_its_vjp(data):
         options |= {"padding": "same", "stride": 1}
     layer = randomize(CONVOLUTIONS[axes][transposed](4, 6, draw(st.integers(1, 3)), **options), 0)
     x = torch.randn(2, 4, *[draw(st.integers(5, 8)) for _ in range(axes)], dtype=torch.float64)
-    output, pull = torch.func.vjp(layer, x)
+    output, pull = torch.func.vjp(layer, x)  # pyright: ignore[reportAssignmentType]  # has_aux is not given
     assume(output.numel())
     graph = lrp.trace(layer, x)
     program = lrp.relprop(graph, [("linear", lrp.rules.exact())])
@@ -70,6 +70,7 @@ def test_weights_lie_with_the_channels_last_where_most_kernels_are_thin(kernel, 
     assert explain(x, model(x).detach()).relevance.is_contiguous()
 
 
+@pytest.mark.slow
 def test_a_compiled_program_rounds_as_the_plain_one_where_kernels_are_wide():
     """The compiler would choose the layout whose kernels add wide sums one by one."""
     torch.manual_seed(0)
