@@ -1,6 +1,7 @@
 # The public names: __init__.py loads each at its first use, and type checkers read this file.
 from . import analysis, colour, memo, recipes, stages, store, virelay
 from .analysis import analyse
+from .arrays import graph
 from .colour import colormap
 from .memo import memoize
 from .stages import (
@@ -8,7 +9,6 @@ from .stages import (
     clustering,
     distance,
     embedding,
-    graph,
     laplacian,
     maps,
     null,

@@ -9,9 +9,9 @@ import xarray as xr
 from sklearn.neighbors import NearestNeighbors
 
 from spray._optional import optional
-from spray.stages import graph
-from spray.stages.labels import features, sample_ids
-from spray.stages.neighbors import euclidean_neighbors
+from spray.arrays import graph
+from spray.arrays.labels import features, sample_ids
+from spray.arrays.neighbors import euclidean_neighbors
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
     "mean": lambda a: 0.5 * (a + a.T),

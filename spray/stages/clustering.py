@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn import cluster as skc
 
 from spray._optional import optional
-from spray.stages.labels import by_sample, features, sample_ids
+from spray.arrays.labels import by_sample, features, sample_ids
 
 LINKAGES = ("ward", "complete", "average", "weighted", "single", "centroid", "median")
 MOST = 30_000  # samples whose pairs are held at once: 3.6 GB

@@ -10,8 +10,8 @@ import scipy.spatial.distance as ssd
 import xarray as xr
 from scipy.ndimage import uniform_filter
 
-from spray.stages import graph
-from spray.stages.labels import check_finite, features, sample_ids
+from spray.arrays import graph
+from spray.arrays.labels import check_finite, features, sample_ids
 
 WINDOW = 7  # pixels of the mean that SSIM is made of
 

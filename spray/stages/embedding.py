@@ -7,8 +7,8 @@ import xarray as xr
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
 
-from spray.stages import graph
-from spray.stages.labels import few_threads, sample_ids
+from spray.arrays import graph
+from spray.arrays.labels import few_threads, sample_ids
 
 DENSE = 256  # up to here the dense solver is faster than ARPACK
 

@@ -4,8 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 import xarray as xr
 
-from spray.stages import graph
-from spray.stages.labels import sample_ids
+from spray.arrays import graph
+from spray.arrays.labels import sample_ids
 
 
 def symmetric_laplacian(edges: xr.Dataset) -> xr.Dataset:

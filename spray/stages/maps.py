@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import MDS, TSNE, Isomap, LocallyLinearEmbedding
 
 from spray._optional import optional
-from spray.stages.labels import by_sample, labelled
+from spray.arrays.labels import by_sample, labelled
 
 LARGE = 10_000  # samples from which on the tree of Barnes and Hut is slower than an interpolation by FFT
 

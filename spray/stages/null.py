@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
+from spray.arrays.labels import features, sample_ids
 from spray.stages.affinity import knn_affinity, knn_graph
 from spray.stages.clustering import combine
 from spray.stages.embedding import spectral_embedding
-from spray.stages.labels import features, sample_ids
 from spray.stages.laplacian import symmetric_laplacian
 from spray.stages.ranking import eigengap, tau
 

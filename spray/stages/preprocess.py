@@ -7,7 +7,7 @@ from functools import reduce as fold
 import numpy as np
 import xarray as xr
 
-from spray.stages.labels import check_finite
+from spray.arrays.labels import check_finite
 
 POOLS = {"sum": np.add, "mean": np.add, "max": np.maximum}
 NORMS = {

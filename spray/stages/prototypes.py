@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from sklearn.mixture import GaussianMixture
 
-from spray.stages.labels import check_finite, features, sample_ids
+from spray.arrays.labels import check_finite, features, sample_ids
 
 EXACT = 2000  # samples of a cluster whose pairwise distances are worth it
 

@@ -13,8 +13,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score, silhouette_samples
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from spray.arrays.labels import features, few_threads, sample_ids
 from spray.stages.clustering import leading
-from spray.stages.labels import features, few_threads, sample_ids
 
 RIDGE = 1e-3
 SILHOUETTES = 5000  # samples whose pairwise distances a silhouette is made of

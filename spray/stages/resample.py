@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 import xarray as xr
 
-from spray.stages.labels import check_finite
+from spray.arrays.labels import check_finite
 
 
 def resize(data: xr.DataArray, *, size: Mapping[str, int], order: int = 1, antialias: bool = False) -> xr.DataArray:

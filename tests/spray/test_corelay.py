@@ -9,8 +9,8 @@ import scipy.sparse as sp
 import xarray as xr
 
 from spray import hdbscan, kmeans, knn_affinity, knn_graph, memoize, pool, spectral_embedding, symmetric_laplacian
+from spray.arrays import graph
 from spray.memo.digest import digest
-from spray.stages import graph
 from spray.stages.distance import distance
 from spray.stages.resample import histogram, rescale, resize
 from tests.support.spray_data import noise

@@ -16,8 +16,8 @@ from spray import (
     symmetric_laplacian,
     tsne,
 )
+from spray.arrays import graph
 from spray.stages import embedding as module
-from spray.stages import graph
 from tests.support.spray_data import blobs, noise, shuffled
 
 

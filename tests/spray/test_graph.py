@@ -9,7 +9,7 @@ from scipy.sparse import csgraph
 from scipy.spatial.distance import cdist, pdist
 
 from spray import knn_affinity, knn_graph, random_walk_laplacian, symmetric_laplacian
-from spray.stages import graph
+from spray.arrays import graph
 from tests.support.spray_data import noise, shuffled
 
 

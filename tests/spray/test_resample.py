@@ -8,7 +8,7 @@ from skimage.metrics import structural_similarity
 from skimage.transform import resize as reference
 
 from spray import knn_graph
-from spray.stages import graph
+from spray.arrays import graph
 from spray.stages.distance import distance, gaussian_affinity, nearest, ssim_distance
 from spray.stages.resample import histogram, pad, pad_together, rescale, resize, select
 from tests.support.spray_data import noise, shuffled

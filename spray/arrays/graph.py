@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import xarray as xr
 
-from spray.stages.labels import sample_ids
+from spray.arrays.labels import sample_ids
 
 
 def neighbours(ids: np.ndarray, order: np.ndarray, positions: np.ndarray, distances: np.ndarray) -> xr.Dataset:
