@@ -105,7 +105,7 @@ def lowest(session: nox.Session) -> None:
     pins = [pin for pin in lowest_versions(declared) if not pin.startswith("torch==")]  # TORCH chooses it
     tools = ["hypothesis", "pytest", "pytest-xdist", "torchvision", "zennit"]
     install(session, "", *pins, *tools)
-    session.run("pytest", "-n", "2", "-q", "-m", "not slow", *(session.posargs or ["tests/core", "tests/spray"]))
+    session.run("pytest", "-n", "2", "-q", "-m", "not slow", *(session.posargs or ["tests/core"]))
 
 
 @nox.session
