@@ -79,19 +79,20 @@ def options_as_rst(_app, _context, lines: list[str]) -> None:
 
 
 def stages_listed(_app, _page, source: list[str]) -> None:
-    """`.. stages:: clustering` is every function of spray/stages/clustering.py that shows an example."""
-    source[0] = re.sub(r"^\.\. stages:: (\w+)$", lambda found: _functions(found[1]), source[0], flags=re.M)
+    """`.. stages:: spray.stages.clustering` is every function of spray/stages/clustering.py that shows an example."""
+    source[0] = re.sub(r"^\.\. stages:: ([\w.]+)$", lambda found: _functions(found[1]), source[0], flags=re.M)
 
 
-def _functions(file: str) -> str:
+def _functions(module: str) -> str:
     """Each by the name that people use: `spray.kmeans`, or `spray.clustering.by_size` for what `spray` hands not on."""
     import spray
 
-    found = vars(importlib.import_module(f"spray.stages.{file}"))
+    file = module.rpartition(".")[2]
+    found = vars(importlib.import_module(module))
     shown = {name: function for name, function in found.items() if "Example:" in (inspect.getdoc(function) or "")}
-    own = {name: function for name, function in shown.items() if function.__module__ == f"spray.stages.{file}"}
+    own = {name: function for name, function in shown.items() if function.__module__ == module}
     short = {name for name, function in own.items() if getattr(spray, name, None) is function}
-    long = f"spray.{file}" if file in spray.__all__ else f"spray.stages.{file}"
+    long = f"spray.{file}" if file in spray.__all__ else module
     return "\n".join(f".. autofunction:: {'spray' if name in short else long}.{name}" for name in own)
 
 

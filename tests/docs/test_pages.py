@@ -153,8 +153,8 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
 def test_every_public_name_is_in_the_reference(module):
     reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     documented = {name.split(".")[-1] for name in re.findall(r"^\.\. (?:auto|py:)\w+:: (\S+)", reference, re.M)}
-    for file in re.findall(r"^\.\. stages:: (\w+)", reference, re.M):
-        documented |= vars(importlib.import_module(f"spray.stages.{file}")).keys()
+    for file in re.findall(r"^\.\. stages:: ([\w.]+)", reference, re.M):
+        documented |= vars(importlib.import_module(file)).keys()
     public = importlib.import_module(module).__all__
     if re.search(rf"^\.\. automodule:: {re.escape(module)}\n   :members:\n   :imported-members:", reference, re.M):
         documented |= set(public)

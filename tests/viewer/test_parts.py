@@ -216,7 +216,9 @@ def test_an_action_is_a_value_that_changes_nothing_by_itself(digits, scene):
     assert not react(chosen, "look", {"plot": "scatter", "of": chosen.place("scatter"), "shown": [0, 1, 0, 1]}).undoable
     kept = react(chosen, "keep", {"name": "nine", "text": "", "tags": ""})
     assert kept.write is not None and kept.redraw and sorted(path.name for path in digits.rglob("*")) == before
-    drawn = react(chosen, "export", "svg").work()
+    export = react(chosen, "export", "svg").work
+    assert export is not None
+    drawn = export()
     assert drawn["name"] == "download" and drawn["text"] == exports.drawing(chosen.category, chosen.state)
     with pytest.raises(Refusal, match="no category"):
         react(Blank(chosen.projects, chosen.state), "invert", None)

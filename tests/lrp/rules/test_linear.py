@@ -235,7 +235,8 @@ def test_stabilizers_keep_half_precision_finite():
 
 def shown(*layers):
     """A network in float64 whose first layer sees inputs of both signs, some of them zero."""
-    model = randomize(torch.nn.Sequential(*layers), 3)
+    model = torch.nn.Sequential(*layers)
+    randomize(model, 3)
     linear = [module for module in model if not isinstance(module, torch.nn.ReLU | torch.nn.Flatten)]
     return model, linear
 
