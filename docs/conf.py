@@ -3,13 +3,13 @@
 import importlib
 import inspect
 import re
-from importlib.metadata import version
+from importlib import metadata
 
 from latex2mathml.converter import convert
 
 project = "lrp-spray"
 author = "the lrp-spray maintainers"
-release = version("lrp-spray")
+release = metadata.version("lrp-spray")
 copyright = "2026, the lrp-spray maintainers"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
