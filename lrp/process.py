@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 
 MALLOC = {
-    "M_TRIM_THRESHOLD": (-1, 2**30, 128 * 2**10),
+    "M_TRIM_THRESHOLD": (-1, 2**31 - 1, 128 * 2**10),
     "M_MMAP_THRESHOLD": (-3, 32 * 2**20, 32 * 2**20),  # glibc's own grows up to this, but no more once a bound is set
     "M_MMAP_MAX": (-4, 0, 65536),
 }
@@ -34,7 +34,7 @@ _inside: dict[str, tuple[int, Undo]] = {}
 def memory_kept() -> Iterator[None]:
     """Let glibc keep large blocks that are freed, and use them again.
 
-    It pays for many explanations of large images on a CPU. Blocks of the whole process are kept meanwhile, up to 1 GB
+    It pays for many explanations of large images on a CPU. Blocks of the whole process are kept meanwhile, up to 2 GB
     of them. Any number of threads may be inside; when the last one leaves, glibc's defaults hold again, and what lies
     free goes back to the system. Nothing happens on other systems, or where the environment sets `MALLOC_...`.
 

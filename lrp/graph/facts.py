@@ -57,6 +57,8 @@ def facts(graph: Graph) -> Facts:
 
 
 def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
+    if not isinstance(node.meta["val"], torch.Tensor):
+        return False  # a size, which Python's own operators make of sizes
     name = operator_name(node.target)
     if has(name, "nonnegative"):
         return True

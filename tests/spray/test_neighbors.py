@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from spray.arrays import neighbors as _neighbors
 from spray.arrays.neighbors import euclidean_neighbors
-from spray.stages import neighbors as _neighbors
 
 
 @pytest.fixture(autouse=True, scope="module")
