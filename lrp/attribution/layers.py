@@ -11,7 +11,7 @@ from torch.nn import functional
 from lrp.attribution.methods import Explain, method
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
-from lrp.graph.graph import Graph, evaluate
+from lrp.graph.graph import Graph, computed
 
 
 @method
@@ -75,10 +75,10 @@ def at_layer(graph: Graph, node: fx.Node, x: Tensor, target: Target) -> tuple[Te
     """Output, a node's activation, and the gradient of the output's target by it."""
     nodes = list(graph.fx.nodes)
     border = nodes.index(node) + 1
-    env = evaluate(nodes[:border], graph.given(graph.params, x))
+    env = computed(nodes[:border], graph.given(graph.params, x))
 
     def rest(activation: Tensor) -> Tensor:
-        return evaluate(nodes[border:], env | {node: activation})[graph.output]
+        return computed(nodes[border:], env | {node: activation})[graph.output]
 
     output, pullback, *_ = torch.func.vjp(rest, env[node])
     return output, env[node], pullback(seed_of(output, target))[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from lrp.dataset.maps import Maps
+from lrp.dataset.batches import Maps
 
 DIMS = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
 DTYPES = ("float32", "float16")

@@ -13,8 +13,8 @@ import xarray as xr
 from torch import Tensor
 
 from lrp.attribution.methods import Explain
+from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
-from lrp.dataset.maps import Maps, attribute
 from lrp.dataset.normalize import Normalization, bounds, warn_outside
 from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape
 

@@ -1,7 +1,7 @@
 """A model as data: tracing, the graph, rewriting, and all that is known of an operator by its name."""
 
 from lrp.graph.aten import arguments, operator_name
-from lrp.graph.graph import Example, Graph, check_input, evaluate, is_floating
+from lrp.graph.graph import Example, Graph, check_input, computed, is_floating
 from lrp.graph.op import Inputs, Op, Params
 from lrp.graph.rewriting import Builder, Replace, rewrite, until
 from lrp.graph.tracing import Selector, TraceError, trace
@@ -18,7 +18,7 @@ __all__ = [
     "TraceError",
     "arguments",
     "check_input",
-    "evaluate",
+    "computed",
     "is_floating",
     "operator_name",
     "rewrite",

@@ -49,7 +49,7 @@ class Graph:
 
     def values(self, params: Mapping[str, Tensor], x: Example) -> dict[fx.Node, Any]:
         """The value of every node."""
-        return evaluate(self.fx.nodes, self.given(params, x))
+        return computed(self.fx.nodes, self.given(params, x))
 
     def given(self, params: Mapping[str, Tensor], x: Example) -> dict[fx.Node, Any]:
         """The values that a run starts from: of parameters and inputs."""
@@ -99,7 +99,7 @@ def _is_inside(path: str, layer: str) -> bool:
     return bool(layer) and (path == layer or path.startswith(layer + "."))
 
 
-def evaluate(nodes: Iterable[fx.Node], known: Mapping[fx.Node, Any]) -> dict[fx.Node, Any]:
+def computed(nodes: Iterable[fx.Node], known: Mapping[fx.Node, Any]) -> dict[fx.Node, Any]:
     """What is known, and the values of the operators among `nodes`, which come in data-flow order."""
     env = dict(known)
     for node in nodes:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from lrp._torch import pytree
-from lrp.graph.graph import Graph, evaluate
+from lrp.graph.graph import Graph, computed
 from lrp.graph.op import Op
 from lrp.transform.assignment import Plan, shape
 
@@ -38,7 +38,7 @@ def prepare(
             f"params lack {', '.join(absent[:5])}{' ...' if len(absent) > 5 else ''}; start from graph.params"
         )
     env: dict[fx.Node, Any] = {node: params[name] for name, node in graph.parameters.items()}
-    env = evaluate((node for node in graph.fx.nodes if node in plan.facts.static), env)
+    env = computed((node for node in graph.fx.nodes if node in plan.facts.static), env)
     weights: dict[str, dict[str, Any]] = {}
     for node, op in plan.ops.items():
         own = {role: env[source] for role, source in op.roles.items() if source in env}
