@@ -60,7 +60,13 @@ def _constant(value: Any, model: nn.Module, example: Tensor) -> Tensor:
     return torch.full_like(example[:1], float(value))
 
 
-READERS: dict[str, Callable[[Any, nn.Module, Tensor], Any]] = {"baselines": _constant}
+def _layer(value: Any, model: nn.Module, example: Tensor) -> str:
+    """A layer's name, which may look like a number."""
+    del model, example
+    return str(value)
+
+
+READERS: dict[str, Callable[[Any, nn.Module, Tensor], Any]] = {"baselines": _constant, "layer": _layer}
 """Options that are no JSON value, from what the command line says."""
 
 DEFAULTS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
