@@ -30,7 +30,7 @@ def test_every_method_explains(name, model):
     ("text", "message"),
     [
         ("sooth_grad", "no method 'sooth_grad'; there are lrp, gradient"),
-        ("smooth_grad:sampels=3", "smooth_grad has samples="),
+        ("smooth_grad:sample=3", "smooth_grad has samples="),
         ("grad_cam", "grad_cam has layer"),
         ("deep_lift:lrp", "of the network alone"),
         ("smooth_grad:samples", "give NAME=VALUE"),
