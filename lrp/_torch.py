@@ -17,6 +17,7 @@ from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import _disable_current_modes as unseen_by_modes
 
 __all__ = [
     "OpOverload",
@@ -34,6 +35,7 @@ __all__ = [
     "seen_size",
     "statically_known_true",
     "traced_calls",
+    "unseen_by_modes",
     "variant",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import operator
 import warnings
@@ -18,6 +19,7 @@ from lrp._torch import fixed_size, pytree
 from lrp.graph.aten import Item
 from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
+from lrp.graph.known import Known, with_known_buffers
 from lrp.graph.rewriting import rewrite
 
 SHOWN = 11
@@ -69,7 +71,10 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
     except TraceError:
         tied = True
     # a model that needs its own batch size, or an error in terms of the caller's example
-    exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
+    try:
+        exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
+    except TraceError as error:
+        exported = _export_known(model, [shown, example] if aligned else [example], error)
     return rewrite(_graph_of(exported, structure, output), _single_values)
 
 
@@ -81,13 +86,26 @@ def check_evaluating(model: nn.Module) -> None:
         raise ValueError(f"the model is in training mode ({shown}); call model.eval() first")
 
 
-def _export(model: nn.Module, example: Example) -> ExportedProgram:
+def _export_known(model: nn.Module, examples: list[Example], error: TraceError) -> ExportedProgram:
+    """Once more, with the values of buffers at hand; the last example as it is, every size a number.
+
+    Raises:
+        TraceError: The first one, of the model as it is; that it fails in this way too tells nothing more.
+    """
+    for example in examples:
+        copied, buffers = with_known_buffers(model)
+        with contextlib.suppress(TraceError), Known(buffers):
+            return _export(copied, example, fixed=example is examples[-1])
+    raise error
+
+
+def _export(model: nn.Module, example: Example, fixed: bool = False) -> ExportedProgram:
     example = pytree.tree_map(lambda t: t.detach(), example)
     args = example if isinstance(example, tuple) else () if isinstance(example, dict) else (example,)
     kwargs = example if isinstance(example, dict) else {}
     try:
         bound = inspect.signature(model.forward).bind(*args, **kwargs)
-        shapes = pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
+        shapes = None if fixed else pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
         with _unrecorded(), torch.no_grad():
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
             disentangle(exported.graph)
