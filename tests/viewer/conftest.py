@@ -59,14 +59,23 @@ def serve(tmp_path_factory):
 
     def stop() -> None:
         """End the server that was started last."""
-        servers[-1].kill()
+        _end(servers[-1:])
 
     start.stop = stop
     yield start
+    _end(servers)
+
+
+def _end(servers: list[subprocess.Popen], seconds: float = 30) -> None:
+    """Politely, so that what was run of them is written where coverage is measured; by force after some seconds."""
     for server in servers:
-        server.kill()  # they only read, and a polite end waits for every session
+        server.terminate()
     for server in servers:
-        server.wait(10)
+        try:
+            server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
 
 
 def _address(log: Path, server: subprocess.Popen, seconds: float = 60) -> str:
