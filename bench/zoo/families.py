@@ -66,12 +66,15 @@ def takes(model: nn.Module, size: Sequence[int]) -> bool:
 
 def measure(timm: Any, name: str) -> dict[str, Any]:
     """The verdict on a model, and why."""
-    start = time.perf_counter()
+    start, composite = time.perf_counter(), lrp.composites.epsilon_plus()
     row: dict[str, Any] = {"model": name}
     try:
         model, x = built(timm, name)
         row["size"] = list(x.shape[1:])
-        found = check(model, x, lrp.composites.epsilon_plus()).found
+        found = check(model, x, composite).found
+        if not found.good:  # rounding, of values that cancel, or a fault: doubles tell them apart
+            row["single"] = vars(found)
+            found = check(model.double(), x.double(), composite).found
     except lrp.MissingRule as error:
         missing = Counter(re.findall(r"^  \S+: (\S+) in layer", str(error), re.MULTILINE))
         row |= {"verdict": "missing", "operators": dict(missing), "why": str(error)}
@@ -87,7 +90,7 @@ def measure(timm: Any, name: str) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     if "residual" in row:
         numbers = f"output {row['output']:.1e}, residual {row['residual']:.1e}, row {row['row']:.1e}"
-        said = numbers if row["finite"] else f"not finite; {numbers}"
+        said = ("" if row["finite"] else "not finite; ") + ("in doubles: " if "single" in row else "") + numbers
     elif "operators" in row:
         said = ", ".join(f"{name} ({count})" for name, count in row["operators"].items())
     else:
