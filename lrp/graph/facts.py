@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from torch import fx
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph, is_floating
 from lrp.graph.op import Op, op_of
-from lrp.graph.operators import has, kind_of
+from lrp.graph.modes import kind_of_node
+from lrp.graph.operators import has
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Facts:
     """Values that depend on parameters and constants alone: computed once per model."""
     nonnegative: frozenset[fx.Node]
     """Values that are never below zero."""
-    gates: frozenset[fx.Node]
-    """Values that come out of a squashing function, perhaps moved: the gates of products."""
+    gates: Mapping[fx.Node, int]
+    """Values that scale what they are multiplied with, and how surely, see `GATES`; others are 0."""
 
     def op(self, node: fx.Node) -> Op:
         """`node` as a pure function of its signals."""
@@ -37,12 +39,13 @@ def facts(graph: Graph) -> Facts:
     signals = {n for n in graph.inputs if is_floating(n.meta["val"])}
     dynamic, static = set(graph.inputs) - signals, set(graph.parameters.values())
     nonnegative: set[fx.Node] = set()
-    gates: set[fx.Node] = set()
+    gates: dict[fx.Node, int] = {}
+    even: set[fx.Node] = set()
     for node in graph.fx.nodes:
         if node.op != "call_function":
             continue
         sources = set(node.all_input_nodes)
-        if sources & signals and is_floating(node.meta["val"]) and kind_of(operator_name(node.target)) != "constant":
+        if sources & signals and is_floating(node.meta["val"]) and kind_of_node(node) != "constant":
             signals.add(node)
         elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
             dynamic.add(node)
@@ -50,10 +53,41 @@ def facts(graph: Graph) -> Facts:
             static.add(node)
         if _is_nonnegative(node, nonnegative):
             nonnegative.add(node)
-        name = operator_name(node.target)
-        if has(name, "gate") or (kind_of(name) == "movement" and node.args[0] in gates):
-            gates.add(node)
-    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), frozenset(gates))
+        if node in signals:
+            gates[node] = _gate(node, signals, gates, even)
+    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates)
+
+
+GATES = {"squash": 1, "gate": 2, "statistic": 3}
+"""What scales and what is scaled: in a product the one with the lower number is the signal, the other the scale.
+
+A statistic is what is made of sums of even functions (squares, magnitudes, norms) alone: the scale of an RMS norm in any
+spelling, of a cosine, of global response normalization.
+"""
+
+
+def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even: set[fx.Node]) -> int:
+    """How surely `node` is a scale; `even` is told of even functions on the way to a statistic."""
+    name, kind = operator_name(node.target), kind_of_node(node)
+    sources = [n for n in node.all_input_nodes if n in signals]
+    if all(gates.get(n) == GATES["statistic"] for n in sources):
+        return 0 if kind in ("linear", "bilinear") else GATES["statistic"]
+    if has(name, "even") and (has(name, "elementwise") or has(name, "reduces")):
+        even.add(node)
+    elif name == "pow" and node.args[1] in (2, 4, 2.0, 4.0, 6, 8):
+        even.add(node)
+    elif all(n in even for n in sources) and (
+        kind in ("movement", "winner") or has(name, "elementwise") or has(name, "reduces")
+    ):
+        even.add(node)
+    if node in even and has(name, "reduces"):
+        return GATES["statistic"]
+    for word in ("gate", "squash"):
+        if has(name, word):
+            return GATES[word]
+    # moved, or moved along the number line by constants: 1 - z of a gate z is a gate
+    moved = kind == "movement" or (has(name, "shift") or name in ("mul", "div", "neg"))
+    return gates.get(sources[0], 0) if moved and len(sources) == 1 else 0
 
 
 def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
@@ -63,6 +97,8 @@ def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
     if has(name, "nonnegative"):
         return True
     given: dict[str, Any] = arguments(node) if has(name, "lower bound") or has(name, "keeps sign") else {}
+    if name == "softplus":
+        return arguments(node)["beta"] > 0
     lower = given.get("min_val", given.get("min")) if has(name, "lower bound") else None
     if isinstance(lower, (int, float)) and lower >= 0:
         return True

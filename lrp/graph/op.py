@@ -1,4 +1,4 @@
-"""One table: every ATen operator we know and its kind. Adding an operator is adding a name to a row."""
+"""Op: one node of a graph as a pure function of its signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp.graph.aten import _named_nodes, arguments, each_axis, operator_name
-from lrp.graph.operators import LINEAR_IN_ONE_SIGNAL, has, kind_of
+from lrp.graph.modes import kind_of_node
+from lrp.graph.operators import has
 
 Params = Mapping[str, Any]
 """What an operator reads beside the signal, under the argument names of its ATen schema: weight, bias, ..."""
@@ -36,8 +37,10 @@ class Op:
     kind: str | None
     nonnegative: tuple[bool, ...] = ()
     """Which inputs are never below zero."""
-    gates: tuple[bool, ...] = ()
-    """Which inputs come out of a squashing function: the gates of a product."""
+    gates: tuple[int, ...] = ()
+    """How surely each input is the scale of a product and not its signal, see `lrp.graph.facts.GATES`."""
+    degree: int = 1
+    """How many of the arguments are signals, one that is given twice counted twice: `x @ x` has degree 2."""
     cut: bool = False
     """Whether relevance arrives only where the output is above zero: a ReLU follows, and what follows it shares in
     proportion to its input."""
@@ -55,7 +58,7 @@ class Op:
             return "dense" if has(self.name, "dense") else "convolution"
         if has(self.name, "batch norm"):
             return "batch norm"
-        return "residual" if self.kind == "sum" and len(self.inputs) > 1 else None
+        return "residual" if self.kind == "sum" and len(self.inputs) > 1 and has(self.name, "shift") else None
 
     @property
     def layer(self) -> str:
@@ -131,16 +134,12 @@ def _transposed_cat(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -
     return cotangent.split_with_sizes([x.shape[given["dim"]] for x in inputs], given["dim"])
 
 
-def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates: Set[fx.Node]) -> Op:
+def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates: Mapping[fx.Node, int]) -> Op:
     """`node` as a pure function of the signals among its arguments."""
     inputs = tuple(n for n in node.all_input_nodes if n in signals)
-    roles = {role: n for role, n in _named_nodes(node) if n not in signals}
-    kind = kind_of(operator_name(node.target))
-    if kind in LINEAR_IN_ONE_SIGNAL and len(inputs) == 1:
-        divisor = kind == "division" and arguments(node)["other"] in inputs
-        kind = None if divisor else "sum"
-    elif kind == "linear" and len(inputs) > 1:
-        kind = "bilinear"
+    named = list(_named_nodes(node))
+    roles = {role: n for role, n in named if n not in signals}
+    given = {role for role, n in named if n in signals}
     return Op(
         node,
         node.target,  # type: ignore[arg-type]
@@ -148,7 +147,29 @@ def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates
         node.kwargs,
         roles,
         inputs,
-        kind,
+        _kind(kind_of_node(node), given),
         tuple(n in nonnegative for n in inputs),
-        tuple(n in gates for n in inputs),
+        tuple(gates.get(n, 0) for n in inputs),
+        len(given),
     )
+
+
+def _kind(kind: str | None, signals: Set[str]) -> str | None:
+    """What an operator of this kind is in these of its arguments."""
+    if kind == "division":
+        return kind if len(signals) > 1 else "sum" if "self" in signals else "activation"
+    if kind in ("gate", "bilinear") and len(signals) == 1:
+        return "sum"  # linear in one signal
+    if kind == "linear" and len(signals) > 1:
+        return "bilinear" if "bias" not in signals else None
+    only = SIGNALS.get(kind or "")
+    if only is not None:
+        return only[1] if signals <= only[0] else None
+    return kind
+
+
+SIGNALS: Mapping[str, tuple[Set[str], str]] = {
+    "lerp": ({"self", "end"}, "sum"),
+    "resampling": ({"input"}, "sum"),
+}
+"""Kinds that are what stands on the right only as functions of the arguments on the left."""

@@ -15,11 +15,12 @@ from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.node import map_arg
 
-from lrp._torch import fixed_size, pytree
+from lrp._torch import fixed_size, pytree, schema_name
 from lrp.graph.aten import Item
 from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
+from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
 
 SHOWN = 11
@@ -110,7 +111,7 @@ def _export(model: nn.Module, example: Example, fixed: bool = False) -> Exported
             exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
             disentangle(exported.graph)
             exported.graph_module.recompile()
-            return exported if is_simple(exported.graph) else exported.run_decompositions({})
+            return exported if is_simple(exported.graph) else exported.run_decompositions(_unknown())
     except Exception as error:
         shown = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise TraceError(
@@ -118,6 +119,12 @@ def _export(model: nn.Module, example: Example, fixed: bool = False) -> Exported
             f"{str(error).strip().splitlines()[0]}\nThe model must run on the example and must not branch in Python on "
             "the values of tensors; see the error above for the line. Move such code out of forward, or wrap it."
         ) from error
+
+
+def _unknown() -> dict[Any, Callable[..., Any]]:
+    """PyTorch's own decompositions of every operator that the table does not know, into operators that it does."""
+    every = torch.export.default_decompositions()
+    return {op: parts for op, parts in every.items() if schema_name(op) not in OPERATORS}
 
 
 @contextmanager

@@ -52,11 +52,11 @@ def uniform() -> Rule:
 
 
 def _signals(op: Op) -> tuple[bool, ...]:
-    """Which factor of a product is the signal; both, if that cannot be told from where they come from."""
+    """Which factor of a product is the signal: the one that is least surely a scale; both, if they are alike."""
     if op.kind == "division":
         numerator = arguments(op.node)["self"]
         return tuple(node is numerator for node in op.inputs)
-    return tuple(not gate for gate in op.gates) if sum(op.gates) == 1 else (True,) * len(op.inputs)
+    return tuple(gate == min(op.gates) for gate in op.gates)
 
 
 @factory
@@ -64,7 +64,9 @@ def signal_takes_all() -> Rule:
     """y = gate * x: R_x = R, R_gate = 0; y = x / scale likewise. Conserves exactly.
 
     The gate is the factor that comes out of a sigmoid, a softmax or the like (squeeze-excitation, gated units; Arras et
-    al. 2017, doi:10.18653/v1/W17-5221). Where neither factor or both are gates, each receives half.
+    al. 2017, doi:10.18653/v1/W17-5221), beside these a tanh is a signal; or it is a statistic, such as 1 / sigma of an
+    RMS norm (Achtibat et al. 2024, arXiv:2402.05602, Prop. 3.4; `lrp.graph.facts.GATES`). Of two factors that are alike
+    each receives half.
     """
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
@@ -86,6 +88,6 @@ def half_and_half(stabilizer: Stabilize = 1e-6) -> Rule:
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         cotangents = op.transpose(weights, inputs, divide(relevance, output, stabilizer))
-        return tuple(a * c / len(inputs) for a, c in zip(inputs, cotangents, strict=True))
+        return tuple(a * c / op.degree for a, c in zip(inputs, cotangents, strict=True))
 
     return Rule(propagate, stabilizer=stabilizer, proportional=True)

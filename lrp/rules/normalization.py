@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lrp.graph.aten import arguments
 from lrp.graph.op import Inputs, Op, Params
+from lrp.graph.operators import has
 from lrp.rules.rule import Rule, Shares, factory
 from lrp.rules.stabilizer import Stabilize, divide
 
@@ -34,7 +35,7 @@ def softmax_taylor() -> Rule:
 
 @factory
 def frozen_statistics(stabilizer: Stabilize = 1e-6) -> Rule:
-    """Layer, group, instance and RMS norm with sigma as a constant: R_i = x_i sum_j M_ji R_j / stab(y_j).
+    """Layer, group, instance, RMS and batch norm with sigma as a constant: R_i = x_i sum_j M_ji R_j / stab(y_j).
 
     y = (x - mean) / sigma * w + b, M = diag(w / sigma) (I - 1 1^T / N) (Ali et al. 2022, arXiv:2202.07304; Achtibat et
     al. 2024, arXiv:2402.05602, Prop. 3.4). Conserves up to the bias: sum R_i = sum_j (1 - b_j / y_j) R_j.
@@ -43,6 +44,8 @@ def frozen_statistics(stabilizer: Stabilize = 1e-6) -> Rule:
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         (x,) = inputs
         s = divide(relevance, output, stabilizer)
+        if has(op.name, "batch norm"):  # its statistics are constants anyway
+            return (x * op.transpose(weights, inputs, s)[0],)
         (cotangent,) = torch.func.vjp(_frozen(op, weights, x), x)[1](s)
         return (x * cotangent,)
 

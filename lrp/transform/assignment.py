@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
 from torch import fx
 
 from lrp.composites.presets import DEFAULT
@@ -104,7 +102,10 @@ def shape(op: Op) -> str:
 def _reason(op: Op) -> str:
     if op.name in REMEDIES:
         return REMEDIES[op.name]
-    if op.kind is None and kind_of(op.name) is None:
-        return f'unknown operator; if you know how its relevance passes, add a row ("{op.name}", rule) to the composite'
-    kind: Any = op.kind or kind_of(op.name)
-    return f'kind {kind}; add a row ("{kind}", rule) or ("{op.name}", rule) to the composite, or canonize it away'
+    if op.kind is None:
+        return (
+            f"{'unknown operator' if kind_of(op.name) is None else 'no rule fits it with these arguments'}: give a rule "
+            f'of your own, ("{op.name}", Rule(...)); pass_through() or exact() would make relevance out of nothing unless '
+            "it acts value by value or only moves values"
+        )
+    return f'kind {op.kind}; add a row ("{op.kind}", rule) or ("{op.name}", rule) to the composite, or canonize it away'
