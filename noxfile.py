@@ -5,12 +5,14 @@ The environment variable `TORCH` chooses PyTorch where tests run: `pinned` (if i
 whose CPU builds are small.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -61,6 +63,19 @@ def lowest_version(requirement: str) -> str:
     if not bound:
         raise ValueError(f"{requirement!r} declares no lower bound: write it as name>=version")
     return f"{name}=={versions.partition(',')[0]}"
+
+
+def vulnerabilities(dependencies: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What pip-audit's report says against what is installed; also that it could look nothing up."""
+    audited = [package for package in dependencies if "skip_reason" not in package]
+    if not audited:
+        return ["not one package could be looked up: is PyPI's advisory database reached from here?"]
+    said = "{name} {version}: {id}, fixed in {fixed}"
+    return [
+        said.format(**package, **fault, fixed=", ".join(fault["fix_versions"]) or "no version")
+        for package in audited
+        for fault in package["vulns"]
+    ]
 
 
 def ensure_chromium(session: nox.Session) -> None:
@@ -134,7 +149,12 @@ def lint(session: nox.Session) -> None:
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what is installed with the project; asks PyPI's advisory database over the network."""
     install(session, ",".join(EXTRAS), "pip-audit")
-    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
+    report = Path(session.create_tmp()) / "audit.json"
+    options = ["--local", "--skip-editable", "-f", "json", "-o", str(report), *session.posargs]
+    session.run("pip-audit", *options, success_codes=[0, 1])
+    faults = vulnerabilities(json.loads(report.read_text(encoding="utf-8"))["dependencies"])
+    if faults:
+        session.error("\n".join(faults))
 
 
 @nox.session

@@ -18,7 +18,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels."""
 
 FACE: Box = (155, 30, 285, 160)  # of the astronaut
-TITLE: Box = (2, 6, 216, 36)  # "Region-based segmentation", of the page
+TITLE: Box = (0, 4, 300, 36)  # "Region-based segmentation", of the page
 LINE: Box = (2, 47, 378, 68)  # the first line below
 
 
