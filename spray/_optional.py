@@ -9,7 +9,11 @@ PACKAGES = {"dask.distributed": "distributed", "matplotlib.figure": "matplotlib"
 
 
 def optional(module: str, *, purpose: str) -> Any:
-    """The module, or an error that says what to install: the package itself, which is on PyPI whether we are or not."""
+    """The module, or an error that says what to install: the package itself, which is on PyPI whether we are or not.
+
+    Raises:
+        ImportError: It is not there, or does not load.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a library says while it loads is none of the caller's concern

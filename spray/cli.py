@@ -33,7 +33,11 @@ def cli() -> None:
 
 
 def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None], float | None]:
-    """A click callback that reads a number with a unit."""
+    """A click callback that reads a number with a unit.
+
+    Raises:
+        click.BadParameter: From the callback: the text is no such number.
+    """
 
     def read(_context: Any, _parameter: Any, text: str | None) -> float | None:
         if text is None:
@@ -49,7 +53,11 @@ def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None
 
 
 def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:
-    """A click callback that reads each text by `reader`; its ValueError is the user's error, in one line."""
+    """A click callback that reads each text by `reader`.
+
+    Raises:
+        click.BadParameter: From the callback: the reader's ValueError, as the user's error in one line.
+    """
 
     def read(_context: Any, _parameter: Any, given: Any) -> Any:
         try:
@@ -61,7 +69,11 @@ def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Numbers of clusters."""
+    """Numbers of clusters.
+
+    Raises:
+        ValueError: The text is something else.
+    """
     try:
         return words.numbers(text)
     except ValueError:
@@ -121,7 +133,11 @@ def analyse(
 
 
 def made(recipe: str, *, clusters: tuple[int, ...] | None = None, **options: Any) -> recipes.Recipe:
-    """A recipe with the options that were given; one that it does not have is an error."""
+    """A recipe with the options that were given.
+
+    Raises:
+        click.UsageError: It has no such option, or two exclude each other.
+    """
     given = {key: value for key, value in options.items() if value not in (None, [])}
     if clusters and "clusterings" in given:
         raise click.UsageError("--clusters is of the usual clusterings: give --clustering kmeans:clusters=2-8 instead")
@@ -227,7 +243,11 @@ def convert(source: Path, target: Path, name: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command; an error that says what to do is shown without a traceback."""
+    """The command; an error that says what to do is shown without a traceback.
+
+    Raises:
+        SystemExit: There was an error: 1, 2 of usage, 130 after an interrupt.
+    """
     try:
         cli.main(args=arguments, prog_name="spray", standalone_mode=False)
     except click.exceptions.Abort:

@@ -27,7 +27,11 @@ class Damaged(ValueError):
 
 
 def encode(value: Any, arrays: Arrays) -> Any:
-    """JSON for `value`; arrays are appended to `arrays` and mentioned by position."""
+    """JSON for `value`; arrays are appended to `arrays` and mentioned by position.
+
+    Raises:
+        TypeError: It is of a type that no codec knows.
+    """
     if value is None or type(value) in (bool, str, int):
         return value
     for kind, (matches, write, _) in CODECS.items():
@@ -172,7 +176,12 @@ def write_entry(path: Path, value: Any, facts: dict[str, Any]) -> None:
 
 
 def read_entry(path: Path) -> Any:
-    """The value in `path`; `Damaged` if the file is anything but what `write_entry` wrote."""
+    """The value in `path`.
+
+    Raises:
+        Damaged: The file is anything but what `write_entry` wrote.
+        FileNotFoundError: There is none.
+    """
     try:
         with LOCK, netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
@@ -189,7 +198,12 @@ def read_entry(path: Path) -> Any:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The facts in `path`, without reading any array; `Damaged` if there are none."""
+    """The facts in `path`, without reading any array.
+
+    Raises:
+        Damaged: It holds none.
+        FileNotFoundError: There is no such file.
+    """
     try:
         with LOCK, netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)

@@ -91,7 +91,11 @@ def leading(values: np.ndarray, columns: int) -> np.ndarray:
 
 
 def numbers(clusters: int | Iterable[int]) -> list[int]:
-    """One or more numbers of clusters as a list."""
+    """One or more numbers of clusters as a list.
+
+    Raises:
+        ValueError: There is none, or one is below 1.
+    """
     counts = [clusters] if isinstance(clusters, int) else list(clusters)
     if not counts or min(counts) < 1:
         raise ValueError(f"clusters must be one or more positive numbers, got {clusters!r}")

@@ -119,7 +119,11 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
 
 
 def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
-    """The attributes of a file alone, which is ten times as fast as opening it as a dataset."""
+    """The attributes of a file alone, which is ten times as fast as opening it as a dataset.
+
+    Raises:
+        ProjectError: It is no complete netCDF file.
+    """
     try:
         with LOCK, netCDF4.Dataset(path) as file:
             return {name: file.getncattr(name) for name in file.ncattrs()}

@@ -1,5 +1,6 @@
 """Importing the packages is quick, for what a user does not need is not loaded; and the version is told alike."""
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -59,3 +60,22 @@ def test_the_citation_is_of_the_last_release():
     assert citation["title"] == project["name"]
     assert (citation["version"], str(citation["date-released"])) == released[0]
     assert all(reference["doi"].startswith("10.") for reference in citation["references"])
+
+
+def raising(tree):
+    """Public functions that raise, or that make one which does; commands aside, whose docstrings are their help."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            command = any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+            if not command and any(isinstance(inner, ast.Raise) and inner.exc for inner in ast.walk(node)):
+                yield node
+
+
+def test_every_function_of_spray_that_raises_says_when():
+    found = [
+        (f"{file.relative_to(ROOT)}:{node.lineno} {node.name}", ast.get_docstring(node) or "")
+        for file in sorted((ROOT / "spray").rglob("*.py"))
+        for node in raising(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert len(found) > 30
+    assert [place for place, said in found if "Raises:" not in said] == []
