@@ -127,7 +127,7 @@ def lowest(session: nox.Session) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
     pins = [pin for pin in lowest_versions(declared) if not pin.startswith("torch==")]  # TORCH chooses it
-    tools = ["hypothesis", "pytest", "pytest-xdist", "torchvision", "zennit"]
+    tools = ["captum", "hypothesis", "pytest", "pytest-xdist", "torchvision", "zennit"]
     install(session, "", *pins, *tools)
     session.run("pytest", "-n", "2", "-q", "-m", "not slow", *(session.posargs or ["tests/lrp"]))
 

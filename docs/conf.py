@@ -79,7 +79,8 @@ def options_as_rst(_app, _context, lines: list[str]) -> None:
 
 
 def stages_listed(_app, _page, source: list[str]) -> None:
-    """`.. stages:: spray.stages.clustering` is every function of spray/stages/clustering.py that shows an example."""
+    """`.. stages:: spray.stages.affinity` is every function of spray/stages/affinity.py that shows an example, and of a
+    folder every one that it hands on."""
     source[0] = re.sub(r"^\.\. stages:: ([\w.]+)$", lambda found: _functions(found[1]), source[0], flags=re.M)
 
 
@@ -90,7 +91,7 @@ def _functions(module: str) -> str:
     file = module.rpartition(".")[2]
     found = vars(importlib.import_module(module))
     shown = {name: function for name, function in found.items() if "Example:" in (inspect.getdoc(function) or "")}
-    own = {name: function for name, function in shown.items() if function.__module__ == module}
+    own = {name: function for name, function in shown.items() if f"{function.__module__}.".startswith(f"{module}.")}
     short = {name for name, function in own.items() if getattr(spray, name, None) is function}
     long = f"spray.{file}" if file in spray.__all__ else module
     return "\n".join(f".. autofunction:: {'spray' if name in short else long}.{name}" for name in own)

@@ -3,20 +3,8 @@
 Any function `(attributions of one category) -> Dataset` serves `spray.analyse` as well.
 """
 
-from spray.recipes.presets import (
-    KMEANS,
-    OWN,
-    RECIPES,
-    SPECTRAL_KMEANS,
-    concept,
-    concept_relevance,
-    from_features,
-    histogram,
-    partial,
-    pcx,
-    spectral,
-    spectral_hdbscan,
-)
+from spray.recipes.parts import KMEANS, SPECTRAL_KMEANS, concept_relevance, from_features, partial
+from spray.recipes.presets import OWN, RECIPES, concept, histogram, pcx, spectral, spectral_hdbscan
 from spray.recipes.recipe import Recipe, Stage, Step
 
 __all__ = [

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, get_args
 
-from spray.recipes.presets import partial
+from spray.recipes.parts import partial
 from spray.recipes.recipe import Stage
 
 

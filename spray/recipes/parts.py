@@ -1,0 +1,159 @@
+"""What recipes are made of: the steps from features to scores, and from a hidden layer to concepts."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import xarray as xr
+
+from spray.memo import stage_name
+from spray.recipes.recipe import Recipe, Stage, Step
+from spray.stages.affinity import knn_affinity, knn_graph
+from spray.stages.clustering import combine, hdbscan, kmeans, spectral_kmeans
+from spray.stages.distance import nearest
+from spray.stages.embedding import spectral_embedding
+from spray.stages.laplacian import symmetric_laplacian
+from spray.stages.maps import tsne
+from spray.stages.null import null_tau
+from spray.stages.preprocess import normalize
+from spray.stages.prototypes import prototypes
+from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
+
+KMEANS = functools.partial(kmeans, clusters=range(2, 9))
+SPECTRAL_KMEANS = functools.partial(spectral_kmeans, clusters=range(2, 9))
+
+
+def from_features(
+    name: str,
+    features: Iterable[Step],
+    *,
+    neighbors: int = 10,
+    metric: str = "euclidean",
+    distance: Stage | None = None,
+    affinity: Stage = knn_affinity,
+    laplacian: Stage = symmetric_laplacian,
+    components: int = 32,
+    clusterings: Iterable[Stage] = (SPECTRAL_KMEANS, KMEANS, hdbscan),
+    embeddings: Iterable[Stage] = (tsne,),
+    thorough: bool = False,
+) -> Recipe:
+    """Neighbours, affinity, Laplacian, spectral embedding, clusterings and scores of what the last of `features` makes.
+
+    `clusterings` and `embeddings` are stages of the spectral embedding. `distance` is a stage that makes all pairs'
+    distances where `metric` cannot, such as `ssim_distance`. `thorough` adds what tau is worth: that of a null model
+    and that in attribution space.
+
+    Args:
+        name: Of the recipe.
+        features: Steps; the last one makes the features.
+        neighbors, metric: See `spray.knn_graph`.
+        distance: A stage that makes all pairs' distances, where `metric` cannot.
+        affinity, laplacian: Stages.
+        components: See `spray.spectral_embedding`.
+        clusterings, embeddings: Stages of the spectral embedding.
+        thorough: Add a null model's tau, and tau in attribution space.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> steps = [Step("features", normalize, ("attributions.relevance",))]
+        >>> from_features("mine", steps, embeddings=[], clusterings=[]).result
+        ('embedding', 'neighbors', 'eigengap')
+    """
+    last = (features := tuple(features))[-1].name
+    maps, clusters = named(embeddings, "embedding.spectral"), named(clusterings, "embedding.spectral")
+    near = [Step("neighbors", partial(knn_graph, neighbors=neighbors, metric=metric), (last,))]
+    if distance is not None:
+        near = [
+            Step("distance", distance, (last,), remember=False),
+            Step("neighbors", partial(nearest, neighbors=neighbors), ("distance",)),
+        ]
+    scores = _scores(clusters)
+    if thorough and clusters:
+        stages = tuple(step.stage for step in clusters)
+        null = partial(null_tau, clusterings=stages, neighbors=neighbors, metric=metric, components=components)
+        scores += [Step("null", null, (last,)), Step("attribution_tau", attribution_tau, (last, "clusterings"))]
+    steps = (
+        *features,
+        *near,
+        Step("affinity", affinity, ("neighbors",), remember=False),
+        Step("laplacian", laplacian, ("affinity",), remember=False),
+        Step("embedding", partial(spectral_embedding, components=components), ("laplacian",)),
+        Step("eigengap", eigengap, ("embedding.eigenvalue",), remember=False),
+        *maps,
+        *clusters,
+        *scores,
+    )
+    kept = [step.name for step in (*maps, *scores)]
+    return Recipe(name, steps, ("embedding", "neighbors", "eigengap", *kept))
+
+
+def _scores(clusters: list[Step]) -> list[Step]:
+    if not clusters:
+        return []
+    return [
+        Step("clusterings", combine, tuple(step.name for step in clusters), remember=False),
+        Step("scores", partial(cluster_scores, spectral=True), ("embedding.spectral", "clusterings")),
+        Step("clever_hans", clever_hans, ("scores", "eigengap"), remember=False),
+        Step("prototypes", prototypes, ("embedding.spectral", "clusterings")),
+    ]
+
+
+def concepts(variable: str, channel: str, name: str) -> tuple[Step, Step]:
+    summed = partial(concept_relevance, channel=channel)
+    return (
+        Step("summed", summed, (f"attributions.{variable}",), per_sample=True),
+        Step(name, partial(normalize, by="sum"), ("summed",), per_sample=True),
+    )
+
+
+def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.DataArray:
+    """`(sample, concept)`: the relevance of each channel of a hidden layer, summed over places.
+
+    Args:
+        data: `(sample, channel, ...)`.
+        channel: Which dimension the concepts are.
+
+    Returns:
+        `(sample, concept)`.
+
+    Raises:
+        ValueError: There is no such dimension.
+
+    Example:
+        >>> import xarray as xr
+        >>> hidden = xr.DataArray([[[1.0, 2.0], [3.0, 4.0]]], dims=["sample", "channel", "place"])
+        >>> concept_relevance(hidden).values.tolist()
+        [[3.0, 7.0]]
+    """
+    if channel not in data.dims:
+        raise ValueError(f"no dimension {channel!r} of concepts, {data.name} has {data.dims}")
+    places = [dim for dim in data.dims if dim not in ("sample", channel)]
+    return data.sum(places, keep_attrs=True).rename({channel: "concept"})
+
+
+def partial(stage: Stage, **given: Any) -> Stage:
+    """`stage` with some parameters given, which printing shows.
+
+    Args:
+        stage: A function.
+        given: Some of its keywords.
+
+    Returns:
+        The stage, in need of the others only.
+
+    Example:
+        >>> partial(kmeans, clusters=3).keywords
+        {'clusters': 3}
+    """
+    return functools.partial(stage, **given)
+
+
+def named(stages: Iterable[Stage], source: str) -> list[Step]:
+    """One step a stage, numbered where one stage occurs with several parameters."""
+    steps: list[Step] = []
+    for stage in stages:
+        taken = sum(stage_name(step.stage) == stage_name(stage) for step in steps)
+        steps.append(Step(stage_name(stage) + (f"_{taken + 1}" if taken else ""), stage, (source,)))
+    return steps
