@@ -18,6 +18,7 @@ from lrp._torch import fixed_size, pytree, schema_name
 from lrp.graph.aten import Item
 from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
+from lrp.graph.normal import normal_form
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
 
@@ -71,7 +72,7 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
         tied = True
     # a model that needs its own batch size, or an error in terms of the caller's example
     exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
-    return rewrite(_graph_of(exported, structure, output), _single_values)
+    return normal_form(rewrite(_graph_of(exported, structure, output), _single_values))
 
 
 def check_evaluating(model: nn.Module) -> None:
