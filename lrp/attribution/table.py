@@ -26,3 +26,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     )
 }
 """Factories `(source, **options) -> Method`; their signatures say what they work on and which options there are."""
+
+OF_NETWORKS = frozenset({"deep_lift", "grad_cam", "guided_grad_cam"})
+"""Methods whose source is a traced network, a graph or an explainer, and not any function `(x, target)`."""

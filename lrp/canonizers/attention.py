@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import fx
 
@@ -17,7 +19,7 @@ def split_attention(graph: Graph) -> Graph:
     """`softmax(q k^T / sqrt(d) + mask) v` in parts; the factor goes to q."""
 
     def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
-        if operator_name(node.target) != "scaled_dot_product_attention" or arguments(node)["enable_gqa"]:
+        if operator_name(node.target) != "scaled_dot_product_attention":
             return None
         return _split(builder, node)
 
@@ -30,6 +32,9 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
 
     given = arguments(node)
     query, key, value = (builder.env[given[name]] for name in ("query", "key", "value"))
+    if given["enable_gqa"]:
+        heads = query.meta["val"].shape[-3]
+        key, value = (_for_all_heads(call, kept, heads) for kept in (key, value))
     width, length = query.meta["val"].shape[-1], (query.meta["val"].shape[-2], key.meta["val"].shape[-2])
     scale = given["scale"] if given["scale"] is not None else width**-0.5
     logits = call(aten.matmul.default, call(aten.mul.Tensor, query, scale), call(aten.transpose.int, key, -2, -1))
@@ -50,6 +55,12 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
     moved, layout = call(aten.permute.default, attended, order), torch.contiguous_format
     copied = builder.call(aten.clone.default, moved, memory_format=layout, like=node)
     return call(aten.permute.default, copied, [order.index(axis) for axis in range(len(order))])
+
+
+def _for_all_heads(call: Callable[..., fx.Node], kept: fx.Node, heads: int) -> fx.Node:
+    """Keys or values that several heads share, once for each head."""
+    each = kept.meta["val"].shape[-3]
+    return kept if each == heads else call(aten.repeat_interleave.self_int, kept, heads // each, -3)
 
 
 def _memory_order(value: torch.Tensor) -> list[int]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lrp.attribution import METHODS, Explain
+from lrp.attribution.table import OF_NETWORKS
 from lrp.cli.load import Unusable, options
 from lrp.composites import Composite, guided_backprop
 from lrp.explain import Explainer, explainer
@@ -41,14 +42,13 @@ def load_method(text: str, model: nn.Module, example: Tensor, composite: Composi
         raise Unusable(f"no method {name!r}; there are lrp, {', '.join(METHODS)}")
     make = METHODS[name]
     given = options([word for word in words if word != "lrp"], f"--method {text}:")
-    source, *known = inspect.signature(make).parameters.values()
-    is_of_graph = "Graph" in str(source.annotation)
-    if is_of_graph and of_lrp:
+    _, *known = inspect.signature(make).parameters.values()
+    if name in OF_NETWORKS and of_lrp:
         raise Unusable(f"--method {text}: {name} is of the network alone, not of LRP; write {name}")
     given = {key: READERS[key](value, model, example) if key in READERS else value for key, value in given.items()}
     given |= {p.name: DEFAULTS[p.name](model, example) for p in known if p.name in DEFAULTS and p.name not in given}
     try:
-        return make(explained() if of_lrp or is_of_graph else model, **given)
+        return make(explained() if of_lrp or name in OF_NETWORKS else model, **given)
     except (TypeError, KeyError) as error:
         listed = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in known)
         raise Unusable(f"--method {text}: {str(error).strip(chr(34))}; {name} has {listed or 'no options'}") from error

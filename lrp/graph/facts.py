@@ -11,8 +11,8 @@ from torch import fx
 
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph, is_floating
-from lrp.graph.op import Op, op_of
 from lrp.graph.modes import kind_of_node
+from lrp.graph.op import Op, op_of
 from lrp.graph.operators import has
 
 
@@ -61,9 +61,12 @@ def facts(graph: Graph) -> Facts:
 GATES = {"squash": 1, "gate": 2, "statistic": 3}
 """What scales and what is scaled: in a product the one with the lower number is the signal, the other the scale.
 
-A statistic is what is made of sums of even functions (squares, magnitudes, norms) alone: the scale of an RMS norm in any
-spelling, of a cosine, of global response normalization.
+A statistic is what is made of sums of even functions (squares, magnitudes, norms) alone: the scale of an RMS norm in
+any spelling, of a cosine, of global response normalization.
 """
+
+
+EVEN_POWERS = (2, 4, 6, 8)
 
 
 def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even: set[fx.Node]) -> int:
@@ -72,13 +75,9 @@ def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even:
     sources = [n for n in node.all_input_nodes if n in signals]
     if all(gates.get(n) == GATES["statistic"] for n in sources):
         return 0 if kind in ("linear", "bilinear") else GATES["statistic"]
-    if has(name, "even") and (has(name, "elementwise") or has(name, "reduces")):
-        even.add(node)
-    elif name == "pow" and node.args[1] in (2, 4, 2.0, 4.0, 6, 8):
-        even.add(node)
-    elif all(n in even for n in sources) and (
-        kind in ("movement", "winner") or has(name, "elementwise") or has(name, "reduces")
-    ):
+    is_even = has(name, "even") or (name == "pow" and node.args[1] in EVEN_POWERS)
+    keeps = kind in ("movement", "winner") or has(name, "elementwise") or has(name, "reduces")
+    if is_even or (keeps and all(n in even for n in sources)):
         even.add(node)
     if node in even and has(name, "reduces"):
         return GATES["statistic"]

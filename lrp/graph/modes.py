@@ -58,6 +58,5 @@ MODES: Mapping[str, Callable[[Given], str | None]] = {
 def kind_of_node(node: fx.Node) -> str | None:
     """The kind of a node's operator, its options considered; None for one without."""
     kind = kind_of(operator_name(node.target)) if node.op == "call_function" else None
-    if kind not in MODES or overload(node.target) is None:
-        return kind
-    return MODES[kind](arguments(node))
+    decide = MODES.get(kind or "")
+    return kind if decide is None or overload(node.target) is None else decide(arguments(node))

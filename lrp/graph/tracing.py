@@ -20,6 +20,7 @@ from lrp.graph.aten import Item
 from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
+from lrp.graph.normal import normal_form
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
 
@@ -76,7 +77,7 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
         exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
     except TraceError as error:
         exported = _export_known(model, [shown, example] if aligned else [example], error)
-    return rewrite(_graph_of(exported, structure, output), _single_values)
+    return normal_form(rewrite(_graph_of(exported, structure, output), _single_values))
 
 
 def check_evaluating(model: nn.Module) -> None:

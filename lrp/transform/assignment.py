@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
 from torch import fx
 
 from lrp.composites.presets import DEFAULT
@@ -103,9 +104,6 @@ def _reason(op: Op) -> str:
     if op.name in REMEDIES:
         return REMEDIES[op.name]
     if op.kind is None:
-        return (
-            f"{'unknown operator' if kind_of(op.name) is None else 'no rule fits it with these arguments'}: give a rule "
-            f'of your own, ("{op.name}", Rule(...)); pass_through() or exact() would make relevance out of nothing unless '
-            "it acts value by value or only moves values"
-        )
+        what = "unknown operator" if kind_of(op.name) is None else "no rule fits it with these arguments"
+        return f'{what}: give a rule of your own, ("{op.name}", Rule(...)); a guess would make relevance out of nothing'
     return f'kind {op.kind}; add a row ("{op.kind}", rule) or ("{op.name}", rule) to the composite, or canonize it away'
