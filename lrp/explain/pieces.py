@@ -17,7 +17,7 @@ def samples_at_once(graph: Graph, plan: Plan) -> int | None:
     """How many samples to compute at once on a CPU, at least one for four threads; None where they are not independent:
     where a value is no multiple of the batch size, as an average over the batch."""
     batch = graph.inputs[0].meta["val"].shape[0]
-    if not isinstance(batch, torch.SymInt):
+    if graph.batch is not None or not isinstance(batch, torch.SymInt):
         return None
     total = 0
     for node in plan.facts.signals:

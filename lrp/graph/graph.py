@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp._torch import pytree
+from lrp._torch import fixed_size, pytree
 
 Example = Tensor | tuple[Any, ...] | dict[str, Any]
 """An input of the model: one tensor, or a tuple or dict of them (positional or keyword arguments)."""
@@ -138,10 +138,12 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")
-    if graph.batch is not None and x.shape[0] != graph.batch:
+    tied = fixed_size(example.shape[0])
+    if tied is not None and x.shape[0] != tied:
+        whose = "" if len(graph.inputs) == 1 else f" of {which}"
         raise ValueError(
-            f"the model ties its batch size to {graph.batch} (a fixed size in a view, say), got {x.shape[0]}; "
-            f"give batches of {graph.batch}, or mend the model"
+            f"the model ties its batch size{whose} to {tied} (a fixed size in a view, say), got {x.shape[0]}; "
+            f"give batches of {tied}, or mend the model"
         )
 
 

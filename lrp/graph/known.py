@@ -41,7 +41,8 @@ class Known(TorchFunctionMode):
         known = [tensor for tensor in tensors if id(tensor) in self.values]
         if len(known) == len(tensors) and (tensors or (func in MAKERS and not any(map(_is_symbolic, leaves)))):
             return self._computed(func, args, kwargs)
-        if known and _writes(func, kwargs):
+        written = pytree.tree_leaves((args[:1], kwargs.get("out")))
+        if _writes(func, kwargs) and any(leaf is tensor for leaf in written for tensor in known):
             raise RuntimeError("the model writes values that depend on its input into a constant tensor")
         return func(*args, **kwargs)
 

@@ -20,7 +20,7 @@ from lrp.graph.export.isolated import copy_modules, isolated
 from lrp.graph.export.models import Model, as_module, check_evaluating
 from lrp.graph.export.quiet import quiet
 from lrp.graph.export.selection import Selector, select_inside
-from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
+from lrp.graph.functionalize import any_batch, any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
 from lrp.graph.normal import normal_form
@@ -158,16 +158,17 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec) -> Graph:
             emit_pure(new, node, env)
             env[node].meta = _meta(node, names)
     any_layout(new)
+    any_batch(new)
     new.lint()
     params = {names[n.name]: values[names[n.name]].detach() for n in env if n.name in names}
     return Graph(new, params, structure, _batch(exported))
 
 
 def _batch(exported: ExportedProgram) -> int | None:
-    """The batch size that the model's code ties the trace to; None if any will do."""
-    (name, *_) = exported.graph_signature.user_inputs
-    batch = next(n.meta["val"].shape[0] for n in exported.graph.nodes if n.name == name)
-    return fixed_size(batch)
+    """The batch size that the model's code ties the trace to, by whichever input; None if any will do."""
+    names = set(exported.graph_signature.user_inputs)
+    sizes = [n.meta["val"].shape[0] for n in exported.graph.nodes if n.op == "placeholder" and n.name in names]
+    return next((tied for size in sizes if (tied := fixed_size(size)) is not None), None)
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:
