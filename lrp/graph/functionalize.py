@@ -81,8 +81,8 @@ def any_layout(graph: fx.Graph) -> None:
 
 
 def any_batch(graph: fx.Graph) -> None:
-    """Let `graph` take one sample as it takes many: a squeeze drops the axes that it dropped in the trace, and never the
-    batch axis because a batch has one sample."""
+    """Let `graph` take one sample as it takes many: a squeeze drops the axes that it dropped in the trace, and
+    never the batch axis because a batch has one sample."""
     for name in ("default", "dim", "dims"):
         for node in graph.find_nodes(op="call_function", target=getattr(aten.squeeze, name)):
             shape = node.args[0].meta["val"].shape

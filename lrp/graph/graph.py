@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp._torch import fixed_size, pytree
+from lrp.graph.source import Source
 
 Example = Tensor | tuple[Any, ...] | dict[str, Any]
 """An input of the model: one tensor, or a tuple or dict of them (positional or keyword arguments)."""
@@ -25,13 +26,14 @@ class Graph:
     `fx` has one placeholder for each parameter, buffer and constant (`node.meta["param"]` is its name in `params`)
     and one for each input. Each node's value is one tensor or size; `node.meta["val"]` is a fake tensor with its
     shape, `node.meta["layer"]` the module path. `structure` is that of the input: one tensor, or a tuple or dict of
-    them. `batch` is the batch size that the trace is tied to, None if free.
+    them. `batch` is the batch size that the trace is tied to, None if free. `source` knows the model that was traced.
     """
 
     fx: fx.Graph
     params: Mapping[str, Tensor]
     structure: pytree.TreeSpec
     batch: int | None = None
+    source: Source = field(default_factory=Source)
 
     def __repr__(self) -> str:
         calls = sum(node.op == "call_function" for node in self.fx.nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from lrp.graph.known import Known, with_known_buffers
 from lrp.graph.normal import normal_form
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
+from lrp.graph.source import source_of
 
 SHOWN = 11
 """Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,
@@ -65,31 +67,33 @@ def trace(model: Model, example: Example, output: Selector | None = None, *, see
     module = as_module(model)
     check_evaluating(module)
     with no_python_draws(seed):
-        exported = _exported(isolated(module), example, output)
-    graph = rewrite(_graph_of(exported, structure), _single_values)
-    return normal_form(without_draws(graph, seed))
+        exported, reads_buffers = _exported(isolated(module), example, output)
+    graph = _graph_of(exported, structure)
+    graph = replace(graph, source=source_of(module, graph.params, reads_buffers))
+    return normal_form(without_draws(rewrite(graph, _single_values), seed))
 
 
-def _exported(model: nn.Module, example: Example, output: Selector | None) -> ExportedProgram:
-    """The model's program with the batch free, or, where its code ties it, of the caller's size."""
+def _exported(model: nn.Module, example: Example, output: Selector | None) -> tuple[ExportedProgram, bool]:
+    """The model's program with the batch free, or, where its code ties it, of the caller's size; and whether the values
+    of its buffers were read for it."""
     selecting = select_inside(copy_modules(model, {}), output)
     shown = pytree.tree_map(lambda t: torch.cat([t[:1]] * SHOWN), example)
     aligned = len({leaf.shape[0] for leaf in pytree.tree_leaves(example)}) == 1
     try:
         exported = _export(selecting, shown if aligned else example)
         if not aligned or _batch(exported) is None:
-            return exported
+            return exported, False
     except OutputError:
         raise
     except Exception:
         # its error would be in terms of another example than the caller's
         pass
     try:
-        return _export(selecting, example)
+        return _export(selecting, example), False
     except Exception as error:
         exported = _export_known(model, [shown, example] if aligned else [example], output)
         if exported is not None:
-            return exported
+            return exported, True
         shapes = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise explained(error, type(model).__name__, shapes, lambda: _run(model, example)) from error
 
