@@ -25,7 +25,7 @@ def warn_of_softmax(graph: Graph) -> None:
     if node.op == "call_function" and operator_name(node.target) in SATURATING:
         before = _name(graph, node.all_input_nodes[0])
         warnings.warn(
-            f"the model ends in a {operator_name(node.target).lstrip('_')}: relevance vanishes as the confidence grows, "
+            f"the model ends in a {operator_name(node.target).lstrip('_')}: relevance vanishes with confidence, "
             f"since a probability near 1 hardly changes; explain the logit instead, until={before!r}",
             stacklevel=3,
         )

@@ -14,7 +14,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp._torch import fake_mode_of, fixed_size
-from lrp.graph.aten import arguments, operator_name, overload
+from lrp.graph.aten import Item, arguments, operator_name, overload
 from lrp.graph.export.errors import TraceError
 from lrp.graph.graph import Graph
 from lrp.graph.rewriting import Builder, rewrite
@@ -27,8 +27,11 @@ BY_SHAPE = frozenset(
 )
 """Operators whose draw depends on the shape of their arguments and on numbers, not on the values of tensors."""
 
-FACTORS = frozenset(["dropout", "feature_dropout"])
+FACTORS = frozenset(["dropout", "feature_dropout", "native_dropout[0]"])
 """Operators that multiply their argument with what they draw: `op(x) = x * op(1)`."""
+
+BY_NUMBERS = frozenset(["normal", "normal_functional", "bernoulli"])
+"""Operators like that where their arguments `mean`, `std` and `p` are numbers."""
 
 OFF = {"train": False, "training": False, "dropout_p": 0.0, "dropout": 0.0, "p": 0.0}
 """Arguments, each of which switches the randomness of an operator off."""
@@ -76,10 +79,11 @@ def _fixed(graph: Graph, builder: Builder, node: fx.Node, constants: dict[str, T
     """A random operator as a function of what it drew."""
     name, given, old = operator_name(node.target), arguments(node), node.args[0] if node.args else None
     op: Any = node.target
-    if name in BY_SHAPE or (name in ("normal", "bernoulli") and _is_by_shape(node)):
+    if name in BY_SHAPE or (name in BY_NUMBERS and _is_by_shape(node)):
         args, kwargs = (_alone(graph, node, values) for values in (node.args, node.kwargs))
         return _constant(graph, builder, node, constants, lambda: op(*args, **kwargs))
-    if name in FACTORS and isinstance(old, fx.Node):
+    full = op.__name__ if isinstance(op, Item) else name
+    if full in FACTORS and isinstance(old, fx.Node):
         ones = torch.ones(_shape(graph, node))
         factor = _constant(graph, builder, node, constants, lambda: op(ones, *node.args[1:], **node.kwargs))
         return builder.call(aten.mul.Tensor, builder.env[old], factor, like=node, shaped=node)
