@@ -16,7 +16,7 @@ from torch.fx.node import map_arg
 from lrp._torch import fixed_size, pytree, schema_name
 from lrp.graph.aten import Item
 from lrp.graph.export.draws import no_python_draws, without_draws
-from lrp.graph.export.errors import OutputError, TraceError, explained
+from lrp.graph.export.errors import Refused, TraceError, explained
 from lrp.graph.export.isolated import copy_modules, isolated
 from lrp.graph.export.models import Model, as_module, check_evaluating
 from lrp.graph.export.quiet import quiet
@@ -83,7 +83,7 @@ def _exported(model: nn.Module, example: Example, output: Selector | None) -> tu
         exported = _export(selecting, shown if aligned else example)
         if not aligned or _batch(exported) is None:
             return exported, False
-    except OutputError:
+    except Refused:
         raise
     except Exception:
         # its error would be in terms of another example than the caller's
@@ -106,7 +106,7 @@ def _export_known(model: nn.Module, examples: list[Example], output: Selector | 
         try:
             with Known(buffers):
                 return _export(select_inside(copied, output), example, fixed=example is examples[-1])
-        except OutputError:
+        except Refused:
             raise
         except Exception:
             continue

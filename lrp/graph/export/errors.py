@@ -36,7 +36,11 @@ class TraceError(RuntimeError):
         del value
 
 
-class OutputError(TraceError):
+class Refused(TraceError):
+    """The model does something that no other way of tracing it changes."""
+
+
+class OutputError(Refused):
     """Which of the model's outputs to explain is not said, or there is no such output."""
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from lrp.graph.export.errors import TraceError
+from lrp.graph.export.errors import Refused
+
+TABLES = (list, deque, set, dict, OrderedDict, defaultdict)
+"""Containers that `forward` may write into."""
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
@@ -31,7 +34,7 @@ def isolated(model: nn.Module) -> nn.Module:
         warnings.warn(
             f"forward hooks are not called while tracing ({', '.join(silenced[:3])}{', ...' * (len(silenced) > 3)}): "
             "if they change what the model computes, that is not explained; write it into forward",
-            stacklevel=5,
+            stacklevel=3,
         )
     return new
 
@@ -97,21 +100,40 @@ def restored(model: nn.Module) -> Iterator[None]:
     """Put back what a call writes into the attributes of the modules.
 
     Raises:
-        TraceError: The call put another tensor in a buffer's place: the model's next prediction would be another one.
+        Refused: The call put another tensor in a buffer's place: the model's next prediction would be another one.
     """
-    before = [(module, dict(vars(module)), dict(module._buffers)) for module in model.modules()]
+    before = list(_contents(model, {}))
+    buffers = [(module, dict(module._buffers)) for module in model.modules()]
     try:
         yield
-        for module, _, buffers in before:
-            written = [name for name, value in module._buffers.items() if value is not buffers.get(name, value)]
+        for module, held in buffers:
+            written = [name for name, value in module._buffers.items() if value is not held.get(name, value)]
             if written:
-                raise TraceError(
+                raise Refused(
                     f"the model writes to {', '.join(written)} of {type(module).__name__} while predicting; "
                     "return values instead"
                 )
     finally:
-        for module, attributes, buffers in before:
-            module.__dict__.clear()
-            module.__dict__.update(attributes)
-            module._buffers.clear()
-            module._buffers.update(buffers)
+        for holder, content in before:
+            table: Any = vars(holder) if isinstance(content, dict) and not isinstance(holder, dict) else holder
+            table.clear()
+            (table.extend if isinstance(content, list | deque) else table.update)(content)
+
+
+def _contents(value: Any, seen: dict[int, Any]) -> Iterator[tuple[Any, Any]]:
+    """What can be written into, from a module on, and what is in it: what `_copy` copies."""
+    if id(value) in seen:
+        return
+    seen[id(value)] = value
+    if isinstance(value, nn.Module) or _is_plain(value):
+        content = dict(vars(value))
+        yield value, content
+    elif type(value) in TABLES:
+        content = value.copy()
+        yield value, content
+    elif type(value) in (tuple, frozenset):
+        content = value
+    else:
+        return
+    for part in list(content.values() if isinstance(content, dict) else content):
+        yield from _contents(part, seen)
