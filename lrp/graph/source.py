@@ -17,12 +17,14 @@ Place = tuple[dict[str, Any], str]
 class Source:
     """The model of a graph: where each parameter is looked up, and what must be what it was.
 
-    `tensors` has the place of each of the graph's parameters that is the model's own, `held` each module and its
-    place, `baked` the places of buffers whose values the trace has read as numbers. A copy of it, also a pickled one,
-    knows no model: it stands for itself and never changes.
+    `tensors` has the place of each of the graph's parameters that is the model's own, `beside` those of other buffers
+    of the same modules (batch norm writes its statistics without a mark, but counts its batches), `held` each module
+    and its place, `baked` the places of buffers whose values the trace has read as numbers. A copy of it, also a
+    pickled one, knows no model: it stands for itself and never changes.
     """
 
     tensors: Mapping[str, Place] = field(default_factory=dict)
+    beside: Mapping[str, Place] = field(default_factory=dict)
     held: Mapping[str, tuple[Place, nn.Module]] = field(default_factory=dict)
     baked: Mapping[str, tuple[Place, Any]] = field(default_factory=dict)
 
@@ -34,12 +36,13 @@ class Source:
 
     def stamps(self) -> list[Any]:
         """What changes when a parameter does: its identity, version and memory."""
-        return [stamp(table.get(key)) for table, key in self.tensors.values()]
+        return [stamp(table.get(key)) for table, key in (*self.tensors.values(), *self.beside.values())]
 
     def changed(self, stamps: list[Any]) -> list[str]:
         """Names of the parameters that are not what they were when `stamps` were taken."""
         now = self.stamps()
-        return [] if now == stamps else [n for n, a, b in zip(self.tensors, now, stamps, strict=True) if a != b]
+        names = (*self.tensors, *self.beside)
+        return [] if now == stamps else [n for n, a, b in zip(names, now, stamps, strict=True) if a != b]
 
     def replaced(self) -> list[str]:
         """Names of what is no longer what was traced: other modules, or buffers whose values the trace has read."""
@@ -72,14 +75,18 @@ def source_of(model: nn.Module, params: Mapping[str, Tensor], reads_buffers: boo
     """The source of a graph whose parameters are named by their places in the model."""
     modules = dict(model.named_modules(remove_duplicate=False))
     tensors = {name: place for name in params if (place := _place(modules, name)) is not None}
+    owners = {name.rpartition(".")[0] for name in tensors}
+    tables = {owner: modules[owner]._buffers for owner in sorted(owners)}
+    buffers = {f"{owner}.{key}".lstrip("."): (table, key) for owner, table in tables.items() for key in table}
     held = {}
     for name, module in modules.items():
         parent, _, key = name.rpartition(".")
         if name:
             held[name] = (modules[parent]._modules, key), module
-    buffers = [name for name, _ in model.named_buffers()] if reads_buffers else []
-    places = {name: place for name in buffers if (place := _place(modules, name)) is not None}
-    return Source(tensors, held, {n: (place, stamp(place[0].get(place[1]))) for n, place in places.items()})
+    read = [name for name, _ in model.named_buffers()] if reads_buffers else []
+    places = {name: place for name in read if (place := _place(modules, name)) is not None}
+    baked = {name: ((table, key), stamp(table.get(key))) for name, (table, key) in places.items()}
+    return Source(tensors, {name: place for name, place in buffers.items() if name not in tensors}, held, baked)
 
 
 def _place(modules: Mapping[str, nn.Module], name: str) -> Place | None:
