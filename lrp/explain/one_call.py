@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import torch
 
 from lrp.canonizers import canonize
 from lrp.composites.table import Row
+from lrp.explain.copies import copied, read, written
 from lrp.explain.ending import warn_of_softmax
 from lrp.explain.explanation import Explanation
 from lrp.explain.pieces import join, samples_at_once, split
@@ -25,11 +27,18 @@ from lrp.transform.program import Program, relprop
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """A model ready to be explained; made by `explainer`. It can be copied and pickled: a copy has its own weights."""
+    """A model ready to be explained; made by `explainer`. It can be copied and pickled; a copy has
+    weights of its own, and does not know the model any more."""
 
     program: Program
     prepared: Weights = field(repr=False)
     stamps: list[Any] | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _read, (self.weights, *written(self.program))
+
+    def __deepcopy__(self, memo: object) -> Explainer:
+        return Explainer(copied(self.program), copy.deepcopy(self.weights, {}))
 
     @property
     def weights(self) -> Weights:
@@ -54,6 +63,8 @@ class Explainer:
     def refreshed(self) -> Explainer:
         """An explainer of the model as it is now: weights are prepared anew, nothing is traced or recorded.
 
+        A copy, which has weights of its own, is returned as it is.
+
         Raises:
             RuntimeError: Modules were replaced, or buffers that tracing has read as numbers: the graph is another one.
 
@@ -66,7 +77,7 @@ class Explainer:
             >>> bool((explain.refreshed()(x).output == model(x)).all())
             True
         """
-        return _prepared(self.program)
+        return self if self.stamps is None else _prepared(self.program)
 
     def __call__(self, x: Example, target: Target = None) -> Explanation:
         """Explain a batch; on a CPU a large one in pieces, which is faster and needs less memory.
@@ -96,6 +107,10 @@ class Explainer:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _read(weights: Weights, *program: Any) -> Explainer:
+    return Explainer(read(*program), weights)
 
 
 def _prepared(program: Program) -> Explainer:

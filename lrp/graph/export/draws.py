@@ -111,7 +111,11 @@ def _constant(graph: Graph, builder: Builder, node: fx.Node, constants: dict[str
     constants[name] = value
     with builder.graph.inserting_before(next(iter(builder.graph.nodes))):
         held = builder.graph.placeholder(f"drawn_{node.name}")
-    held.meta = {"val": fake_mode_of(like).from_tensor(value), "layer": node.meta.get("layer", ""), "param": name}
+    held.meta = {
+        "val": fake_mode_of(like).from_tensor(value, static_shapes=True),
+        "layer": node.meta.get("layer", ""),
+        "param": name,
+    }
     free = [axis for axis, size in enumerate(like.shape) if fixed_size(size) is None]
     if not free:
         return held
