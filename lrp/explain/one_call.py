@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,45 +20,57 @@ from lrp.explain.target import Target, seed_of
 from lrp.graph.export.models import Model
 from lrp.graph.graph import Example, Graph
 from lrp.graph.rewriting import until as part_until
+from lrp.graph.source import Stamp
 from lrp.graph.tracing import Selector, trace
 from lrp.transform.passes import Weights
 from lrp.transform.program import Program, relprop
 
 
-@dataclass(frozen=True, eq=False)
+class Watched:
+    """The weights of an explainer, of the model as it is: reading them raises when the model has changed."""
+
+    def __get__(self, explain: Explainer | None, kind: object = None) -> Weights:
+        if explain is None:
+            raise AttributeError("no default")
+        source, stamps = explain.program.graph.source, explain.stamps
+        if stamps is None or torch.compiler.is_compiling() or source.stands(stamps):
+            return vars(explain)["weights"]
+        if changed := source.changed(stamps):
+            raise RuntimeError(
+                f"the model's weights have changed since this explainer was made ({_some(changed)}): "
+                "call explain = explain.refreshed()"
+            )
+        if replaced := source.replaced():
+            raise RuntimeError(
+                f"the model has other parts than when it was traced ({_some(replaced)}): make a new explainer"
+            )
+        return vars(explain)["weights"]
+
+    def __set__(self, explain: Explainer, weights: Weights) -> None:
+        vars(explain)["weights"] = weights
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Explainer:
     """A model ready to be explained; made by `explainer`. It can be copied and pickled; a copy has
-    weights of its own, and does not know the model any more."""
+    weights of its own, and does not know the model any more.
+
+    Raises:
+        RuntimeError: At each use: the model has changed since its weights were prepared.
+    """
 
     program: Program
-    prepared: Weights = field(repr=False)
-    stamps: list[Any] | None = field(default=None, repr=False)
+    weights: Weights = Watched()  # type: ignore[assignment]
+    stamps: list[Stamp] | None = None
+
+    def __repr__(self) -> str:
+        return f"Explainer(program={self.program!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _read, (self.weights, *written(self.program))
 
     def __deepcopy__(self, memo: object) -> Explainer:
         return Explainer(copied(self.program), copy.deepcopy(self.weights, {}))
-
-    @property
-    def weights(self) -> Weights:
-        """The prepared weights, of the model as it is.
-
-        Raises:
-            RuntimeError: The model has changed since they were prepared.
-        """
-        if self.stamps is not None and not torch.compiler.is_compiling():
-            source = self.program.graph.source
-            if changed := source.changed(self.stamps):
-                raise RuntimeError(
-                    f"the model's weights have changed since this explainer was made ({_some(changed)}): "
-                    "call explain = explain.refreshed()"
-                )
-            if replaced := source.replaced():
-                raise RuntimeError(
-                    f"the model has other parts than when it was traced ({_some(replaced)}): make a new explainer"
-                )
-        return self.prepared
 
     def refreshed(self) -> Explainer:
         """An explainer of the model as it is now: weights are prepared anew, nothing is traced or recorded.

@@ -113,6 +113,9 @@ def computed(nodes: Iterable[fx.Node], known: Mapping[fx.Node, Any]) -> dict[fx.
 
 def check_input(graph: Graph, x: Example) -> list[Tensor]:
     """The input's tensors; raises what is wrong with them in the model's terms, before an operator does in its own."""
+    order = graph.structure.context if graph.structure.type is dict else ()
+    if isinstance(x, dict) and set(x) == set(order):
+        x = {name: x[name] for name in order}
     leaves, structure = pytree.tree_flatten(x)
     if structure != graph.structure:
         raise TypeError(f"the model was traced for {_in_words(graph.structure)}, got {_in_words(structure)}")
@@ -140,7 +143,7 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")
-    tied = fixed_size(example.shape[0])
+    tied = None if graph.batch is None else fixed_size(example.shape[0])
     if tied is not None and x.shape[0] != tied:
         whose = "" if len(graph.inputs) == 1 else f" of {which}"
         raise ValueError(

@@ -66,17 +66,25 @@ def trace(model: Model, example: Example, output: Selector | None = None, *, see
             raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
     module = as_module(model)
     check_evaluating(module)
+    replaced: set[str] = set()
     with no_python_draws(seed):
-        exported, reads_buffers = _exported(isolated(module), example, output)
+        exported, reads_buffers = _exported(isolated(module), example, output, replaced)
     graph = _graph_of(exported, structure)
+    if kept := sorted(replaced & set(graph.params)):
+        raise TraceError(
+            f"the model reads {', '.join(kept)}, which it also replaces while predicting, so that equal calls differ; "
+            "return values instead"
+        )
     graph = replace(graph, source=source_of(module, graph.params, reads_buffers))
     return normal_form(without_draws(rewrite(graph, _single_values), seed))
 
 
-def _exported(model: nn.Module, example: Example, output: Selector | None) -> tuple[ExportedProgram, bool]:
+def _exported(
+    model: nn.Module, example: Example, output: Selector | None, replaced: set[str]
+) -> tuple[ExportedProgram, bool]:
     """The model's program with the batch free, or, where its code ties it, of the caller's size; and whether the values
     of its buffers were read for it."""
-    selecting = select_inside(copy_modules(model, {}), output)
+    selecting = select_inside(copy_modules(model, {}), output, replaced)
     shown = pytree.tree_map(lambda t: torch.cat([t[:1]] * SHOWN), example)
     aligned = len({leaf.shape[0] for leaf in pytree.tree_leaves(example)}) == 1
     try:
@@ -91,21 +99,23 @@ def _exported(model: nn.Module, example: Example, output: Selector | None) -> tu
     try:
         return _export(selecting, example), False
     except Exception as error:
-        exported = _export_known(model, [shown, example] if aligned else [example], output)
+        exported = _export_known(model, [shown, example] if aligned else [example], output, replaced)
         if exported is not None:
             return exported, True
         shapes = pytree.tree_map(lambda t: tuple(t.shape), example)
         raise explained(error, type(model).__name__, shapes, lambda: _run(model, example)) from error
 
 
-def _export_known(model: nn.Module, examples: list[Example], output: Selector | None) -> ExportedProgram | None:
+def _export_known(
+    model: nn.Module, examples: list[Example], output: Selector | None, replaced: set[str]
+) -> ExportedProgram | None:
     """Once more, with the values of buffers at hand; the last example as it is, every size a number. None if that
     fails too, which tells nothing more."""
     for example in examples:
         copied, buffers = with_known_buffers(model)
         try:
             with Known(buffers):
-                return _export(select_inside(copied, output), example, fixed=example is examples[-1])
+                return _export(select_inside(copied, output, replaced), example, fixed=example is examples[-1])
         except Refused:
             raise
         except Exception:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from lrp.graph.export.errors import Refused
 
@@ -96,8 +96,8 @@ def _is_of_torch(hook: Any) -> bool:
 
 
 @contextmanager
-def restored(model: nn.Module) -> Iterator[None]:
-    """Put back what a call writes into the attributes of the modules.
+def restored(model: nn.Module, replaced: set[str]) -> Iterator[None]:
+    """Put back what a call writes into the attributes of the modules; names of replaced tensors go into `replaced`.
 
     Raises:
         Refused: The call put another tensor in a buffer's place: the model's next prediction would be another one.
@@ -106,6 +106,13 @@ def restored(model: nn.Module) -> Iterator[None]:
     buffers = [(module, dict(module._buffers)) for module in model.modules()]
     try:
         yield
+        for name, module in model.named_modules():
+            held = next(content for holder, content in before if holder is module)
+            replaced |= {
+                f"{name}.{key}".lstrip(".")
+                for key, value in held.items()
+                if isinstance(value, Tensor) and vars(module).get(key) is not value
+            }
         for module, held in buffers:
             written = [name for name, value in module._buffers.items() if value is not held.get(name, value)]
             if written:

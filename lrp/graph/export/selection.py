@@ -16,8 +16,8 @@ Selector = str | int | Callable[[Any], Any]
 """Which of several outputs to explain: a key, a position, or a function that picks one from the model's output."""
 
 
-def select_inside(model: nn.Module, selector: Selector | None) -> nn.Module:
-    """Let a copy of a model return the chosen output alone, and keep nothing of a call.
+def select_inside(model: nn.Module, selector: Selector | None, replaced: set[str]) -> nn.Module:
+    """Let a copy of a model return the chosen output alone, and keep nothing of a call; what it replaced is named.
 
     Its code's own errors come as the cause of a `ForwardError`, which PyTorch does not print by itself.
     """
@@ -25,7 +25,7 @@ def select_inside(model: nn.Module, selector: Selector | None) -> nn.Module:
 
     @functools.wraps(forward)
     def selected(*args: Any, **kwargs: Any) -> Tensor:
-        with restored(model):
+        with restored(model, replaced):
             try:
                 output = forward(*args, **kwargs)
             except Exception as error:

@@ -85,6 +85,19 @@ def test_what_changes_no_prediction_is_no_change():
     explain(X, 1)
 
 
+def test_a_model_of_another_type_leaves_its_explainer_as_it_was():
+    model = network()
+    explain = lrp.explainer(model, X, COMPOSITE)
+    before = explain(X, 1)
+    model.double()
+    assert torch.equal(explain(X, 1).relevance, before.relevance)
+    with pytest.raises(RuntimeError, match="another shape or type than when traced: trace it again"):
+        explain.refreshed()
+    scaled(model)
+    with pytest.raises(RuntimeError, match="weights have changed"):
+        explain(X, 1)
+
+
 def test_another_module_or_shape_wants_another_trace():
     model = network()
     explain = lrp.explainer(model, X, COMPOSITE)

@@ -130,3 +130,20 @@ class Counting(nn.Module):
 def test_a_buffer_that_is_replaced_is_an_error():
     with pytest.raises(lrp.TraceError, match="writes to count of Counting while predicting"):
         lrp.trace(Counting().eval(), torch.randn(2, 4))
+
+
+class Stateful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 3)
+        self.inner.last = torch.zeros(3)
+
+    def forward(self, x):
+        now = self.inner(x)
+        new, self.inner.last = now + self.inner.last, now
+        return new
+
+
+def test_a_model_that_reads_what_it_wrote_before_is_an_error():
+    with pytest.raises(lrp.TraceError, match=r"reads inner.last, which it also replaces while predicting"):
+        lrp.trace(Stateful().eval(), torch.randn(2, 4))
