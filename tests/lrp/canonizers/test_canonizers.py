@@ -269,7 +269,6 @@ def test_batch_norm_without_running_statistics_is_an_error_that_says_why(norm):
         lrp.relprop(lrp.canonize(graph), lrp.composites.epsilon_plus())
 
 
-@pytest.mark.slow
 def test_densenet_explains_as_its_canonized_form():
     """The peers' known failure: batch norm before the convolution, found on edges and folded to the right."""
     model = torchvision().models.DenseNet(4, (2, 2), 8, num_classes=3)
@@ -299,7 +298,6 @@ class Growing(nn.Module):
         return torch.cat(parts, 1).sum((2, 3)) + high.sum((1, 2, 3))[:, None] + other.sum((1, 2, 3))[:, None]
 
 
-@pytest.mark.slow
 def test_growing_lists_of_concatenated_layers_are_nested():
     model, x = randomize(Growing(), 0), random(2)
     graph = assert_canonization_preserves(model, x, [nest_concatenations])

@@ -1,4 +1,3 @@
-import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -41,7 +40,6 @@ class Steps(nn.Module):
         return total
 
 
-@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), max_size=7))
 def test_models_that_write_into_tensors_trace_to_graphs_that_do_not(steps):
