@@ -31,13 +31,13 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "tiny_models.py").write_text(
         "import torch\n"
         "from torch import nn\n"
-        "class Erfc(nn.Module):\n"
+        "class Bessel(nn.Module):\n"
         "    def forward(self, x):\n"
-        "        return torch.special.erfc(x)\n"
+        "        return torch.special.bessel_j0(x)\n"
         "def rgb():\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))\n"
-        "def erfc():\n"
-        "    return nn.Sequential(nn.Conv2d(3, 4, 3), Erfc(), nn.Flatten(), nn.Linear(144, 3))\n"
+        "def bessel():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), Bessel(), nn.Flatten(), nn.Linear(144, 3))\n"
         "word = lambda: 'no model'\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -139,7 +139,7 @@ def test_another_run_is_refused_with_exit_code_1(photos, here):
         ([*TINY, "--target", "logit"], "target must be"),
         ([*TINY, "--device", "cuda:99"], "--device cuda:99"),
         ([*TINY, "--data", "absent"], "no file or folder absent"),
-        (["--model", "tiny_models:erfc", "--normalize", "half"], "no rule for 1 of the operators"),
+        (["--model", "tiny_models:bessel", "--normalize", "half"], "no rule for 1 of the operators"),
     ],
 )
 def test_errors_are_one_message_and_exit_code_1(photos, here, words, message):
@@ -172,7 +172,7 @@ def test_usage_errors_have_exit_code_2(photos):
 def test_plan_shows_rules_or_every_gap(here):
     found = run("plan", *TINY, "--input", "3x8x8").stdout
     assert "z_box" in found and "epsilon(" in found
-    missing = run("plan", "--model", "tiny_models:erfc", "--input", "3x8x8", code=1)
+    missing = run("plan", "--model", "tiny_models:bessel", "--input", "3x8x8", code=1)
     assert "no rule for" in missing.stderr
     assert "give sizes" in run("plan", *TINY, "--input", "8,8", code=1).stderr
     json_file = here / "table.json"
