@@ -59,6 +59,7 @@ def explainer(
     *,
     output: Selector | None = None,
     compile: bool = False,
+    strict: bool = False,
 ) -> Explainer:
     """Trace, canonize and transform a model.
 
@@ -69,6 +70,7 @@ def explainer(
         composite: Which rule where, such as `lrp.composites.epsilon_plus()`.
         output: Which output to explain, for a model that has several; see `trace`.
         compile: Compile the program at its first call for a shape; pays for whole datasets.
+        strict: Whether a row of the composite that can fit nothing is an error; else it is a warning.
 
     Example:
         >>> import torch, lrp
@@ -80,6 +82,6 @@ def explainer(
         torch.Size([5, 3, 8, 8])
     """
     graph = canonize(trace(model, example, output))
-    program = relprop(graph, composite)
+    program = relprop(graph, composite, strict=strict)
     weights = program.prepare(graph.params)
     return Explainer(program.compiled() if compile else program, weights)

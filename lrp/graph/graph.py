@@ -24,7 +24,8 @@ class Graph:
 
     `fx` has one placeholder for each parameter, buffer and constant (`node.meta["param"]` is its name in `params`)
     and one for each input. Each node's value is one tensor or size; `node.meta["val"]` is a fake tensor with its
-    shape, `node.meta["layer"]` the module path. `structure` is that of the input: one tensor, or a tuple or dict of
+    shape, `node.meta["layer"]` the module path and `node.meta["module"]` the full name of its class. `structure` is
+    that of the input: one tensor, or a tuple or dict of
     them. `batch` is the batch size that the trace is tied to, None if free.
     """
 
@@ -71,6 +72,11 @@ class Graph:
         """The node whose value the model returns."""
         (found,) = self.fx.output_node().all_input_nodes
         return found
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """Module paths of all operators, and of those that were folded into others, in data-flow order."""
+        return tuple(dict.fromkeys(path for node in self.fx.nodes for path in _paths(node) if path))
 
     def find(self, layer: str) -> fx.Node:
         """The node that holds the output of a module (`layer3.1`), or the node of that name (`relu_4`).

@@ -164,8 +164,9 @@ def _batch(exported: ExportedProgram) -> int | None:
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if not path.startswith("_empty")]
-    meta = {"val": node.meta.get("val"), "layer": paths[-1] if paths else ""}
+    stack = [entry for entry in node.meta.get("nn_module_stack", {}).values() if not entry[0].startswith("_empty")]
+    layer, module = stack[-1] if stack else ("", "")
+    meta = {"val": node.meta.get("val"), "layer": layer, "module": module}
     return meta | ({"param": names[node.name]} if node.name in names else {})
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from lrp._torch import fixed_size, pytree
+from lrp.composites.rows import checked
 from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.transform.assignment import Plan, assign
@@ -150,16 +151,18 @@ class Pullback:
         return pytree.tree_unflatten(plain, self.program.graph.structure)
 
 
-def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
+def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Program:
     """Turn a graph into a program that predicts and explains; every rule is decided here.
 
     Args:
         graph: From `trace`, usually after `canonize`.
         composite: Rows of (match, rule), the first match wins.
+        strict: Whether a row that can fit nothing (a misspelled word, say) is an error, and not a warning.
 
     Raises:
         MissingRule: Operators without a rule, all listed.
-        ValueError: A rule does not fit its operator; the message names it.
+        TypeError: The composite is none, or a row of it is no row; the message says what to write.
+        ValueError: A rule does not fit its operator; the message names it. With `strict`, some rows fit nothing.
 
     Example:
         >>> import torch, lrp
@@ -174,8 +177,8 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
         >>> hidden["1"].activation.shape
         torch.Size([5, 4])
     """
-    rows = Composite(composite)
-    plan = assign(graph, rows)
+    rows = checked(composite)
+    plan = assign(graph, rows, strict=strict)
     found = record(graph, plan)
     tied = fixed_size(graph.inputs[0].meta["val"].shape[0])
     if graph.batch is None and tied is not None:

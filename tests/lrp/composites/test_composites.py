@@ -49,7 +49,7 @@ def flat_layers(graph, *rows):
         (named(r"^head\.\d$", ("linear", FLAT)), ["head.2", "head.4"]),
         (last(named("features.*", ("linear", FLAT))), ["features.6"]),
         ((lambda op: op.name == "linear" and op.shape[-1] == 2, FLAT), ["head.4"]),
-        (first(("nothing", FLAT)), []),
+        (first(("bilinear", FLAT)), []),
     ],
 )
 def test_matches(graph, row, layers):
