@@ -81,6 +81,8 @@ def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even:
         even.add(node)
     if node in even and has(name, "reduces"):
         return GATES["statistic"]
+    if (joined := getattr(node.target, "gate", None)) is not None:
+        return joined
     for word in ("gate", "squash"):
         if has(name, word):
             return GATES[word]

@@ -58,7 +58,8 @@ ROWS: tuple[tuple[str, str | None, str], ...] = (
     ("upsample_nearest1d upsample_nearest2d upsample_nearest3d", "sum", "keeps sign"),
     ("upsample_linear1d upsample_bilinear2d upsample_trilinear3d _upsample_bilinear2d_aa", "sum", "keeps sign"),
     ("_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d", "sum", "keeps sign"),
-    ("upsample_bicubic2d _upsample_bicubic2d_aa", "sum", ""),
+    ("upsample_bicubic2d", "sum", ""),
+    ("_upsample_bicubic2d_aa", None, ""),
     ("grid_sampler grid_sampler_2d grid_sampler_3d", "resampling", ""),
     ("linalg_vector_norm", "norm", "nonnegative, even, reduces"),
     ("std", "sum", "nonnegative, even, reduces"),
@@ -137,6 +138,8 @@ ROWS: tuple[tuple[str, str | None, str], ...] = (
 that stands in `lrp.graph.modes.MODES` depends on the operator's options."""
 
 REMEDIES = {
+    "_upsample_bicubic2d_aa": "PyTorch cannot record its gradient for any batch size; use mode='bilinear', or antialias "
+    "the pictures before the model",
     "_native_batch_norm_legit": "batch norm without running statistics mixes the samples of a batch; "
     "use track_running_stats=True, or instance or group norm",
 }

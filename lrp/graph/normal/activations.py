@@ -30,9 +30,11 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """Elementwise operators as one: `activation(x, *constants)`, each step a call of one of them."""
+    """Elementwise operators as one: `activation(x, *constants)`, each step a call of one of them; `gate` is how surely it
+    is the scale of a product, see `lrp.graph.facts.GATES`."""
 
     steps: tuple[tuple[Callable[..., Any], Any, Any], ...]
+    gate: int = 0
 
     def __call__(self, *values: Tensor) -> Tensor:
         found = list(values)
@@ -81,7 +83,7 @@ def one_activation(graph: Graph) -> Graph:
             sets[node] = start
         elif len(given) == 1 and (start := _moved_from(node, source, sets, known.static)) is not None:
             sets[node] = source[node] = start
-    return _joined(graph, sets, source) if sets else graph
+    return _joined(graph, sets, source, known.gates) if sets else graph
 
 
 def _arguments_of_one_source(node: fx.Node, static: Set[fx.Node]) -> list[fx.Node] | None:
@@ -151,7 +153,9 @@ def _moved_from(
     return None
 
 
-def _joined(graph: Graph, sets: Mapping[fx.Node, fx.Node], source: Mapping[fx.Node, fx.Node]) -> Graph:
+def _joined(
+    graph: Graph, sets: Mapping[fx.Node, fx.Node], source: Mapping[fx.Node, fx.Node], gates: Mapping[fx.Node, int]
+) -> Graph:
     def replacement(builder: Builder, node: fx.Node) -> fx.Node | None:
         if node not in sets:
             return None
@@ -161,7 +165,7 @@ def _joined(graph: Graph, sets: Mapping[fx.Node, fx.Node], source: Mapping[fx.No
         filled = places.__getitem__
         steps: Any = tuple((n.target, map_arg(n.args, filled), map_arg(dict(n.kwargs), filled)) for n in inside)
         new = [builder.env[n] for n in (start, *constants)]
-        joined = builder.call(Activation(steps), *new, like=node, shaped=node)  # type: ignore[arg-type]
+        joined = builder.call(Activation(steps, gates.get(node, 0)), *new, like=node, shaped=node)  # type: ignore[arg-type]
         joined.meta["folded"] = tuple({n.meta.get("layer", "") for n in inside})
         return joined
 

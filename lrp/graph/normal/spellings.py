@@ -122,13 +122,21 @@ def _moments(call: Call, known: Facts) -> fx.Node | None:
     return call(spread, call.new("self"), axes, correction=correction, keepdim=keep)
 
 
-def _own_bias(call: Call, known: Facts) -> fx.Node | None:
-    """A layer whose bias is a signal is a product and a sum."""
-    if call.given["bias"] not in known.signals:
+def _layer(call: Call, known: Facts) -> fx.Node | None:
+    """A layer whose weight is a signal is a product; one whose bias is a signal is a layer and a sum."""
+    own_weight, own_bias = (call.given[role] in known.signals for role in ("weight", "bias"))
+    dense = operator_name(call.node.target) == "linear"
+    if not own_bias and not (own_weight and dense):
         return None
-    rest = [None if role == "bias" else call.new(role) for role in call.given]
-    axis = None if operator_name(call.node.target) == "linear" else 1
-    return call(aten.add.Tensor, call(call.node.target, *rest), _on_axis(call, call.new("bias"), axis))
+    if own_weight and dense:
+        weight = call.new("weight")
+        turned = weight if weight.meta["val"].ndim == 1 else call(aten.transpose.int, weight, 0, 1)
+        value = call(aten.matmul.default, call.new("input"), turned)
+    else:
+        value = call(call.node.target, *[None if role == "bias" else call.new(role) for role in call.given])
+    if call.given["bias"] is None:
+        return value
+    return call(aten.add.Tensor, value, _on_axis(call, call.new("bias"), None if dense else 1))
 
 
 def _lerp(call: Call, known: Facts) -> fx.Node | None:
@@ -175,13 +183,13 @@ SPELLINGS: Mapping[str, Callable[[Call, Facts], fx.Node | None]] = {
     "group_norm": _without_affine(1),
     "var_mean": _moments,
     "std_mean": _moments,
-    "linear": _own_bias,
-    "conv1d": _own_bias,
-    "conv2d": _own_bias,
-    "conv3d": _own_bias,
-    "conv_transpose1d": _own_bias,
-    "conv_transpose2d": _own_bias,
-    "conv_transpose3d": _own_bias,
+    "linear": _layer,
+    "conv1d": _layer,
+    "conv2d": _layer,
+    "conv3d": _layer,
+    "conv_transpose1d": _layer,
+    "conv_transpose2d": _layer,
+    "conv_transpose3d": _layer,
     "lerp": _lerp,
     "type_as": _same_type,
     "copy": _copy,
