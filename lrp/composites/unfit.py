@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from lrp.composites.table import Composite, Match, Where, fits, select, word, words
+from lrp.graph.modes import MODES
 from lrp.graph.op import FAMILIES, Op
 from lrp.graph.operators import KINDS, OPERATORS
 
@@ -18,8 +19,11 @@ class UnusedRow(UserWarning):
     """Rows of a composite that fit no operator of the model; the message names each, and the nearest words."""
 
 
-KNOWN = KINDS | FAMILIES | OPERATORS.keys()
-"""Words that fit something in some model."""
+SPLIT = {"attention", "scaled_dot_product_attention"}
+"""What canonizing takes apart, so that no rule is given to it."""
+
+KNOWN = (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "constant"}) | FAMILIES | OPERATORS.keys()
+"""Words that fit something in some model. Kinds that an operator's options settle are none."""
 
 
 def unfit(rows: Composite, signals: list[Op], layers: Collection[str]) -> list[str]:
@@ -61,7 +65,7 @@ def _reasons(match: Match, ops: list[Op], layers: Collection[str]) -> Iterator[s
         if fitting and not select(match, ops):
             yield f"none at this place; {word(match.match)} fits {len(fitting)}"
     elif isinstance(match, str):
-        if match not in KNOWN and not select(match, ops):
+        if (match not in KNOWN or match in SPLIT) and not select(match, ops):
             yield _unknown(match, layers)
     elif isinstance(match, re.Pattern):
         if not any(match.search(known) for known in KNOWN) and not select(match, ops):
@@ -82,6 +86,8 @@ def _inside(module: type) -> str:
 
 
 def _unknown(name: str, layers: Collection[str]) -> str:
+    if name in SPLIT:
+        return "attention is split into what it is made of; write rows for bilinear (its products) and softmax"
     if any(fits(name, layer) for layer in layers):
         return f'it is the name of a layer; write named("{name}", ("linear", rule))'
     if isinstance(getattr(nn, name.removeprefix("nn."), None), type):
@@ -90,7 +96,7 @@ def _unknown(name: str, layers: Collection[str]) -> str:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), sorted(filter(None, set(known))), n=4, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), sorted(filter(None, set(known))), n=3, cutoff=0.6)
     close = close or sorted(filter(None, known))[:4]
     return f"the nearest: {', '.join(close)}" if close else "there are none"
 
