@@ -31,13 +31,13 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "tiny_models.py").write_text(
         "import torch\n"
         "from torch import nn\n"
-        "class Erfc(nn.Module):\n"
+        "class Airy(nn.Module):\n"
         "    def forward(self, x):\n"
-        "        return torch.special.erfc(x)\n"
+        "        return torch.special.airy_ai(x)\n"
         "def rgb():\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))\n"
-        "def erfc():\n"
-        "    return nn.Sequential(nn.Conv2d(3, 4, 3), Erfc(), nn.Flatten(), nn.Linear(144, 3))\n"
+        "def airy():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), Airy(), nn.Flatten(), nn.Linear(144, 3))\n"
         "word = lambda: 'no model'\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -139,7 +139,7 @@ def test_another_run_is_refused_with_exit_code_1(photos, here):
         ([*TINY, "--target", "logit"], "target must be"),
         ([*TINY, "--device", "cuda:99"], "--device cuda:99"),
         ([*TINY, "--data", "absent"], "no file or folder absent"),
-        (["--model", "tiny_models:erfc", "--normalize", "half"], "no rule for 1 of the operators"),
+        (["--model", "tiny_models:airy", "--normalize", "half"], "no rule for 1 of the operators"),
     ],
 )
 def test_errors_are_one_message_and_exit_code_1(photos, here, words, message):
@@ -147,6 +147,26 @@ def test_errors_are_one_message_and_exit_code_1(photos, here, words, message):
     found = run("attribute", *words, *data, "--out", here / "p", code=1)
     assert found.stderr.splitlines()[-1].startswith("error:") or "error: " in found.stderr
     assert re.search(message, found.stderr), found.stderr
+
+
+@pytest.mark.parametrize("error", ["TypeError('odd')", "KeyError('odd')", "AttributeError('odd')", "RuntimeError('odd')"])
+def test_any_error_is_one_line_and_a_traceback_for_those_who_ask(here, error):
+    (here / "broken_models.py").write_text(f"def broken():\n    raise {error}\n")
+    sys.modules.pop("broken_models", None)
+    words = ["plan", "--model", "broken_models:broken", "--input", "3x8x8"]
+    (line,) = run(*words, code=1).stderr.splitlines()
+    assert line.startswith("error: ") and "odd" in line
+    debugged = run(*words, "--debug", code=1).stderr
+    assert "Traceback" in debugged and "broken_models.py" in debugged and debugged.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.filterwarnings("always::lrp.composites.UnusedRow")
+def test_a_row_that_fits_nothing_is_a_line_too(here):
+    table = here / "table.json"
+    rows = [("convolutions", lrp.rules.flat())] + lrp.composites.epsilon_plus()
+    table.write_text(lrp.composites.to_json(rows))
+    found = run("plan", *TINY, "--composite", table, "--input", "3x8x8").stderr
+    assert "warning: rows of the composite" in found and "the nearest: convolution" in found
 
 
 @pytest.mark.parametrize("content", ["garbage", "pickled", "other"])
@@ -172,7 +192,7 @@ def test_usage_errors_have_exit_code_2(photos):
 def test_plan_shows_rules_or_every_gap(here):
     found = run("plan", *TINY, "--input", "3x8x8").stdout
     assert "z_box" in found and "epsilon(" in found
-    missing = run("plan", "--model", "tiny_models:erfc", "--input", "3x8x8", code=1)
+    missing = run("plan", "--model", "tiny_models:airy", "--input", "3x8x8", code=1)
     assert "no rule for" in missing.stderr
     assert "give sizes" in run("plan", *TINY, "--input", "8,8", code=1).stderr
     json_file = here / "table.json"
