@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,9 +51,10 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         normalize: str | None,
         gray: bool,
         device: str,
+        debug: bool,
         **rest: Any,
     ) -> None:
-        with reported():
+        with reported(debug=debug):
             scale = load_normalization(normalize, model)
             found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
             if weights is None:
@@ -83,12 +85,13 @@ _SHARED = (
                  "Default: imagenet for torchvision's models, none for others."),
     click.option("--gray", is_flag=True, help="Read pictures as one gray channel, not three colours."),
     click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
+    click.option("--debug", is_flag=True, help="Show where an error comes from: Python's traceback."),
 )  # fmt: skip
 
 
 @contextmanager
-def reported() -> Iterator[None]:
-    """Errors that a user can do something about become a message and an exit code; others stay tracebacks."""
+def reported(*, debug: bool = False) -> Iterator[None]:
+    """Errors become a message and an exit code; a traceback for those who ask for it."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
         try:
@@ -96,7 +99,13 @@ def reported() -> Iterator[None]:
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             sys.exit(130)
-        except EXPECTED as error:
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
             text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+            if not isinstance(error, EXPECTED):
+                text = f"{type(error).__name__}: {text}{'' if debug else ' (--debug shows where)'}"
             click.echo("\n".join([f"error: {text}", *getattr(error, "__notes__", ())]), err=True)
             sys.exit(1)

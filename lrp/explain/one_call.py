@@ -143,6 +143,7 @@ def explainer(
     until: str | None = None,
     seed: int | None = None,
     compile: bool = False,
+    strict: bool = False,
 ) -> Explainer:
     """Trace, canonize and transform a model.
 
@@ -157,6 +158,7 @@ def explainer(
             before a softmax, say.
         seed: For a model that draws at random while predicting; see `trace`.
         compile: Compile the program at its first call for a shape; pays for whole datasets.
+        strict: Whether a row of the composite that can fit nothing is an error; else it is a warning.
 
     Raises:
         ValueError, TraceError: As `trace`.
@@ -188,5 +190,5 @@ def explainer(
     graph = model if isinstance(model, Graph) else trace(model, example, output, seed=seed)  # type: ignore[arg-type]
     graph = graph if until is None else part_until(graph, until)
     warn_of_softmax(graph)
-    program = relprop(canonize(graph), composite)  # type: ignore[arg-type]
+    program = relprop(canonize(graph), composite, strict=strict)  # type: ignore[arg-type]
     return _prepared(program.compiled() if compile else program)

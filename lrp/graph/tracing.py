@@ -186,8 +186,10 @@ def _batch(exported: ExportedProgram) -> int | None:
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if not path.startswith("_empty")]
-    meta = {"val": node.meta.get("val"), "layer": paths[-1] if paths else ""}
+    stack = {call: at for call, at in node.meta.get("nn_module_stack", {}).items() if not at[0].startswith("_empty")}
+    layer, module = list(stack.values())[-1] if stack else ("", "")
+    calls = {path: call for call, (path, _) in stack.items()}
+    meta = {"val": node.meta.get("val"), "layer": layer, "module": module, "calls": calls}
     return meta | ({"param": names[node.name]} if node.name in names else {})
 
 
