@@ -17,7 +17,7 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
-from lrp.dataset.normalize import Normalization, bounds, warn_outside
+from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape, stacked
 from lrp.dataset.targets import Targets
 
@@ -82,6 +82,12 @@ class Recorder:
     def _normalized(self, given: Any) -> Tensor:
         if not isinstance(given, Tensor):
             raise ValueError("normalize is for one image a sample: normalize several inputs in the dataset")
+        low, high = given.min().item(), given.max().item()
+        if low < -TOLERANCE or high > 1 + TOLERANCE:
+            raise ValueError(
+                f"normalize is for images in [0, 1], these have values from {low:.3g} to {high:.3g}: give pixels, or "
+                "leave normalize out and normalize in the dataset"
+            )
         return self.normalize(given) if self.normalize else given
 
     def _attribute(self, x: Any, records: list[Record]) -> Maps:
@@ -90,13 +96,20 @@ class Recorder:
         boxes = [box for box in map(bounds, self.methods.values()) if box is not None]
         for values in pytree.tree_leaves(x):
             if values.is_floating_point():
-                warn_outside(values, boxes, names)
+                warn_outside(values, [box for box in boxes if _fits(box[0], values)], names)
         try:
             target = self.target.of(positions, labels, self.device)
             return attribute(self.methods, x, target, self.target.top, self.concepts)
         except Exception as error:
             error.add_note(f"while explaining {names}")
             raise
+
+
+def _fits(bound: Tensor, values: Tensor) -> bool:
+    """Whether a box can be that of an input: one of several inputs may have other axes."""
+    lead = bound.ndim - values.ndim
+    sizes = zip(reversed(bound.shape), reversed(values.shape), strict=False)
+    return lead <= 0 and all(size in (1, given) for size, given in sizes)
 
 
 @dataclass
