@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.dataset.batches import Maps
+from lrp.dataset.samples import named_leaves
 from lrp.explain.target import class_count, is_logit
 
 DIMS = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
@@ -128,13 +129,6 @@ def _main(names: Sequence[str], relevance: Mapping[str, Any]) -> int:
         f"no input ({', '.join(names) or 'one of integers'}) receives relevance: explain a model that takes "
         "embeddings, which are floating-point"
     )
-
-
-def named_leaves(given: Any) -> tuple[list[str], list[Tensor]]:
-    """Names and tensors of an input: of a tuple by number, of a dict by key, one tensor without a name."""
-    found = pytree.tree_flatten_with_path(given)[0]
-    parts = ([str(getattr(key, "key", getattr(key, "idx", ""))) for key in path] for path, _ in found)
-    return ["_".join(part) for part in parts], [leaf for _, leaf in found]
 
 
 def _leaf(tree: Any, at: int) -> Any:

@@ -18,8 +18,9 @@ from lrp.attribution.methods import Explain
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
 from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
-from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape, stacked
+from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape, single, stacked
 from lrp.dataset.targets import Targets
+from lrp.explain.one_call import Explainer
 
 RELEVANCE = re.compile("^relevance|^concept_|^input_.*_relevance")
 
@@ -98,6 +99,9 @@ class Recorder:
             if values.is_floating_point():
                 warn_outside(values, [box for box in boxes if _fits(box[0], values)], names)
         try:
+            for explain in self.methods.values():
+                if isinstance(explain, Explainer):
+                    single(x, explain.program.graph)
             target = self.target.of(positions, labels, self.device)
             return attribute(self.methods, x, target, self.target.top, self.concepts)
         except Exception as error:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from lrp._torch import pytree
+from lrp.graph.graph import Graph
 
 
 class SampleError(RuntimeError):
@@ -105,9 +106,12 @@ def pixels(image: Image.Image) -> Tensor:
 
 def same_shape(record: Record, other: Record) -> None:
     """Raise if two samples cannot be in one batch."""
-    (here, structure), (there, wanted) = pytree.tree_flatten(record.input), pytree.tree_flatten(other.input)
-    if structure != wanted:
-        raise SampleError(f"{record.sample} has inputs {structure}, {other.sample} has {wanted}: give all the same")
+    (names, here), (wanted, there) = named_leaves(record.input), named_leaves(other.input)
+    if names != wanted:
+        raise SampleError(
+            f"{record.sample} has the inputs {', '.join(names) or 'one image'}, {other.sample} has "
+            f"{', '.join(wanted) or 'one image'}: give all of them the same, in one order"
+        )
     for value, like in zip(here, there, strict=True):
         if value.shape != like.shape:
             shapes = f"{tuple(value.shape)}, {other.sample} has {tuple(like.shape)}"
@@ -117,6 +121,24 @@ def same_shape(record: Record, other: Record) -> None:
 def stacked(records: Sequence[Record]) -> Any:
     """The inputs of samples as a batch."""
     return pytree.tree_map(lambda *values: torch.stack(values), *(record.input for record in records))
+
+
+def single(x: Any, graph: Graph) -> None:
+    """Raise if the items were batches, which would become batches of batches."""
+    for values, node in zip(pytree.tree_leaves(x), graph.inputs, strict=False):
+        wanted = tuple(node.meta["val"].shape[1:])
+        if values.ndim == len(wanted) + 2 and tuple(values.shape[2:]) == wanted:
+            raise ValueError(
+                f"an item has the shape {tuple(values.shape[1:])}, one input of the model {wanted}: items are single "
+                "samples, without a batch axis; give a dataset of them"
+            )
+
+
+def named_leaves(given: Any) -> tuple[list[str], list[Tensor]]:
+    """Names and tensors of an input: of a tuple by number, of a dict by key, one tensor without a name."""
+    found = pytree.tree_flatten_with_path(given)[0]
+    parts = ([str(getattr(key, "key", getattr(key, "idx", ""))) for key in path] for path, _ in found)
+    return ["_".join(part) for part in parts], [leaf for _, leaf in found]
 
 
 def _short(value: Any) -> str:
