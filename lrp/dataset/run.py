@@ -61,7 +61,9 @@ def attribute_dataset(
         explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
             several, by name, is computed in one pass: the first as `relevance`, the others as `relevance_NAME`.
         dataset: Items are an image, `(image, label)` or `(image, label, extra)`; `extra` maps names to numbers or
-            texts that travel along as per-sample variables. Indexed if it has a length, else iterated in order; a
+            texts that travel along as per-sample variables. For a model of several inputs a tuple or dict of tensors
+            stands in the image's place: the first that receives relevance is kept as `image` and `relevance`, the
+            others as `input_NAME` and `input_NAME_relevance`. Indexed if it has a length, else iterated in order; a
             mapping by its keys. `lrp.open_images` opens folders and array files.
         path: Folder of the project; made if missing, resumed if this very run was begun there.
         target: See `SampleTarget`.
@@ -83,6 +85,7 @@ def attribute_dataset(
         The project's folder, for `spray.open_attributions`.
 
     Raises:
+        ValueError, IndexError, TypeError: The target does not fit the output or the dataset.
         SampleError: A sample cannot be read, or has an output or relevance that is not finite.
         ProjectError: The folder holds another run: other weights, composite, target, ids or shard size.
         OSError: The disk is full, say. Whatever the error, finished shards stay, and the same call goes on from there.
