@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def targets(target: SampleTarget, size: int | None) -> Targets:
     if target is None or isinstance(target, str):
         return _named("prediction" if target is None else target)
     if callable(target) and not isinstance(target, Tensor):
-        return Targets(target, f"function {getattr(target, '__qualname__', type(target).__qualname__)}")
+        return Targets(target, f"function {_of_function(target)}")
     given = target if isinstance(target, Tensor) and target.is_floating_point() else integers(target)
     if isinstance(target, tuple):
         return Targets(tuple(given.tolist()), f"index {tuple(given.tolist())}")
@@ -67,6 +68,18 @@ def targets(target: SampleTarget, size: int | None) -> Targets:
             "sample by position, an index for all as a tuple, or a function of the output"
         )
     return Targets(given.detach(), f"array {tuple(given.shape)}, {digest({'target': given})[:16]}")
+
+
+def _of_function(function: Callable[..., Any]) -> str:
+    """A function's name and a digest of its code: two lambdas are two targets. What it refers to is not looked at."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return name
+    plain = (value for value in code.co_consts if not hasattr(value, "co_code"))
+    constants = [sorted(map(repr, value)) if isinstance(value, frozenset) else value for value in plain]  # any order
+    text = f"{function.__module__} {code.co_code!r} {code.co_names} {constants}"
+    return f"{name}, {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _named(name: str) -> Targets:

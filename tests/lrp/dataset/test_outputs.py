@@ -194,3 +194,12 @@ def test_wrong_targets_are_told(name, target, error, message, explainers, images
 def test_a_stream_has_no_positions(explainers, tmp_path):
     with pytest.raises(ValueError, match="the dataset has no length"):
         project(explainers["times"], Stream(), tmp_path, target=[[0, 0]] * 4)
+
+
+def test_two_functions_of_one_name_are_two_targets(explainers, images, tmp_path):
+    explain, dataset = explainers["times"], labelled(images)
+    for _ in range(2):
+        project(explain, dataset, tmp_path, target=lambda output: 2 * output)
+    for other in (lambda output: 3 * output, lambda output: output.abs()):
+        with pytest.raises(ProjectError, match="target: function"):
+            project(explain, dataset, tmp_path, target=other)
