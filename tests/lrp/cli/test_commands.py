@@ -149,7 +149,9 @@ def test_errors_are_one_message_and_exit_code_1(photos, here, words, message):
     assert re.search(message, found.stderr), found.stderr
 
 
-@pytest.mark.parametrize("error", ["TypeError('odd')", "KeyError('odd')", "AttributeError('odd')", "RuntimeError('odd')"])
+@pytest.mark.parametrize(
+    "error", ["TypeError('odd')", "KeyError('odd')", "AttributeError('odd')", "RuntimeError('odd')"]
+)
 def test_any_error_is_one_line_and_a_traceback_for_those_who_ask(here, error):
     (here / "broken_models.py").write_text(f"def broken():\n    raise {error}\n")
     sys.modules.pop("broken_models", None)
@@ -157,7 +159,9 @@ def test_any_error_is_one_line_and_a_traceback_for_those_who_ask(here, error):
     (line,) = run(*words, code=1).stderr.splitlines()
     assert line.startswith("error: ") and "odd" in line
     debugged = run(*words, "--debug", code=1).stderr
-    assert "Traceback" in debugged and "broken_models.py" in debugged and debugged.splitlines()[-1].startswith("error: ")
+    assert (
+        "Traceback" in debugged and "broken_models.py" in debugged and debugged.splitlines()[-1].startswith("error: ")
+    )
 
 
 @pytest.mark.filterwarnings("always::lrp.composites.UnusedRow")
