@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.graph.op import Op
-from lrp.rules import Rule, Term, stabilize
+from lrp.rules import Part, Rule, Term, stabilize
 from lrp.rules.stabilizer import divide
 from lrp.transform.passes import Weights, backward, forward
 from lrp.transform.program import Program
@@ -92,6 +92,9 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], planned: Op) ->
         moved_in = arrived - passed if op.kind == "movement" and planned.roles else torch.zeros_like(arrived)
         bias = sum((_bias(op, term, rule, relevance) for term in terms), moved_in)
         stabilizer = sum((_stabilizer(term, rule, relevance) for term in terms), torch.zeros_like(arrived))
+        if op.kind == "normalization" and rule.proportional:  # its scale held, it is a linear layer, with a bias
+            whole = Term([Part(weights, inputs)], output)
+            bias, stabilizer = _bias(op, whole, rule, relevance), _stabilizer(whole, rule, relevance)
         dropped = arrived - passed - bias - stabilizer
         columns = {"arrived": arrived, "passed": passed, "bias": bias, "stabilizer": stabilizer, "dropped": dropped}
         rows[planned.node] = columns

@@ -13,16 +13,19 @@ from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
 from lrp.graph.graph import Graph, computed
 
+LINEAR = ("linear", "bilinear", "trilinear")
+"""How a map is enlarged, by the number of its axes."""
+
 
 @method
-def grad_cam(source: Explainer | Graph, layer: str, *, relu: bool = True, mode: str = "bilinear"):
+def grad_cam(source: Explainer | Graph, layer: str, *, relu: bool = True, mode: str | None = None):
     """relu(sum_k a_k A_k), a_k = mean over places of d output_target / d A_k, at a layer's output A, enlarged to the
     input's size (Selvaraju et al. 2017, arXiv:1610.02391). One channel: `(batch, 1, height, width)`.
 
     Args:
         source: An explainer, or a graph from `lrp.trace`.
         layer: Its module path (`layer4`), the output of which is `(batch, channel, *places)`.
-        mode: How to enlarge, as in `torch.nn.functional.interpolate`: "bilinear", "nearest", ...
+        mode: How to enlarge, as in `torch.nn.functional.interpolate`: "nearest", ... Default: linear in each axis.
 
     Raises:
         KeyError: The graph has no such layer.
@@ -47,8 +50,9 @@ def grad_cam(source: Explainer | Graph, layer: str, *, relu: bool = True, mode: 
         output, activation, gradient = at_layer(graph, node, x, target)
         weights = gradient.flatten(2).mean(2).reshape(*activation.shape[:2], *[1] * (activation.ndim - 2))
         cam = (weights * activation).sum(1, keepdim=True)
-        aligned: dict[str, Any] = {"align_corners": False} if mode not in ("nearest", "nearest-exact", "area") else {}
-        cam = functional.interpolate(cam.relu() if relu else cam, tuple(x.shape[2:]), mode=mode, **aligned)
+        how = mode or LINEAR[x.ndim - 3]
+        aligned: dict[str, Any] = {"align_corners": False} if how not in ("nearest", "nearest-exact", "area") else {}
+        cam = functional.interpolate(cam.relu() if relu else cam, tuple(x.shape[2:]), mode=how, **aligned)
         return output, cam
 
     return run

@@ -14,6 +14,7 @@ from lrp.rules.weights import ZeroParams
 DEFAULT = Composite(
     [
         ("movement", rules.exact()),
+        ("preparation", rules.pass_through()),
         ("winner", rules.exact()),
         ("sum", rules.norm()),
         ("activation", rules.pass_through()),
@@ -167,7 +168,9 @@ def excitation_backprop(*, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams
 GRADIENT = Composite(
     [
         (kind, rules.exact())
-        for kind in "linear sum activation gate division bilinear softmax normalization winner movement".split()
+        for kind in (
+            "linear sum activation gate division bilinear softmax normalization winner movement preparation"
+        ).split()
     ]
 )
 """The plain gradient, for those who ask."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.attribution.methods import Explain
+from lrp.explain.channels import channel_axis
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, class_count, is_logit, predicted, seed_of
 from lrp.graph.graph import Example
@@ -39,7 +40,11 @@ class Maps(NamedTuple):
 
 
 def attribute(
-    methods: Mapping[str, Explain], x: Example, target: Target, top: int | None, concepts: Sequence[str] = ()
+    methods: Mapping[str, Explain],
+    x: Example,
+    target: Target,
+    top: int | None,
+    concepts: Sequence[str] | Mapping[str, int] = (),
 ) -> Maps:
     """Explain a batch; a model that is tied to a larger batch sees the last sample several times.
 
@@ -63,7 +68,11 @@ def attribute(
 
 
 def _attribute(
-    methods: Mapping[str, Explain], x: Example, target: Target, top: int | None, concepts: Sequence[str]
+    methods: Mapping[str, Explain],
+    x: Example,
+    target: Target,
+    top: int | None,
+    concepts: Sequence[str] | Mapping[str, int],
 ) -> Maps:
     first, *others = methods.items()
     output, relevance, hidden = _with_hidden(first[1], x, target, concepts)
@@ -100,23 +109,29 @@ def _classes(output: Tensor, top: int) -> Tensor:
 
 
 def _with_hidden(
-    explain: Explain, x: Example, target: Target, concepts: Sequence[str]
+    explain: Explain, x: Example, target: Target, concepts: Sequence[str] | Mapping[str, int]
 ) -> tuple[Tensor, Any, dict[str, Tensor]]:
     if not concepts:
         output, relevance = explain(x, target)
         return output, relevance, {}
     if not isinstance(explain, Explainer):
         raise TypeError(f"concepts need an explainer from lrp.explainer, {type(explain).__name__} has no hidden layers")
+    axes = channel_axes(explain, concepts)
     output, pullback = explain.program(explain.weights, x)
     relevance, hidden = pullback(seed_of(output, target), at=list(concepts))
-    return output, relevance, {layer: _channels(found.relevance) for layer, found in hidden.items()}
+    return output, relevance, {layer: _channels(found.relevance, axes[layer]) for layer, found in hidden.items()}
 
 
-def _channels(relevance: Tensor) -> Tensor:
-    """Sums over places: of `(batch, channel, *places)`, but `(batch, token, channel)` as transformers have it."""
-    if relevance.ndim == 3:
-        return relevance.sum(1)
-    return relevance.flatten(2).sum(2) if relevance.ndim > 2 else relevance
+def channel_axes(explain: Explainer, concepts: Sequence[str] | Mapping[str, int]) -> dict[str, int]:
+    """The axis of each layer's channels, as it is said or as the operators say it."""
+    if isinstance(concepts, Mapping):
+        return dict(concepts)
+    return {layer: channel_axis(explain.program.graph, layer) for layer in concepts}
+
+
+def _channels(relevance: Tensor, axis: int) -> Tensor:
+    """Sums over all places: `(batch, channel)`."""
+    return relevance.movedim(axis, 1).flatten(2).sum(2) if relevance.ndim > 2 else relevance
 
 
 def _each(explain: Explain, x: Example, classes: Tensor, like: Any) -> Any:

@@ -34,7 +34,7 @@ class Recorder:
     device: torch.device
     kept: Kept
     normalize: Normalization | None = None
-    concepts: Sequence[str] = ()
+    concepts: Sequence[str] | Mapping[str, int] = ()
     label_names: Sequence[str] = ()
     skip: bool = False
     """Leave samples out that cannot be read or explained, instead of raising."""

@@ -44,7 +44,7 @@ def attribute_dataset(
     ids: Sequence[int] | None = None,
     normalize: Normalization | None = None,
     keep: Kept | None = None,
-    concepts: Sequence[str] = (),
+    concepts: Sequence[str] | Mapping[str, int] = (),
     name: str | None = None,
     model: str = "",
     method: str = "",
@@ -73,7 +73,8 @@ def attribute_dataset(
             for a `Subset`, else the positions.
         normalize: What the model wants done to images in [0, 1]; they are then stored as bytes, as they were before.
         keep: What is stored, and how; see `Kept`.
-        concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept.
+        concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept. Which axis
+            holds channels is said by the layer's operator, or by you: `{"layer": axis}`.
         name, model, method: For people, kept in project.json. Default: the folder's name, nothing, the method's.
         label_names: Name of each class. Default: the dataset's `classes`.
         errors: "raise" stops at the first sample that cannot be read or explained and names it; "skip" leaves it out

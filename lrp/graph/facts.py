@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,9 +29,13 @@ class Facts:
     gates: Mapping[fx.Node, int]
     """Values that scale what they are multiplied with, and how surely, see `GATES`; others are 0."""
 
+    prepared: frozenset[fx.Node]
+    """Inputs, and what the model's own normalization makes of them, `(x - mean) / std`, by constants."""
+
     def op(self, node: fx.Node) -> Op:
         """`node` as a pure function of its signals."""
-        return op_of(node, self.signals, self.nonnegative, self.gates)
+        found = op_of(node, self.signals, self.nonnegative, self.gates)
+        return replace(found, kind="preparation") if node in self.prepared and found.kind == "sum" else found
 
 
 def facts(graph: Graph) -> Facts:
@@ -55,7 +59,32 @@ def facts(graph: Graph) -> Facts:
             nonnegative.add(node)
         if node in signals:
             gates[node] = _gate(node, signals, gates, even)
-    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates)
+    prepared = _prepared(graph, signals, static)
+    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates, frozenset(prepared))
+
+
+def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[fx.Node]:
+    """What is made of an input by moving it, and by adding and multiplying numbers or one constant for each channel.
+
+    What is learned is no such constant (an embedding's positions, a bias), nor is one that differs from place to place.
+    """
+    found = {node for node in graph.inputs if node in signals}
+    learned = {node for node in static if node.meta.get("learned")}
+    for node in graph.fx.nodes:
+        if node in static and learned & set(node.all_input_nodes):
+            learned.add(node)
+        sources = [n for n in node.all_input_nodes if n in signals]
+        if node.op != "call_function" or not sources or not all(n in found for n in sources):
+            continue
+        constants = [n for n in node.all_input_nodes if n in static]
+        plain = all(n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
+        plain = plain and isinstance(node.meta["val"], torch.Tensor)
+        affine = operator_name(node.target) in ("add", "sub", "rsub", "mul", "div") and len(sources) == 1
+        divides = operator_name(node.target) == "div" and node.args[0] not in sources
+        plain = plain and tuple(sources[0].meta["val"].shape) == tuple(node.meta["val"].shape)
+        if (affine and plain and not divides) or kind_of_node(node) == "movement":
+            found.add(node)
+    return found
 
 
 GATES = {"squash": 1, "gate": 2, "statistic": 3}

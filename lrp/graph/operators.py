@@ -170,7 +170,7 @@ def _read() -> dict[str, Operator]:
 OPERATORS: dict[str, Operator] = _read()
 """Every operator by its name."""
 
-KINDS: frozenset[str] = frozenset(row.kind for row in OPERATORS.values() if row.kind is not None)
+KINDS: frozenset[str] = frozenset(row.kind for row in OPERATORS.values() if row.kind is not None) | {"preparation"}
 
 
 def kind_of(name: str) -> str | None:

@@ -170,7 +170,7 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec) -> Graph:
             continue
         else:
             emit_pure(new, node, env)
-            env[node].meta = _meta(node, names)
+            env[node].meta = _meta(node, names) | {"learned": node.name in signature.inputs_to_parameters}
     any_layout(new)
     any_batch(new)
     new.lint()

@@ -1,7 +1,8 @@
 """Relevance as pictures: numbers -> places in a palette -> PIL pictures that can be recoloured later.
 
 Relevance is `(height, width)`, `(channel, height, width)` or `(batch, channel, height, width)`, a tensor, an array or
-an xarray.DataArray with those names; channels are summed. Colour maps are `lrp.colormap` sources.
+an xarray.DataArray with those names; channels are summed. With three axes the first is of channels and has 1 or 3 of
+them, as pictures have: maps of a batch are `(batch, 1, height, width)`. Colour maps are `lrp.colormap` sources.
 """
 
 from __future__ import annotations
@@ -168,19 +169,36 @@ def grid(
 
 
 def summed(relevance: Array) -> np.ndarray:
-    """`(batch, height, width)`, channels summed."""
+    """`(batch, height, width)`, channels summed.
+
+    Raises:
+        ValueError: The axes are none of a picture's, or may be read in two ways; the message says what to pass.
+    """
     if isinstance(relevance, xr.DataArray):
-        relevance = relevance.sum("channel", skipna=False) if "channel" in relevance.dims else relevance
-        values = relevance.values.astype(np.float64)
-        return values.reshape(-1, *values.shape[-2:])
+        return _of_names(relevance)
     values = _numbers(relevance)
     if values.ndim == 4:
         return pixels.summed(values)
-    if values.ndim == 3:
+    if values.ndim == 3 and values.shape[0] in (1, 3):
         return pixels.summed(values[None])
     if values.ndim == 2:
         return values[None]
+    if values.ndim == 3:
+        raise ValueError(
+            f"relevance of shape {values.shape} is no picture (channel, height, width) of 1 or 3 channels: of a batch "
+            "of maps pass maps[:, None], (batch, 1, height, width); of other channels their sum, relevance.sum(0); "
+            "a signal is drawn as a curve"
+        )
     raise ValueError(f"relevance must be (height, width), with channel and batch before them, got {values.shape}")
+
+
+def _of_names(relevance: xr.DataArray) -> np.ndarray:
+    """What is behind batch and channel must be called height and width."""
+    if relevance.dims[-2:] != ("height", "width"):
+        raise ValueError(f"a picture's last dims are height and width, got {', '.join(map(str, relevance.dims))}")
+    values = relevance.sum("channel", skipna=False) if "channel" in relevance.dims else relevance
+    found = values.values.astype(np.float64)
+    return found.reshape(-1, *found.shape[-2:])
 
 
 def _numbers(values: Any) -> np.ndarray:
