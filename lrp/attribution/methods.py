@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lrp.explain.explanation import Explanation
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target
-from lrp.graph.tracing import check_evaluating
+from lrp.graph.export.models import check_evaluating
 
 Predict = Callable[[Tensor], Tensor]
 Explain = Callable[..., tuple[Tensor, Tensor]]

@@ -14,6 +14,8 @@ import lrp
 from lrp.cli.load import Unusable
 from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
+from lrp.cli.target import FORMS, dataset_target, described
+from lrp.cli.target import target as load_target
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
 
@@ -48,9 +50,7 @@ def main() -> None:
     help="The project's folder; run the same command again to go on after an interruption.",
 )
 @click.option("--size", type=click.IntRange(1), help="Scale pictures to this side and crop the middle.")
-@click.option(
-    "--target", default="prediction", show_default=True, help="prediction, label, a class number, topN, every."
-)
+@click.option("--target", default="prediction", show_default=True, help=f"prediction, label, topN, every; {FORMS}.")
 @click.option(
     "--method",
     "methods",
@@ -82,10 +82,11 @@ def attribute(
     """
     dataset: Any = lrp.open_images(data, size=size, gray=setting.gray)
     example = _example(dataset, setting)
-    explain = {name: load_method(name, setting.model, example, setting.composite) for name in methods}
+    composite = setting.composite(example)
+    explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
     path = lrp.attribute_dataset(
-        explain, dataset, out, target=int(target) if target.lstrip("-").isdigit() else target,
-        normalize=setting.scale, keep=lrp.Kept(dtype=dtype, sum_channels=sum_channels, pool=pool),
+        explain, dataset, out, target=dataset_target(target),
+        normalize=setting.normalize(example), keep=lrp.Kept(dtype=dtype, sum_channels=sum_channels, pool=pool),
         errors="skip" if skip_errors else "raise", progress=not quiet,
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip
@@ -108,8 +109,9 @@ def _example(dataset: Any, setting: Setting) -> Tensor:
 @click.option("--input", "shape", default="3x224x224", show_default=True, help="Shape of one input.")
 def plan(setting: Setting, shape: str) -> None:
     """Show which rule each operator of the model gets, or every operator that has none."""
-    graph = lrp.canonize(lrp.trace(setting.model, _zeros(shape, setting)))
-    click.echo(repr(lrp.plan(graph, setting.composite)))
+    zeros = _zeros(shape, setting)
+    graph = lrp.canonize(lrp.trace(setting.model, zeros, setting.output))
+    click.echo(repr(lrp.plan(graph, setting.composite(zeros))))
 
 
 def _zeros(shape: str, setting: Setting) -> Tensor:
@@ -124,16 +126,16 @@ def _zeros(shape: str, setting: Setting) -> Tensor:
 @model_options
 @click.argument("images", nargs=-1, required=True, type=FILE)
 @click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
-@click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
-def audit(setting: Setting, images: Sequence[Path], size: int, target: int | None) -> None:
+@click.option("--target", help=f"{FORMS}. Default: the predicted class.")
+def audit(setting: Setting, images: Sequence[Path], size: int, target: str | None) -> None:
     """Account for relevance operator by operator: what arrives, is passed on, and is absorbed by bias and stabilizer.
 
     Shares are means over the images, in percent of the relevance at the output.
     """
     x = setting.scale(_pictures(images, size, setting.gray)).to(setting.device)
-    explain = lrp.explainer(setting.model, x[:1], setting.composite)
+    explain = lrp.explainer(setting.model, x[:1], setting.composite(x), output=setting.output)
     output, _ = explain.program(explain.weights, x)
-    account = lrp.audit(explain.program, explain.weights, x, seed_of(output, target))
+    account = lrp.audit(explain.program, explain.weights, x, seed_of(output, load_target(target)))
     names = ("arrived", "passed", "bias", "stabilizer", "dropped")
     table = {name: (100 * account[name] / account.seed).mean("sample").values for name in names}
     width = max(len(str(layer)) for layer in account.layer.values)
@@ -151,7 +153,7 @@ def audit(setting: Setting, images: Sequence[Path], size: int, target: int | Non
 @click.argument("images", nargs=-1, required=True, type=FILE)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the heatmaps.")
 @click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
-@click.option("--target", type=int, help="Class to explain. Default: the predicted one.")
+@click.option("--target", help=f"{FORMS}. Default: the predicted class.")
 @click.option("--method", default="lrp", show_default=True, help="As in lrp attribute.")
 @click.option("--cmap", default="bwr", show_default=True, help="A colour map by name, or as colours: 00f,80:fff,f00.")
 @click.option("--level", default=1.0, show_default=True, help="Above 1 reaches the ends of the colour map earlier.")
@@ -160,7 +162,7 @@ def audit(setting: Setting, images: Sequence[Path], size: int, target: int | Non
 @click.option("--enlarge", default=1, show_default=True, help="Side of the square that one pixel becomes.")
 @click.option("--format", "suffix", type=click.Choice(["png", "gif", "webp"]), default="png", show_default=True)
 def heatmap(
-    setting: Setting, images: Sequence[Path], out: Path, size: int, target: int | None, method: str, cmap: str,
+    setting: Setting, images: Sequence[Path], out: Path, size: int, target: str | None, method: str, cmap: str,
     level: float, percentile: float, overlay: bool, enlarge: int, suffix: str,
 ) -> None:  # fmt: skip
     """Draw the heatmap of each picture; prints the file, the class explained and its output."""
@@ -170,19 +172,19 @@ def heatmap(
     stems = [file.stem for file in images]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
         raise Unusable(f"several pictures are called {', '.join(sorted(twice))}: their heatmaps would be one file")
+    wanted = load_target(target)
     out.mkdir(parents=True, exist_ok=True)
     explain, scaling = None, draw.Scaling(percentile=percentile)
     for file in images:
         picture = _pictures([file], size, setting.gray)
         x = setting.scale(picture).to(setting.device)
-        explain = explain or load_method(method, setting.model, x, setting.composite)
-        output, relevance = explain(x, target)
+        explain = explain or load_method(method, setting.model, x, setting.composite(x), setting.output)
+        output, relevance = explain(x, wanted)
         options: dict[str, Any] = {"level": level, "scaling": scaling, "enlarge": enlarge}
         drawn = (
             draw.overlay(picture, relevance, cmap, **options) if overlay else draw.heatmap(relevance, cmap, **options)
         )
-        shown = int(output.argmax(1)) if target is None else target
-        click.echo(f"{save(out / f'{file.stem}.{suffix}', drawn)}  class {shown}  {output[0, shown]:.4g}")
+        click.echo(f"{save(out / f'{file.stem}.{suffix}', drawn)}  {described(output, wanted)}")
 
 
 def _pictures(files: Sequence[Path], size: int, gray: bool) -> Tensor:

@@ -59,14 +59,19 @@ def _torchvision(name: str, classes: int | None) -> nn.Module:
         raise Unusable(f"torchvision has no model {name!r}; it has {', '.join(models.list_models(models))}") from error
 
 
-def _own(module: str, name: str) -> nn.Module:
+def imported(module: str, name: str, option: str) -> Any:
+    """What is called so in a module, which is found from the current folder too."""
     sys.path.insert(0, str(Path.cwd()))
     try:
-        made = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise Unusable(f"--model {module}:{name}: {error}") from error
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise Unusable(f"{option} {module}:{name}: {error}") from error
     finally:
         sys.path.pop(0)
+
+
+def _own(module: str, name: str) -> nn.Module:
+    made = imported(module, name, "--model")
     model = made if isinstance(made, nn.Module) else made()
     if not isinstance(model, nn.Module):
         raise Unusable(f"--model {module}:{name} gave a {type(model).__name__}, not a torch.nn.Module")
@@ -99,13 +104,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
-def load_composite(name: str, words: Sequence[str], scale: Normalization) -> Composite:
-    """A composite of that name, or from a JSON file; z_box takes its bounds from the normalization."""
+def load_composite(name: str | None, words: Sequence[str], scale: Normalization, rank: int = 4) -> Composite:
+    """A composite of that name, or from a JSON file; z_box takes its bounds from the normalization.
+
+    Args:
+        name: None for the default: `epsilon_gamma_box` for pictures, which have bounds, else `epsilon_plus`.
+        rank: Of the input with its batch, 4 for pictures.
+    """
+    name = name or ("epsilon_gamma_box" if rank == 4 else "epsilon_plus")
     if name.endswith(".json"):
         return from_json(Path(name).read_text(encoding="utf-8"))
     if name not in COMPOSITES:
         raise Unusable(f"no composite {name!r}; there are {', '.join(COMPOSITES)}, or a .json file")
-    given = {"low": scale.low, "high": scale.high} if name == "epsilon_gamma_box" else {}
+    bounds = {key: value.reshape(1, -1, *[1] * (rank - 2)) for key, value in (("low", scale.low), ("high", scale.high))}
+    given = bounds if name == "epsilon_gamma_box" else {}
     try:
         return COMPOSITES[name](**given | options(words, "--option"))
     except TypeError as error:
@@ -129,3 +141,27 @@ def options(words: Sequence[str], where: str) -> dict[str, Any]:
 def load_normalization(text: str | None, model: str) -> Normalization:
     """As named; by default what torchvision's models were trained with, and nothing for others."""
     return normalization(text or ("imagenet" if model.startswith("torchvision:") else "none"))
+
+
+def key(text: str | None) -> str | int | None:
+    """Which of several outputs: a position, if it is a number, or a key."""
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+
+
+class Chosen(nn.Module):
+    """A model of several outputs, of which it returns one."""
+
+    def __init__(self, model: nn.Module, output: str | int):
+        super().__init__()
+        self.model, self.output = model, output
+        self.training = model.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """That output."""
+        found = self.model(*args, **kwargs)
+        by_name = isinstance(self.output, str) and not isinstance(found, Mapping)
+        try:
+            return getattr(found, str(self.output)) if by_name else found[self.output]
+        except (LookupError, TypeError, AttributeError) as error:
+            known = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
+            raise Unusable(f"--output {self.output}: the model returns {known}") from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lrp.attribution import METHODS, Explain
 from lrp.attribution.table import OF_NETWORKS
-from lrp.cli.load import Unusable, options
+from lrp.cli.load import Chosen, Unusable, options
 from lrp.composites import Composite, guided_backprop
 from lrp.explain import Explainer, explainer
 
@@ -22,19 +22,22 @@ HELP = (
 )
 
 
-def load_method(text: str, model: nn.Module, example: Tensor, composite: Composite) -> Explain:
+def load_method(
+    text: str, model: nn.Module, example: Tensor, composite: Composite, output: str | int | None = None
+) -> Explain:
     """`lrp`, or `METHOD`, `METHOD:lrp`, `METHOD:option=value,...`.
 
     Raises:
         Unusable: There is no such method or option, or an option is missing; the message lists what there is.
     """
+    plain = model if output is None else Chosen(model, output)
     name, _, rest = text.partition(":")
     words = [word for word in rest.split(",") if word]
     of_lrp = "lrp" in words
 
     @cache
     def explained() -> Explainer:
-        return explainer(model, example, composite)
+        return explainer(model, example, composite, output=output)
 
     if text == "lrp":
         return explained()
@@ -45,10 +48,10 @@ def load_method(text: str, model: nn.Module, example: Tensor, composite: Composi
     _, *known = inspect.signature(make).parameters.values()
     if name in OF_NETWORKS and of_lrp:
         raise Unusable(f"--method {text}: {name} is of the network alone, not of LRP; write {name}")
-    given = {key: READERS[key](value, model, example) if key in READERS else value for key, value in given.items()}
-    given |= {p.name: DEFAULTS[p.name](model, example) for p in known if p.name in DEFAULTS and p.name not in given}
+    given = {key: READERS[key](value, plain, example) if key in READERS else value for key, value in given.items()}
+    given |= {p.name: DEFAULTS[p.name](plain, example) for p in known if p.name in DEFAULTS and p.name not in given}
     try:
-        return make(explained() if of_lrp or name in OF_NETWORKS else model, **given)
+        return make(explained() if of_lrp or name in OF_NETWORKS else plain, **given)
     except (TypeError, KeyError) as error:
         listed = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in known)
         raise Unusable(f"--method {text}: {str(error).strip(chr(34))}; {name} has {listed or 'no options'}") from error

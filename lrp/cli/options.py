@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,12 @@ from typing import Any, NamedTuple
 
 import click
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import lrp
-from lrp.cli.load import Unusable, load_composite, load_model, load_normalization, on_device
+from lrp.cli.load import Unusable, key, load_composite, load_model, load_normalization, on_device
 from lrp.composites.table import Composite
-from lrp.dataset import Normalization
+from lrp.dataset import NORMALIZATIONS, Normalization
 from lrp.process import collector_held, memory_kept
 from spray.store import ProjectError
 
@@ -29,10 +30,22 @@ class Setting(NamedTuple):
     """What every command needs."""
 
     model: nn.Module
-    composite: Composite
+    words: tuple[str | None, Sequence[str]]
+    """Of the composite: its name and options."""
     scale: Normalization
     device: torch.device
     gray: bool
+    output: str | int | None
+    """Which output of the model, where it has several."""
+
+    def composite(self, x: Tensor) -> Composite:
+        """The composite for such inputs."""
+        return load_composite(*self.words, self.scale, x.ndim)
+
+    def normalize(self, x: Tensor) -> Normalization | None:
+        """What inputs such as `x` go through; None for what are no pixels in [0, 1], which are stored as they are."""
+        are_pixels = x.ndim == 4 and bool(((x >= 0) & (x <= 1)).all())
+        return self.scale if are_pixels or self.scale != NORMALIZATIONS["none"] else None
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,19 +58,23 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         weights: Path | None,
         classes: int | None,
         seed: int,
-        composite: str,
+        composite: str | None,
         option: Sequence[str],
         normalize: str | None,
         gray: bool,
         device: str,
+        debug: bool,
+        output: str | None,
         **rest: Any,
     ) -> None:
-        with reported():
+        with reported(debug=debug):
             scale = load_normalization(normalize, model)
             found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
             if weights is None:
                 click.echo("no --weights: the model's weights are random", err=True)
-            setting = Setting(found, load_composite(composite, option, scale), scale, torch.device(device), gray)
+            load_composite(composite, option, scale)  # what is wrong with it is said before data are opened
+            words = (composite, option)
+            setting = Setting(found, words, scale, torch.device(device), gray, key(output))
             with collector_held(), memory_kept():
                 command(*args, setting=setting, **rest)
 
@@ -74,21 +91,25 @@ _SHARED = (
                  "torch.load(weights_only=True) reads. Default: random weights."),
     click.option("--classes", type=click.IntRange(1), help="Number of outputs of a torchvision model."),
     click.option("--seed", default=0, show_default=True, help="Of random weights."),
-    click.option("--composite", default="epsilon_gamma_box", show_default=True, help="Which rule where: "
-                 f"{', '.join(lrp.composites.COMPOSITES)}; or a .json file of lrp.composites.to_json."),
+    click.option("--composite", help=f"Which rule where: {', '.join(lrp.composites.COMPOSITES)}; or a .json file of "
+                 "lrp.composites.to_json. Default: epsilon_gamma_box for pictures, epsilon_plus for other inputs, "
+                 "which have no known bounds."),
     click.option("--option", "-O", multiple=True, metavar="NAME=VALUE", help="Of the composite, such as gamma=0.1; "
                  "several times."),
     click.option("--normalize", metavar="NAME|MEAN:STD", help="What the model wants done to images in [0, 1]: "
                  "imagenet, half, clip, ..., none, or 0.5,0.5,0.5:0.2,0.2,0.2. z_box takes its bounds from it. "
                  "Default: imagenet for torchvision's models, none for others."),
+    click.option("--output", metavar="KEY", help="Which output to explain, of a model that returns several: a key, "
+                 "or a position."),
     click.option("--gray", is_flag=True, help="Read pictures as one gray channel, not three colours."),
     click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
+    click.option("--debug", is_flag=True, help="Show where an error comes from: Python's traceback."),
 )  # fmt: skip
 
 
 @contextmanager
-def reported() -> Iterator[None]:
-    """Errors that a user can do something about become a message and an exit code; others stay tracebacks."""
+def reported(*, debug: bool = False) -> Iterator[None]:
+    """Errors become a message and an exit code; a traceback for those who ask for it."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
         try:
@@ -96,7 +117,13 @@ def reported() -> Iterator[None]:
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             sys.exit(130)
-        except EXPECTED as error:
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
             text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+            if not isinstance(error, EXPECTED):
+                text = f"{type(error).__name__}: {text}{'' if debug else ' (--debug shows where)'}"
             click.echo("\n".join([f"error: {text}", *getattr(error, "__notes__", ())]), err=True)
             sys.exit(1)

@@ -17,6 +17,7 @@ from lrp.composites.presets import (
 )
 from lrp.composites.serialize import from_json, to_json
 from lrp.composites.table import Composite, Match, Row, Where, depth, first, last, mix, named, nth
+from lrp.composites.unfit import UnusedRow
 
 __all__ = [
     "COMPOSITES",
@@ -25,6 +26,7 @@ __all__ = [
     "Composite",
     "Match",
     "Row",
+    "UnusedRow",
     "Where",
     "base",
     "beta_smooth",

@@ -28,10 +28,24 @@ DEFAULT = Composite(
 """What relevance does where a composite has no row. Linear layers are not here: their rule is the user's choice."""
 
 
+def stabilized(stabilizer: Stabilize) -> Composite:
+    """The rows of `DEFAULT` whose rules have a stabilizer, with this one: a composite's reaches every denominator."""
+    taking = [(match, rule, dict(rule.options)) for match, rule in DEFAULT]
+    return Composite(
+        (match, rules.RULES[rule.name](**options | {"stabilizer": stabilizer}))
+        for match, rule, options in taking
+        if "stabilizer" in options
+    )
+
+
 def base(stabilizer: Stabilize = 1e-6, residual: str = "norm") -> Composite:
     """Rows that the LRP composites share: activations and batch norm pass, sums and average pooling by norm.
 
+    The rows that every composite ends with (`DEFAULT`) are among them where they have a stabilizer: normalizations,
+    products of two signals.
+
     Args:
+        stabilizer: Of every denominator but those that a composite names an epsilon for.
         residual: Rule for sums of branches: "norm" as in Zennit, "absolute" (bounded where they cancel), "uniform".
     """
     branches = {"norm": rules.norm(stabilizer), "absolute": rules.absolute(stabilizer), "uniform": rules.uniform()}
@@ -42,7 +56,7 @@ def base(stabilizer: Stabilize = 1e-6, residual: str = "norm") -> Composite:
             ("activation", rules.pass_through()),
             ("batch norm", rules.pass_through()),
             ("residual", branches[residual]),
-            ("sum", rules.norm(stabilizer)),
+            *stabilized(stabilizer),
         ]
     )
 
@@ -70,6 +84,8 @@ def epsilon_gamma_box(
         batch norm         pass_through()
         residual           norm(stabilizer=1e-09)
         sum                norm(stabilizer=1e-09)
+        normalization      frozen_statistics(stabilizer=1e-09)
+        bilinear           half_and_half(stabilizer=1e-09)
         first convolution  z_box(low=-1, high=1, stabilizer=1e-09, zero_params=None)
         convolution        gamma(gamma=0.25, stabilizer=1e-09, zero_params=None)
         dense              epsilon(epsilon=1e-06, zero_params=None)
@@ -140,10 +156,10 @@ def excitation_backprop(*, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams
     """
     return Composite(
         [
-            ("sum", rules.norm(stabilizer)),
             ("linear", rules.z_plus(stabilizer, zero_params)),
             ("activation", rules.exact()),
             ("batch norm", rules.exact()),
+            *stabilized(stabilizer),
         ]
     )
 

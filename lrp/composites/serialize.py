@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrp.composites.table import Composite, Match, Row, Where, word
 from lrp.rules import RULES, Rule, Stabilizer
@@ -18,7 +19,7 @@ def to_json(composite: Iterable[Row]) -> str:
     """The composite as JSON, for the attributes of the files it made.
 
     Raises:
-        ValueError: A row has a predicate or a rule of your own, which only Python code can name.
+        ValueError: A row has a predicate, a class or a rule of your own, which only Python code can name.
     """
     return json.dumps([{"match": _match_to_data(m), "rule": _rule_to_data(r)} for m, r in composite])
 
@@ -37,14 +38,32 @@ def from_json(text: str) -> Composite:
 
 def _match_to_data(match: Match) -> Any:
     if isinstance(match, Where):
-        return asdict(match) | {"match": _match_to_data(match.match)}
+        name = match.name if match.name is None else _match_to_data(match.name)
+        return asdict(replace(match, match="", name=None)) | {"match": _match_to_data(match.match), "name": name}
     if isinstance(match, str):
         return match
-    raise ValueError(f"the predicate {word(match)} cannot be written as JSON; use words, first(...), named(...)")
+    if isinstance(match, re.Pattern):
+        return {"expression": match.pattern, "flags": match.flags}
+    if isinstance(match, type) and getattr(nn, match.__name__, None) is match:
+        return {"class": match.__name__}
+    if isinstance(match, type) or callable(match):
+        raise ValueError(
+            f"the {'class' if isinstance(match, type) else 'predicate'} {word(match)} cannot be written as JSON; "
+            "use words, expressions, classes of torch.nn, first(...), named(...)"
+        )
+    return [_match_to_data(part) for part in match]
 
 
-def _match_from_data(data: Any) -> Match:
-    return data if isinstance(data, str) else Where(**(data | {"match": _match_from_data(data["match"])}))
+def _match_from_data(data: Any) -> Any:
+    if data is None or isinstance(data, str):
+        return data
+    if isinstance(data, list):
+        return tuple(map(_match_from_data, data))
+    if "expression" in data:
+        return re.compile(data["expression"], data["flags"])
+    if "class" in data:
+        return getattr(nn, data["class"])
+    return Where(**(data | {name: _match_from_data(data[name]) for name in ("match", "name")}))
 
 
 def _rule_to_data(rule: Rule) -> dict[str, Any]:

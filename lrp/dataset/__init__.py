@@ -2,9 +2,10 @@
 
 from lrp.dataset.kept import Kept
 from lrp.dataset.normalize import NORMALIZATIONS, Normalization, normalization
-from lrp.dataset.run import SampleTarget, attribute_dataset
+from lrp.dataset.run import attribute_dataset
 from lrp.dataset.samples import SampleError
 from lrp.dataset.sources import open_images
+from lrp.dataset.targets import SampleTarget
 
 __all__ = [
     "NORMALIZATIONS",

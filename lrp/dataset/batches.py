@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,20 +11,26 @@ from torch import Tensor
 from lrp._torch import pytree
 from lrp.attribution.methods import Explain
 from lrp.explain.one_call import Explainer
-from lrp.explain.target import Target, seed_of
+from lrp.explain.target import Target, class_count, is_logit, predicted, seed_of
+from lrp.graph.graph import Example
 
 CLASSES_AT_ONCE = 4  # relevance maps of one batch in memory
 
 
 class Maps(NamedTuple):
-    """What is computed of a batch; mappings by method, in the order of methods, or by layer."""
+    """What is computed of a batch; mappings by method, in the order of methods, or by layer. Relevance is in the
+    input's structure, None for an input that receives none."""
 
     output: Tensor
-    """(batch, class)"""
-    target: Tensor
-    """The class explained, -1 where the seed is of several: (batch,)"""
-    relevance: dict[str, Tensor]
-    each: dict[str, Tensor]
+    """As the model gives it: (batch, ...)"""
+    target: Tensor | None
+    """The class explained, -1 where the seed is of several: (batch,); None if the output's axes are no classes."""
+    prediction: Tensor | None
+    """The predicted class, (batch,); None if the output's axes are no classes."""
+    place: Tensor | None
+    """In an output of other axes, the index explained, -1 where the seed is of several: (batch, axis)"""
+    relevance: dict[str, Any]
+    each: dict[str, Any]
     """Relevance for each of `classes`: (batch, rank, ...); empty if one class is all that was asked for."""
     classes: Tensor | None
     """(batch, rank)"""
@@ -33,7 +39,7 @@ class Maps(NamedTuple):
 
 
 def attribute(
-    methods: Mapping[str, Explain], x: Tensor, target: Target, top: int | None, concepts: Sequence[str] = ()
+    methods: Mapping[str, Explain], x: Example, target: Target, top: int | None, concepts: Sequence[str] = ()
 ) -> Maps:
     """Explain a batch; a model that is tied to a larger batch sees the last sample several times.
 
@@ -43,40 +49,59 @@ def attribute(
         concepts: Layers of the first method's model; relevance is summed over all but batch and channel there.
     """
     tied = {e.program.graph.batch for e in methods.values() if isinstance(e, Explainer)} - {None}
-    missing = max((size or 0 for size in tied), default=0) - len(x)
+    count = len(pytree.tree_leaves(x)[0])
+    missing = max((size or 0 for size in tied), default=0) - count
     if missing <= 0:
         return _attribute(methods, x, target, top, concepts)
-    if isinstance(target, Tensor):
-        target = torch.cat([target, target[-1:].expand(missing, *target.shape[1:])])
-    maps = _attribute(methods, torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]), target, top, concepts)
-    return pytree.tree_map(lambda value: value if value is None else value[: len(x)], maps)
+
+    def filled(values: Tensor) -> Tensor:
+        return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
+
+    target = filled(target) if isinstance(target, Tensor) else target
+    maps = _attribute(methods, pytree.tree_map(filled, x), target, top, concepts)
+    return pytree.tree_map(lambda value: value if value is None else value[:count], maps)
 
 
 def _attribute(
-    methods: Mapping[str, Explain], x: Tensor, target: Target, top: int | None, concepts: Sequence[str]
+    methods: Mapping[str, Explain], x: Example, target: Target, top: int | None, concepts: Sequence[str]
 ) -> Maps:
     first, *others = methods.items()
     output, relevance, hidden = _with_hidden(first[1], x, target, concepts)
-    if output.ndim != 2:
-        raise ValueError(f"the output has shape {tuple(output.shape)}, expected (batch, class)")
     seed = seed_of(output, target)
-    single = torch.where((seed != 0).sum(1) == 1, seed.abs().argmax(1), -1)
     maps = {first[0]: relevance, **{name: explain(x, seed)[1] for name, explain in others}}
     classes = None if top is None else _classes(output, top)
-    each = {} if classes is None else {name: _each(explain, x, classes) for name, explain in methods.items()}
-    return Maps(output, single, maps, each, classes if top else None, hidden)
+    each = {}
+    if classes is not None:
+        each = {name: _each(explain, x, classes, maps[name]) for name, explain in methods.items()}
+    return Maps(output, *_explained(output, seed), maps, each, classes if top else None, hidden)
+
+
+def _explained(output: Tensor, seed: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The class explained, the one predicted, and the place explained; None for what the output does not have."""
+    flat = seed.reshape(len(seed), -1)
+    at = torch.where((flat != 0).sum(1) == 1, flat.abs().argmax(1), -1)
+    if is_logit(output):
+        return torch.where(at == 0, (flat[:, 0] > 0).long(), -1), predicted(output), None
+    if class_count(output) is not None:
+        return at, predicted(output), None
+    places = torch.stack(torch.unravel_index(at.clamp(min=0), output.shape[1:]), 1)
+    return None, None, torch.where(at[:, None] >= 0, places, -1)
 
 
 def _classes(output: Tensor, top: int) -> Tensor:
     """The `top` highest outputs of each sample, highest first; all in their own order for 0."""
-    if top > output.shape[1]:
-        raise ValueError(f"the {top} highest of {output.shape[1]} classes were asked for")
-    return output.topk(top, 1).indices if top else torch.arange(output.shape[1], device=output.device).expand_as(output)
+    count = class_count(output) or 0
+    if top > count:
+        raise ValueError(f"the {top} highest of {count} classes were asked for")
+    if not top:
+        return torch.arange(count, device=output.device).expand(len(output), count)
+    logits = output.reshape(len(output), -1)
+    return (torch.cat([-logits, logits], 1) if is_logit(output) else logits).topk(top, 1).indices
 
 
 def _with_hidden(
-    explain: Explain, x: Tensor, target: Target, concepts: Sequence[str]
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    explain: Explain, x: Example, target: Target, concepts: Sequence[str]
+) -> tuple[Tensor, Any, dict[str, Tensor]]:
     if not concepts:
         output, relevance = explain(x, target)
         return output, relevance, {}
@@ -94,10 +119,17 @@ def _channels(relevance: Tensor) -> Tensor:
     return relevance.flatten(2).sum(2) if relevance.ndim > 2 else relevance
 
 
-def _each(explain: Explain, x: Tensor, classes: Tensor) -> Tensor:
-    """Relevance for each class, `(batch, rank, ...)`; an explainer predicts once for all of them."""
+def _each(explain: Explain, x: Example, classes: Tensor, like: Any) -> Any:
+    """Relevance for each class, `(batch, rank, ...)`, structured as `like`; an explainer predicts once for all."""
+    leaves, structure = pytree.tree_flatten(like)
     if not isinstance(explain, Explainer):
-        return torch.stack([explain(x, column)[1] for column in classes.T], 1)
+        found = [explain(x, column)[1] for column in classes.T]
+        return pytree.tree_map(lambda *maps: None if maps[0] is None else torch.stack(maps, 1), *found)
     output, pullback = explain.program(explain.weights, x)
     seeds = torch.stack([seed_of(output, column) for column in classes.T])
-    return torch.func.vmap(pullback, out_dims=1, chunk_size=CLASSES_AT_ONCE)(seeds)
+
+    def received(seed: Tensor) -> list[Tensor]:
+        return [leaf for leaf in pytree.tree_leaves(pullback(seed)) if leaf is not None]  # vmap returns tensors only
+
+    each = iter(torch.func.vmap(received, out_dims=1, chunk_size=CLASSES_AT_ONCE)(seeds))
+    return pytree.tree_unflatten([None if leaf is None else next(each) for leaf in leaves], structure)

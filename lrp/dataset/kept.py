@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from lrp._torch import pytree
 from lrp.dataset.batches import Maps
+from lrp.dataset.samples import named_leaves
+from lrp.explain.target import class_count, is_logit
 
 DIMS = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
 DTYPES = ("float32", "float16")
@@ -46,21 +50,55 @@ class Kept:
             f"sum_channels={self.sum_channels}, pool={self.pool}"
         )
 
-    def variables(self, images: Tensor, maps: Maps) -> dict[str, Labelled]:
-        """All that has more than one number a sample; `images` as the dataset gave them, or as `image` made them."""
-        names = self._names(images)
-        own = [name if name == "channel" or self.pool == 1 else f"image_{name}" for name in names]
-        found: dict[str, Labelled] = {"image": (("sample", *own), array(images))}
-        rank = "class" if maps.classes is None else "rank"
-        for suffix, name in suffixes(maps.relevance).items():
-            found[f"relevance{suffix}"] = self._relevance(maps.relevance[name], ("sample",), names, images)
-            if name in maps.each:
-                found[f"relevance_each{suffix}"] = self._relevance(maps.each[name], ("sample", rank), names, images)
-        found["output"] = (("sample", "class"), array(maps.output))
+    def variables(self, given: Any, maps: Maps, are_pixels: bool = False) -> dict[str, Labelled]:
+        """All that has more than one number a sample; `given` as the dataset gave the batch, pixels in [0, 1] or not.
+
+        Of several inputs the first that receives relevance is the image, the others are `input_NAME`.
+        """
+        names, inputs = named_leaves(given)
+        main = _main(names, maps.relevance)
+        found = self._image_and_relevance(given, inputs[main], maps, main, are_pixels)
+        for at in set(range(len(names))) - {main}:
+            found |= self._further(names[at], inputs[at], maps, at)
+        found["output"] = (("sample", *_output_dims(maps.output)), array(_plain(maps.output)))
         if maps.classes is not None:
             found["explained"] = (("sample", "rank"), array(maps.classes))
+        if maps.place is not None:
+            found["place"] = (("sample", "output_axis"), array(maps.place))
         for layer, channels in maps.concepts.items():
             found[f"concept_{layer}"] = (("sample", f"channel_{layer}"), array(channels).astype(self.dtype))
+        return found
+
+    def _image_and_relevance(
+        self, given: Any, image: Tensor, maps: Maps, main: int, are_pixels: bool
+    ) -> dict[str, Labelled]:
+        if self.image is not None:
+            image = self.image(given)
+        elif are_pixels:
+            image = (image * 255).round().clamp(0, 255).byte()
+        names = self._names(image)
+        own = [name if name == "channel" or self.pool == 1 else f"image_{name}" for name in names]
+        found: dict[str, Labelled] = {"image": (("sample", *own), array(image))}
+        for suffix, method in suffixes(maps.relevance).items():
+            relevance = _leaf(maps.relevance[method], main)
+            if relevance is None:
+                raise ValueError(f"{method} gives no relevance to the input that {next(iter(maps.relevance))} explains")
+            found[f"relevance{suffix}"] = self._relevance(relevance, ("sample",), names, image)
+            if method in maps.each:
+                each = _leaf(maps.each[method], main)
+                found[f"relevance_each{suffix}"] = self._relevance(each, ("sample", _rank(maps)), names, image)
+        return found
+
+    def _further(self, name: str, values: Tensor, maps: Maps, at: int) -> dict[str, Labelled]:
+        """One of several inputs, and what it receives, if it receives relevance."""
+        dims = [f"{name}_{axis}" for axis in range(1, values.ndim)]
+        found: dict[str, Labelled] = {f"input_{name}": (("sample", *dims), array(values))}
+        for suffix, method in suffixes(maps.relevance).items():
+            if (relevance := _leaf(maps.relevance[method], at)) is not None:
+                found[f"input_{name}_relevance{suffix}"] = (("sample", *dims), array(relevance).astype(self.dtype))
+            if (each := _leaf(maps.each.get(method), at)) is not None:
+                key = f"input_{name}_relevance_each{suffix}"
+                found[key] = (("sample", _rank(maps), *dims), array(each).astype(self.dtype))
         return found
 
     def _names(self, images: Tensor) -> tuple[str, ...]:
@@ -79,6 +117,37 @@ class Kept:
         axes = [at + axis for axis, name in enumerate(names) if name != "channel"]
         values = array(_pooled(relevance, self.pool, axes) if self.pool > 1 else relevance)
         return (*lead, *names), values.astype(self.dtype)
+
+
+def _main(names: Sequence[str], relevance: Mapping[str, Any]) -> int:
+    """Which input is the image: the first that receives relevance by the first method."""
+    leaves = pytree.tree_leaves(next(iter(relevance.values())))
+    for at, leaf in enumerate(leaves):
+        if leaf is not None:
+            return at
+    raise ValueError(
+        f"no input ({', '.join(names) or 'one of integers'}) receives relevance: explain a model that takes "
+        "embeddings, which are floating-point"
+    )
+
+
+def _leaf(tree: Any, at: int) -> Any:
+    return None if tree is None else pytree.tree_leaves(tree)[at]
+
+
+def _rank(maps: Maps) -> str:
+    return "class" if maps.classes is None else "rank"
+
+
+def _output_dims(output: Tensor) -> list[str]:
+    """One logit is a number of its sample; other axes than classes have neutral names."""
+    if is_logit(output):
+        return []
+    return ["class"] if class_count(output) is not None else [f"output_{axis}" for axis in range(1, output.ndim)]
+
+
+def _plain(output: Tensor) -> Tensor:
+    return output.reshape(len(output)) if is_logit(output) else output
 
 
 def suffixes(methods: Mapping[str, object]) -> dict[str, str]:

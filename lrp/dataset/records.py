@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,16 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from lrp._torch import pytree
 from lrp.attribution.methods import Explain
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
-from lrp.dataset.normalize import Normalization, bounds, warn_outside
-from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape
+from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
+from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape, single, stacked
+from lrp.dataset.targets import Targets
+from lrp.explain.one_call import Explainer
+
+RELEVANCE = re.compile("^relevance|^concept_|^input_.*_relevance")
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,7 @@ class Recorder:
     """How samples are explained, and what is kept of it."""
 
     methods: Mapping[str, Explain]
-    target: Any
-    top: int | None
+    target: Targets
     device: torch.device
     kept: Kept
     normalize: Normalization | None = None
@@ -44,7 +49,8 @@ class Recorder:
         if not any(batch.sizes["sample"] for batch in done):
             raise SampleError(f"no sample of this shard could be explained; {next(iter(failures.found.values()))}")
         shard = xr.concat(done, "sample", join="exact", combine_attrs="override")
-        if len(self.label_names) == shard.sizes["class"]:
+        classes = 2 if shard.output.ndim == 1 else shard.sizes.get("class")  # one logit has two
+        if len(self.label_names) == classes:
             shard = shard.assign_coords(label_name=("class", np.asarray(self.label_names, dtype=object)))
         return shard.assign_attrs(failed=json.dumps(failures.found))
 
@@ -54,7 +60,7 @@ class Recorder:
             try:
                 record = read(sample)
                 same_shape(record, records[0] if records else record)
-                if self.target == "label" and record.label < 0:
+                if self.target.what == "label" and record.label < 0:
                     raise SampleError(f'{sample} has no label, and the target is "label"')
             except SampleError as error:
                 failures(sample, error)
@@ -63,32 +69,51 @@ class Recorder:
         return records
 
     def _explained(self, records: list[Record], failures: Failures) -> xr.Dataset:
-        images = torch.stack([record.image for record in records]).to(self.device)
+        given = pytree.tree_map(lambda values: values.to(self.device), stacked(records))
         with torch.no_grad():
-            maps = self._attribute(images if self.normalize is None else self.normalize(images), records)
-        data = self.kept.variables(self._shown(images), maps)
-        numbers = {"target": array(maps.target), "prediction": array(maps.output.argmax(1)), **_columns(records)}
+            maps = self._attribute(given if self.normalize is None else self._normalized(given), records)
+        data = self.kept.variables(given, maps, self.normalize is not None)
+        known = {"target": maps.target, "prediction": maps.prediction}
+        numbers = {name: array(values) for name, values in known.items() if values is not None} | _columns(records)
         explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
         for suffix, method in suffixes(self.methods).items():
             explained[f"relevance{suffix}"].attrs["method"] = method
         return explained.isel(sample=_finite(explained, records, failures))
 
-    def _shown(self, images: Tensor) -> Tensor:
-        if self.kept.image is not None:
-            return self.kept.image(images)
-        return images if self.normalize is None else (images * 255).round().clamp(0, 255).byte()
+    def _normalized(self, given: Any) -> Tensor:
+        if not isinstance(given, Tensor):
+            raise ValueError("normalize is for one image a sample: normalize several inputs in the dataset")
+        low, high = given.min().item(), given.max().item()
+        if low < -TOLERANCE or high > 1 + TOLERANCE:
+            raise ValueError(
+                f"normalize is for images in [0, 1], these have values from {low:.3g} to {high:.3g}: give pixels, or "
+                "leave normalize out and normalize in the dataset"
+            )
+        return self.normalize(given) if self.normalize else given
 
-    def _attribute(self, x: Tensor, records: list[Record]) -> Maps:
-        target, names = self.target, f"{records[0].sample} to {records[-1].sample}"
-        if isinstance(target, str):
-            labels = torch.tensor([record.label for record in records], device=x.device)
-            target = {"prediction": None, "label": labels}[target]
-        warn_outside(x, [box for box in map(bounds, self.methods.values()) if box is not None], names)
+    def _attribute(self, x: Any, records: list[Record]) -> Maps:
+        names = f"{records[0].sample} to {records[-1].sample}"
+        positions, labels = [r.sample.position for r in records], [record.label for record in records]
+        boxes = [box for box in map(bounds, self.methods.values()) if box is not None]
+        for values in pytree.tree_leaves(x):
+            if values.is_floating_point():
+                warn_outside(values, [box for box in boxes if _fits(box[0], values)], names)
         try:
-            return attribute(self.methods, x, target, self.top, self.concepts)
+            for explain in self.methods.values():
+                if isinstance(explain, Explainer):
+                    single(x, explain.program.graph)
+            target = self.target.of(positions, labels, self.device)
+            return attribute(self.methods, x, target, self.target.top, self.concepts)
         except Exception as error:
             error.add_note(f"while explaining {names}")
             raise
+
+
+def _fits(bound: Tensor, values: Tensor) -> bool:
+    """Whether a box can be that of an input: one of several inputs may have other axes."""
+    lead = bound.ndim - values.ndim
+    sizes = zip(reversed(bound.shape), reversed(values.shape), strict=False)
+    return lead <= 0 and all(size in (1, given) for size, given in sizes)
 
 
 @dataclass
@@ -107,7 +132,7 @@ class Failures:
 def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) -> np.ndarray:
     """Which samples have a finite output, and finite relevance of every kind."""
     good = np.ones(len(records), bool)
-    for name in ["output", *(str(n) for n in explained.data_vars if str(n).startswith(("relevance", "concept_")))]:
+    for name in ["output", *(str(n) for n in explained.data_vars if RELEVANCE.search(str(n)))]:
         finite = np.isfinite(explained[name].values).reshape(len(records), -1).all(1)
         for row in np.flatnonzero(good & ~finite):
             sample = records[row].sample

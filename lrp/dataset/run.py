@@ -7,9 +7,8 @@ drops when its owner dies: any number of processes may work on one project.
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -27,18 +26,11 @@ from lrp.dataset.manifest import agree, identity
 from lrp.dataset.normalize import Normalization
 from lrp.dataset.records import Recorder
 from lrp.dataset.shards import Shard, shards
+from lrp.dataset.targets import SampleTarget, targets
 from lrp.explain.one_call import Explainer
 from lrp.graph import Graph
 from lrp.process import memory_kept
 from spray import store
-
-SampleTarget = None | str | int | Callable[[Tensor], Tensor]
-"""What to explain of each sample: None or "prediction" (its predicted class), "label", a class, or a function from the
-output `(batch, class)` to a seed of that shape. "top3" or "every" explain the prediction, and beside it the three
-highest classes, or all: as `relevance_each (sample, rank, ...)` with the classes in `explained (sample, rank)`, or
-as `relevance_each (sample, class, ...)`."""
-
-TOP = re.compile(r"top([1-9]\d*)|every")
 
 
 def attribute_dataset(
@@ -69,7 +61,9 @@ def attribute_dataset(
         explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
             several, by name, is computed in one pass: the first as `relevance`, the others as `relevance_NAME`.
         dataset: Items are an image, `(image, label)` or `(image, label, extra)`; `extra` maps names to numbers or
-            texts that travel along as per-sample variables. Indexed if it has a length, else iterated in order; a
+            texts that travel along as per-sample variables. For a model of several inputs a tuple or dict of tensors
+            stands in the image's place: the first that receives relevance is kept as `image` and `relevance`, the
+            others as `input_NAME` and `input_NAME_relevance`. Indexed if it has a length, else iterated in order; a
             mapping by its keys. `lrp.open_images` opens folders and array files.
         path: Folder of the project; made if missing, resumed if this very run was begun there.
         target: See `SampleTarget`.
@@ -91,6 +85,7 @@ def attribute_dataset(
         The project's folder, for `spray.open_attributions`.
 
     Raises:
+        ValueError, IndexError, TypeError: The target does not fit the output or the dataset.
         SampleError: A sample cannot be read, or has an output or relevance that is not finite.
         ProjectError: The folder holds another run: other weights, composite, target, ids or shard size.
         OSError: The disk is full, say. Whatever the error, finished shards stay, and the same call goes on from there.
@@ -105,17 +100,17 @@ def attribute_dataset(
         {'sample': 10, 'channel': 3, 'height': 2, 'width': 2}
     """
     path, keep = Path(path), keep or Kept()
-    base, top = _parsed(target)
     _check(batch_size, shard_size, errors)
     methods = explain if isinstance(explain, Mapping) else {"": explain}
     work = shards(dataset, shard_size, ids)
+    wanted = targets(target, work.size)
     label_names = list(getattr(dataset, "classes", ()) if label_names is None else label_names)
-    settings = {"target": _text(target), "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
+    settings = {"target": wanted.text, "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
     settings |= {"normalize": str(normalize), "keep": str(keep), **identity(methods)}
     facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
     agree(path, settings, {"dataset": type(dataset).__name__, "label_names": label_names, **facts})
     first = next(iter(methods.values()))
-    recorder = Recorder(methods, base, top, _device(first), keep, normalize, concepts, label_names, errors == "skip")
+    recorder = Recorder(methods, wanted, _device(first), keep, normalize, concepts, label_names, errors == "skip")
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
@@ -156,23 +151,6 @@ def _device(source: object) -> torch.device:
     elif isinstance(source, nn.Module):
         params = source.parameters()
     return next((param.device for param in params), torch.device("cpu"))
-
-
-def _parsed(target: SampleTarget) -> tuple[SampleTarget, int | None]:
-    """The target proper, and how many classes beside it: 0 for every one, None for no more."""
-    if not isinstance(target, str) or target in ("prediction", "label"):
-        return target, None
-    if not (found := TOP.fullmatch(target)):
-        raise ValueError(
-            f'target must be "prediction", "label", "topN", "every", a class or a function, got {target!r}'
-        )
-    return "prediction", int(found[1] or 0)
-
-
-def _text(target: SampleTarget) -> str:
-    if callable(target):
-        return f"function {getattr(target, '__qualname__', type(target).__qualname__)}"
-    return "prediction" if target is None else str(target)
 
 
 def _check(batch_size: int, shard_size: int, errors: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from lrp._torch import pytree
+from lrp.graph.graph import Graph
 
 
 class SampleError(RuntimeError):
@@ -22,6 +25,8 @@ class Sample(NamedTuple):
     id: int
     item: Any
     origin: str = ""
+    position: int = -1
+    """In the dataset."""
 
     def __str__(self) -> str:
         return f"sample {self.id}" + (f" ({self.origin})" if self.origin else "")
@@ -29,16 +34,18 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """A sample that was read: its label is -1 where there is none, `extra` holds numbers and texts."""
+    """A sample that was read: its label is -1 where there is none, `extra` holds numbers and texts. The input is one
+    tensor, or a tuple or dict of them for a model of several inputs."""
 
     sample: Sample
-    image: Tensor
+    input: Any
     label: int
     extra: Mapping[str, Any]
 
 
 def read(sample: Sample) -> Record:
-    """A dataset's item as a record; items are an image, `(image, label)` or `(image, label, extra)`.
+    """A dataset's item as a record; items are an image, `(image, label)` or `(image, label, extra)`, with a tuple or
+    dict in place of the image for a model of several inputs.
 
     Raises:
         SampleError: It could not be loaded, or is none of these.
@@ -48,25 +55,36 @@ def read(sample: Sample) -> Record:
         raise SampleError(f"{sample} cannot be read: {type(item).__name__}: {item}") from item
     image, *rest = item if isinstance(item, tuple | list) else (item,)
     if len(rest) > 2:
-        raise SampleError(f"{sample} has {1 + len(rest)} fields, expected image, label and extra variables at most")
+        raise SampleError(
+            f"{sample} has {1 + len(rest)} fields, expected image, label and extra variables at most; several inputs "
+            "of a model come as one tuple or dict in the image's place: ((left, right), label)"
+        )
     label = rest[0] if rest else -1
     extra = rest[1] if len(rest) == 2 else {}
-    return Record(sample, _image(sample, image), _label(sample, label), _extra(sample, extra))
+    return Record(sample, _input(sample, image), _label(sample, label), _extra(sample, extra))
 
 
-def _image(sample: Sample, image: Any) -> Tensor:
-    if isinstance(image, Image.Image):
-        return pixels(image)
-    if not isinstance(image, Tensor | np.ndarray):
-        found = type(image).__name__
+def _input(sample: Sample, given: Any) -> Any:
+    """One tensor, or a tuple or dict of them."""
+    if isinstance(given, Mapping):
+        return {name: _input(sample, value) for name, value in given.items()}
+    if isinstance(given, tuple | list):
+        return tuple(_input(sample, value) for value in given)
+    if isinstance(given, Image.Image):
+        return pixels(given)
+    if not isinstance(given, Tensor | np.ndarray | np.generic):
+        found = type(given).__name__
         raise SampleError(f"{sample} has a {found} for an image, not a tensor; give the dataset a transform")
-    return torch.as_tensor(image)
+    return torch.as_tensor(given)
 
 
 def _label(sample: Sample, label: Any) -> int:
     number = np.asarray(-1 if label is None else label)
     if number.size != 1 or number.dtype.kind not in "iub":
-        raise SampleError(f"{sample} has the label {label!r}: give one integer, and other facts as extra variables")
+        raise SampleError(
+            f"{sample} has the label {_short(label)}: give one integer, other facts as extra "
+            "variables, and several inputs of a model as one tuple or dict: ((left, right), label)"
+        )
     return int(number.item())
 
 
@@ -88,6 +106,40 @@ def pixels(image: Image.Image) -> Tensor:
 
 def same_shape(record: Record, other: Record) -> None:
     """Raise if two samples cannot be in one batch."""
-    if record.image.shape != other.image.shape:
-        shapes = f"{tuple(record.image.shape)}, {other.sample} has {tuple(other.image.shape)}"
-        raise SampleError(f"{record.sample} has shape {shapes}: resize or crop in the dataset's transform")
+    (names, here), (wanted, there) = named_leaves(record.input), named_leaves(other.input)
+    if names != wanted:
+        raise SampleError(
+            f"{record.sample} has the inputs {', '.join(names) or 'one image'}, {other.sample} has "
+            f"{', '.join(wanted) or 'one image'}: give all of them the same, in one order"
+        )
+    for value, like in zip(here, there, strict=True):
+        if value.shape != like.shape:
+            shapes = f"{tuple(value.shape)}, {other.sample} has {tuple(like.shape)}"
+            raise SampleError(f"{record.sample} has shape {shapes}: resize or crop in the dataset's transform")
+
+
+def stacked(records: Sequence[Record]) -> Any:
+    """The inputs of samples as a batch."""
+    return pytree.tree_map(lambda *values: torch.stack(values), *(record.input for record in records))
+
+
+def single(x: Any, graph: Graph) -> None:
+    """Raise if the items were batches, which would become batches of batches."""
+    for values, node in zip(pytree.tree_leaves(x), graph.inputs, strict=False):
+        wanted = tuple(node.meta["val"].shape[1:])
+        if values.ndim == len(wanted) + 2 and tuple(values.shape[2:]) == wanted:
+            raise ValueError(
+                f"an item has the shape {tuple(values.shape[1:])}, one input of the model {wanted}: items are single "
+                "samples, without a batch axis; give a dataset of them"
+            )
+
+
+def named_leaves(given: Any) -> tuple[list[str], list[Tensor]]:
+    """Names and tensors of an input: of a tuple by number, of a dict by key, one tensor without a name."""
+    found = pytree.tree_flatten_with_path(given)[0]
+    parts = ([str(getattr(key, "key", getattr(key, "idx", ""))) for key in path] for path, _ in found)
+    return ["_".join(part) for part in parts], [leaf for _, leaf in found]
+
+
+def _short(value: Any) -> str:
+    return f"of shape {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) and value.ndim else repr(value)

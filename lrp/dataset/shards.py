@@ -114,9 +114,9 @@ class _Guarded(Dataset):
     def __getitem__(self, position: int) -> Sample:
         origin = _origin(self.dataset, position)
         try:
-            return Sample(int(self.ids[position]), self.dataset[position], origin)
+            return Sample(int(self.ids[position]), self.dataset[position], origin, position)
         except Exception as error:
-            return Sample(int(self.ids[position]), error, origin)
+            return Sample(int(self.ids[position]), error, origin, position)
 
 
 def _origin(dataset: Any, position: int) -> str:
@@ -130,7 +130,7 @@ def _origin(dataset: Any, position: int) -> str:
 
 def _iterated(dataset: Iterable, shard_size: int) -> Iterable[Shard]:
     """Shards of a stream; each must be read past, whether it is worked on or not."""
-    stream = (Sample(_id(item, position), item) for position, item in enumerate(dataset))
+    stream = (Sample(_id(item, position), item, position=position) for position, item in enumerate(dataset))
     number = 0
     while block := list(islice(stream, shard_size)):
         yield Shard(number, len(block), lambda size, _, block=block: _runs(block, size))

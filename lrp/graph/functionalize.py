@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp._torch import variant
-from lrp.graph.aten import arguments, operator_name, writes
+from lrp._torch import fixed_size, variant
+from lrp.graph.aten import arguments, each_axis, operator_name, writes
 from lrp.graph.operators import has
 
 aten = torch.ops.aten
@@ -78,3 +78,15 @@ def any_layout(graph: fx.Graph) -> None:
     that it was recorded with, a reshape fits all."""
     for node in graph.find_nodes(op="call_function", target=torch.ops.aten.view.default):
         node.target = torch.ops.aten.reshape.default
+
+
+def any_batch(graph: fx.Graph) -> None:
+    """Let `graph` take one sample as it takes many: a squeeze drops the axes that it dropped in the trace, and
+    never the batch axis because a batch has one sample."""
+    for name in ("default", "dim", "dims"):
+        for node in graph.find_nodes(op="call_function", target=getattr(aten.squeeze, name)):
+            shape = node.args[0].meta["val"].shape
+            named = each_axis(node.args[1], 1) if name != "default" else range(len(shape))
+            axes = [axis % len(shape) for axis in named] if shape else []
+            node.target = aten.squeeze.dims
+            node.args = (node.args[0], [axis for axis in axes if fixed_size(shape[axis]) == 1])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp._torch import pytree
+from lrp._torch import fixed_size, pytree
+from lrp.graph.source import Source
 
 Example = Tensor | tuple[Any, ...] | dict[str, Any]
 """An input of the model: one tensor, or a tuple or dict of them (positional or keyword arguments)."""
@@ -24,14 +25,16 @@ class Graph:
 
     `fx` has one placeholder for each parameter, buffer and constant (`node.meta["param"]` is its name in `params`)
     and one for each input. Each node's value is one tensor or size; `node.meta["val"]` is a fake tensor with its
-    shape, `node.meta["layer"]` the module path. `structure` is that of the input: one tensor, or a tuple or dict of
-    them. `batch` is the batch size that the trace is tied to, None if free.
+    shape, `node.meta["layer"]` the module path, `node.meta["module"]` the full name of its class, `node.meta["calls"]`
+    the call of each module around it by path. `structure` is that of the input: one tensor, or a tuple or dict of
+    them. `batch` is the batch size that the trace is tied to, None if free. `source` knows the model that was traced.
     """
 
     fx: fx.Graph
     params: Mapping[str, Tensor]
     structure: pytree.TreeSpec
     batch: int | None = None
+    source: Source = field(default_factory=Source)
 
     def __repr__(self) -> str:
         calls = sum(node.op == "call_function" for node in self.fx.nodes)
@@ -72,22 +75,67 @@ class Graph:
         (found,) = self.fx.output_node().all_input_nodes
         return found
 
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """Module paths of all operators, and of those that were folded into others, in data-flow order."""
+        return tuple(dict.fromkeys(path for node in self.fx.nodes for path in _paths(node) if path))
+
     def find(self, layer: str) -> fx.Node:
         """The node that holds the output of a module (`layer3.1`), or the node of that name (`relu_4`).
 
-        A module used several times stands for its last use; name the node for another one.
+        A module used several times stands for its last use; `layer3.1.relu#1` is its first use, `#2` the second.
 
         Raises:
             KeyError: There is none; the message names similar ones.
         """
-        calls = [n for n in self.fx.nodes if n.op == "call_function" and n.meta["val"] is not None]
-        inside = [n for n in calls if any(_is_inside(path, layer) for path in _paths(n))]
+        if used := self.uses(layer):
+            return used[-1]
+        calls = self._calls
         named = [n for n in (*self.inputs, *calls) if n.name == layer]
-        if not inside and not named:
+        module, mark, number = layer.rpartition("#")
+        if not named and mark and (used := self.uses(module)):
+            if number.isdecimal() and 1 <= int(number) <= len(used):
+                return used[int(number) - 1]
+            raise KeyError(f"the graph has no use {layer!r}; there are {', '.join(each_use(module, used))}")
+        if not named:
             known = sorted({path for n in calls for path in _paths(n) if path} | {n.name for n in calls})
             close = difflib.get_close_matches(layer, known, n=5, cutoff=0.3) or known[:5]
             raise KeyError(f"the graph has no layer or node {layer!r}; similar ones: {', '.join(close)}")
-        return (inside or named)[-1]
+        return named[-1]
+
+    def uses(self, layer: str) -> tuple[fx.Node, ...]:
+        """For each use of a module the node that holds its output, in data-flow order; none if there is no such module.
+
+        A module that was folded into others has a use for each.
+        """
+        inside = [node for node in self._calls if any(_is_inside(path, layer) for path in _paths(node))]
+        # weights that canonizing made of a layer are no use of it
+        inside = [node for node in inside if node in self._dependent] or inside
+        found: dict[Any, fx.Node] = {}
+        for node in inside:
+            own = _is_inside(node.meta.get("layer", ""), layer)
+            use = node.meta.get("calls", {}).get(layer, None if own else node)
+            found.pop(use, None)  # the order is that of the outputs
+            found[use] = node
+        return tuple(found.values())
+
+    @cached_property
+    def _dependent(self) -> Set[fx.Node]:
+        """Nodes whose values depend on the input."""
+        found = set(self.inputs)
+        for node in self.fx.nodes:
+            if not found.isdisjoint(node.all_input_nodes):
+                found.add(node)
+        return found
+
+    @property
+    def _calls(self) -> list[fx.Node]:
+        return [n for n in self.fx.nodes if n.op == "call_function" and n.meta["val"] is not None]
+
+
+def each_use(layer: str, used: Sequence[fx.Node]) -> list[str]:
+    """What the uses of a module are called."""
+    return [f"{layer}#{number + 1}" for number in range(len(used))]
 
 
 def _paths(node: fx.Node) -> tuple[str, ...]:
@@ -111,6 +159,9 @@ def computed(nodes: Iterable[fx.Node], known: Mapping[fx.Node, Any]) -> dict[fx.
 
 def check_input(graph: Graph, x: Example) -> list[Tensor]:
     """The input's tensors; raises what is wrong with them in the model's terms, before an operator does in its own."""
+    order = graph.structure.context if graph.structure.type is dict else ()
+    if isinstance(x, dict) and set(x) == set(order):
+        x = {name: x[name] for name in order}
     leaves, structure = pytree.tree_flatten(x)
     if structure != graph.structure:
         raise TypeError(f"the model was traced for {_in_words(graph.structure)}, got {_in_words(structure)}")
@@ -138,10 +189,12 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")
-    if graph.batch is not None and x.shape[0] != graph.batch:
+    tied = None if graph.batch is None else fixed_size(example.shape[0])
+    if tied is not None and x.shape[0] != tied:
+        whose = "" if len(graph.inputs) == 1 else f" of {which}"
         raise ValueError(
-            f"the model ties its batch size to {graph.batch} (a fixed size in a view, say), got {x.shape[0]}; "
-            f"give batches of {graph.batch}, or mend the model"
+            f"the model ties its batch size{whose} to {tied} (a fixed size in a view, say), got {x.shape[0]}; "
+            f"give batches of {tied}, or mend the model"
         )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lrp._torch import pytree, unseen_by_modes
+from lrp.graph.export.isolated import copy_modules
 
 MAKERS: frozenset[Callable[..., Any]] = frozenset(
     [torch.tensor, torch.as_tensor, torch.arange, torch.zeros, torch.ones, torch.full]
@@ -40,7 +41,8 @@ class Known(TorchFunctionMode):
         known = [tensor for tensor in tensors if id(tensor) in self.values]
         if len(known) == len(tensors) and (tensors or (func in MAKERS and not any(map(_is_symbolic, leaves)))):
             return self._computed(func, args, kwargs)
-        if known and _writes(func, kwargs):
+        written = pytree.tree_leaves((args[:1], kwargs.get("out")))
+        if _writes(func, kwargs) and any(leaf is tensor for leaf in written for tensor in known):
             raise RuntimeError("the model writes values that depend on its input into a constant tensor")
         return func(*args, **kwargs)
 
@@ -77,23 +79,12 @@ def with_known_buffers(model: nn.Module) -> tuple[nn.Module, list[Tensor]]:
     The copy's modules and tables are its own, so that nothing is written to the model. Buffers beside parameters, such
     as running statistics, stay what they are.
     """
-    copied: dict[int, nn.Module] = {}
-    new = _copy(model, copied)
+    new = copy_modules(model, {})
     known: list[Tensor] = []
-    for module in copied.values():
+    for module in new.modules():
         if not any(parameter is not None for parameter in module._parameters.values()):
             taken = {name: buffer.detach().clone() for name, buffer in module._buffers.items() if buffer is not None}
             module._buffers.clear()
             module.__dict__.update(taken)
             known += taken.values()
     return new, known
-
-
-def _copy(module: nn.Module, copied: dict[int, nn.Module]) -> nn.Module:
-    """A module with tables of its own; one that is used several times stays one."""
-    if id(module) not in copied:
-        new = copied[id(module)] = object.__new__(type(module))
-        tables = {name: dict(getattr(module, name)) for name in ("_parameters", "_buffers", "_modules")}
-        new.__dict__.update(vars(module) | tables)
-        new._modules.update({n: m if m is None else _copy(m, copied) for n, m in module._modules.items()})
-    return copied[id(module)]

@@ -134,6 +134,10 @@ def _transposed_cat(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -
     return cotangent.split_with_sizes([x.shape[given["dim"]] for x in inputs], given["dim"])
 
 
+FAMILIES = frozenset({"convolution", "dense", "batch norm", "residual"})
+"""All that `Op.family` may be."""
+
+
 def op_of(node: fx.Node, signals: Set[fx.Node], nonnegative: Set[fx.Node], gates: Mapping[fx.Node, int]) -> Op:
     """`node` as a pure function of the signals among its arguments."""
     inputs = tuple(n for n in node.all_input_nodes if n in signals)

@@ -138,8 +138,8 @@ ROWS: tuple[tuple[str, str | None, str], ...] = (
 that stands in `lrp.graph.modes.MODES` depends on the operator's options."""
 
 REMEDIES = {
-    "_upsample_bicubic2d_aa": "PyTorch cannot record its gradient for any batch size; use mode='bilinear', or antialias "
-    "the pictures before the model",
+    "_upsample_bicubic2d_aa": "PyTorch cannot record its gradient for any batch size; use mode='bilinear', or "
+    "antialias the pictures before the model",
     "_native_batch_norm_legit": "batch norm without running statistics mixes the samples of a batch; "
     "use track_running_stats=True, or instance or group norm",
 }

@@ -51,7 +51,9 @@ class Builder:
             value = target(*values, **keywords)
         else:
             value = shaped.meta["val"]
-        node.meta = {"layer": like.meta.get("layer", ""), "val": value}
+        node.meta = {name: like.meta[name] for name in ("layer", "module", "calls") if name in like.meta} | {
+            "val": value
+        }
         return node
 
     def output(self, node: fx.Node) -> fx.Node:

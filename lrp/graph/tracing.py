@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import operator
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,39 +15,41 @@ from torch.fx.node import map_arg
 
 from lrp._torch import fixed_size, pytree, schema_name
 from lrp.graph.aten import Item
-from lrp.graph.functionalize import any_layout, disentangle, emit_pure, is_simple
+from lrp.graph.export.draws import no_python_draws, without_draws
+from lrp.graph.export.errors import Refused, TraceError, explained
+from lrp.graph.export.isolated import copy_modules, isolated
+from lrp.graph.export.models import Model, as_module, check_evaluating
+from lrp.graph.export.quiet import quiet
+from lrp.graph.export.selection import Selector, select_inside
+from lrp.graph.functionalize import any_batch, any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
 from lrp.graph.normal import normal_form
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
+from lrp.graph.source import source_of
 
 SHOWN = 11
 """Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,
 ...) would make tracing believe that the two must be equal."""
 
 
-class TraceError(RuntimeError):
-    """The model could not be turned into a graph; the message says why and what to do."""
-
-
-Selector = str | int | Callable[[Any], Any]
-"""Which of several outputs to explain: a key, a position, or a function that picks one from the model's output."""
-
-
-def trace(model: nn.Module, example: Example, output: Selector | None = None) -> Graph:
+def trace(model: Model, example: Example, output: Selector | None = None, *, seed: int | None = None) -> Graph:
     """Turn a module into a functional graph and its parameters, `graph(graph.params, x) == model(x)`.
 
     Args:
-        model: Any module in evaluation mode that `torch.export` accepts. It is not modified: same Parameter objects,
-            same `state_dict`, same hooks before and after, also after an error.
+        model: Any module in evaluation mode that `torch.export` accepts, an exported program, or the path of one
+            (`.pt2`). It is not modified: same Parameter objects, `state_dict`, attributes and hooks before and after,
+            also after an error; no hook is called.
         example: An input, `(batch, ...)`, or a tuple (positional) or dict (keyword) of them. Values do not matter; all
             sizes but the batch are fixed by it.
-        output: Which output to explain, for a model that has several.
+        output: Which output to explain, for a model that has several: a key, a position, or a function that picks it.
+        seed: For a model that draws at random while predicting: draw once, now, the same for every sample.
 
     Raises:
         ValueError: The model is in training mode, or the example is no batch.
-        TraceError: torch.export cannot trace the model, or it has several outputs and none is selected.
+        TraceError: torch.export cannot trace the model, it has several outputs and none is selected, or it draws at
+            random and there is no seed.
 
     Example:
         >>> import torch, lrp
@@ -59,67 +59,92 @@ def trace(model: nn.Module, example: Example, output: Selector | None = None) ->
         >>> torch.equal(graph(graph.params, x), model(x))
         True
     """
-    check_evaluating(model)
     leaves, structure = pytree.tree_flatten(example)
     for leaf in leaves:
         if not isinstance(leaf, Tensor) or leaf.ndim == 0 or leaf.shape[0] == 0:
             shape = tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__
             raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
+    module = as_module(model)
+    check_evaluating(module)
+    replaced: set[str] = set()
+    with no_python_draws(seed):
+        exported, reads_buffers = _exported(isolated(module), example, output, replaced)
+    graph = _graph_of(exported, structure)
+    if kept := sorted(replaced & set(graph.params)):
+        raise TraceError(
+            f"the model reads {', '.join(kept)}, which it also replaces while predicting, so that equal calls differ; "
+            "return values instead"
+        )
+    graph = replace(graph, source=source_of(module, graph.params, reads_buffers))
+    return normal_form(without_draws(rewrite(graph, _single_values), seed))
+
+
+def _exported(
+    model: nn.Module, example: Example, output: Selector | None, replaced: set[str]
+) -> tuple[ExportedProgram, bool]:
+    """The model's program with the batch free, or, where its code ties it, of the caller's size; and whether the values
+    of its buffers were read for it."""
+    selecting = select_inside(copy_modules(model, {}), output, replaced)
     shown = pytree.tree_map(lambda t: torch.cat([t[:1]] * SHOWN), example)
-    aligned = len({leaf.shape[0] for leaf in leaves}) == 1
+    aligned = len({leaf.shape[0] for leaf in pytree.tree_leaves(example)}) == 1
     try:
-        exported = _export(model, shown if aligned else example)
-        tied = aligned and _batch(exported) is not None
-    except TraceError:
-        tied = True
-    # a model that needs its own batch size, or an error in terms of the caller's example
+        exported = _export(selecting, shown if aligned else example)
+        if not aligned or _batch(exported) is None:
+            return exported, False
+    except Refused:
+        raise
+    except Exception:
+        # its error would be in terms of another example than the caller's
+        pass
     try:
-        exported = _export(model, example) if tied else exported  # pyright: ignore[reportPossiblyUnboundVariable]
-    except TraceError as error:
-        exported = _export_known(model, [shown, example] if aligned else [example], error)
-    return normal_form(rewrite(_graph_of(exported, structure, output), _single_values))
+        return _export(selecting, example), False
+    except Exception as error:
+        exported = _export_known(model, [shown, example] if aligned else [example], output, replaced)
+        if exported is not None:
+            return exported, True
+        shapes = pytree.tree_map(lambda t: tuple(t.shape), example)
+        raise explained(error, type(model).__name__, shapes, lambda: _run(model, example)) from error
 
 
-def check_evaluating(model: nn.Module) -> None:
-    """Explanations are of the model that predicts: dropout off, batch norm on its running statistics."""
-    training = [name or type(module).__name__ for name, module in model.named_modules() if module.training]
-    if training:
-        shown = ", ".join(training[:3]) + (f" and {len(training) - 3} more" if len(training) > 3 else "")
-        raise ValueError(f"the model is in training mode ({shown}); call model.eval() first")
-
-
-def _export_known(model: nn.Module, examples: list[Example], error: TraceError) -> ExportedProgram:
-    """Once more, with the values of buffers at hand; the last example as it is, every size a number.
-
-    Raises:
-        TraceError: The first one, of the model as it is; that it fails in this way too tells nothing more.
-    """
+def _export_known(
+    model: nn.Module, examples: list[Example], output: Selector | None, replaced: set[str]
+) -> ExportedProgram | None:
+    """Once more, with the values of buffers at hand; the last example as it is, every size a number. None if that
+    fails too, which tells nothing more."""
     for example in examples:
         copied, buffers = with_known_buffers(model)
-        with contextlib.suppress(TraceError), Known(buffers):
-            return _export(copied, example, fixed=example is examples[-1])
-    raise error
+        try:
+            with Known(buffers):
+                return _export(select_inside(copied, output, replaced), example, fixed=example is examples[-1])
+        except Refused:
+            raise
+        except Exception:
+            continue
+    return None
 
 
 def _export(model: nn.Module, example: Example, fixed: bool = False) -> ExportedProgram:
+    args, kwargs = _arguments(example)
+    bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    shapes = None if fixed else pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
+    with quiet(), torch.no_grad():
+        exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
+        disentangle(exported.graph)
+        exported.graph_module.recompile()
+        return exported if is_simple(exported.graph) else exported.run_decompositions(_unknown())
+
+
+def _arguments(example: Example) -> tuple[tuple[Any, ...], dict[str, Any]]:
     example = pytree.tree_map(lambda t: t.detach(), example)
     args = example if isinstance(example, tuple) else () if isinstance(example, dict) else (example,)
-    kwargs = example if isinstance(example, dict) else {}
-    try:
-        bound = inspect.signature(model.forward).bind(*args, **kwargs)
-        shapes = None if fixed else pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
-        with _unrecorded(), torch.no_grad():
-            exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
-            disentangle(exported.graph)
-            exported.graph_module.recompile()
-            return exported if is_simple(exported.graph) else exported.run_decompositions(_unknown())
-    except Exception as error:
-        shown = pytree.tree_map(lambda t: tuple(t.shape), example)
-        raise TraceError(
-            f"torch.export could not trace {type(model).__name__} on an input of shape {shown}: "
-            f"{str(error).strip().splitlines()[0]}\nThe model must run on the example and must not branch in Python on "
-            "the values of tensors; see the error above for the line. Move such code out of forward, or wrap it."
-        ) from error
+    return args, example if isinstance(example, dict) else {}
+
+
+def _run(model: nn.Module, example: Example) -> None:
+    """Call the model as it is, to see whether it can be called at all."""
+    args, kwargs = _arguments(example)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        model(*args, **kwargs)
 
 
 def _unknown() -> dict[Any, Callable[..., Any]]:
@@ -128,16 +153,7 @@ def _unknown() -> dict[Any, Callable[..., Any]]:
     return {op: parts for op, parts in every.items() if schema_name(op) not in OPERATORS}
 
 
-@contextmanager
-def _unrecorded() -> Iterator[None]:
-    """Silence PyTorch's notices about its own internals; they tell a user nothing to act on."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"copyreg|torch\..*")
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"copyreg|torch\..*")
-        yield
-
-
-def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec, selector: Selector | None) -> Graph:
+def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec) -> Graph:
     """Our graph from an exported program: parameters by their module names, layers by their module paths."""
     signature = exported.graph_signature
     values: dict[str, Any] = dict(exported.state_dict) | dict(exported.constants)
@@ -145,45 +161,35 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec, selector: S
     mutated = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
     if mutated:
         raise TraceError(f"the model writes to {', '.join(map(str, mutated))} while predicting; return values instead")
-    selected = _select(exported, selector)
+    (selected,) = signature.user_outputs
     new, env = fx.Graph(), {}
     for node in exported.graph.nodes:
         if node.op == "output":
-            new.output(env[selected])
+            new.output(next(env[n] for n in env if n.name == selected))
         elif node.op == "placeholder" and not node.users and node.name in names:
             continue
         else:
             emit_pure(new, node, env)
             env[node].meta = _meta(node, names)
     any_layout(new)
+    any_batch(new)
     new.lint()
     params = {names[n.name]: values[names[n.name]].detach() for n in env if n.name in names}
     return Graph(new, params, structure, _batch(exported))
 
 
-def _select(exported: ExportedProgram, selector: Selector | None) -> fx.Node:
-    """The node of the output to explain."""
-    nodes = {n.name: n for n in exported.graph.nodes}
-    leaves = [nodes.get(str(name)) for name in exported.graph_signature.user_outputs]
-    tree: Any = pytree.tree_unflatten(leaves, exported.call_spec.out_spec)  # type: ignore[arg-type]
-    if selector is not None:
-        tree = selector(tree) if callable(selector) else tree[selector]
-    if not isinstance(tree, fx.Node):
-        keys = list(tree) if isinstance(tree, dict) else f"{len(pytree.tree_leaves(tree))} outputs"
-        raise TraceError(f"the model returns {keys}; say which one to explain: trace(model, example, output=...)")
-    return tree
-
-
 def _batch(exported: ExportedProgram) -> int | None:
-    """The batch size that the model's code ties the trace to; None if any will do."""
-    (name, *_) = exported.graph_signature.user_inputs
-    batch = next(n.meta["val"].shape[0] for n in exported.graph.nodes if n.name == name)
-    return fixed_size(batch)
+    """The batch size that the model's code ties the trace to, by whichever input; None if any will do."""
+    names = set(exported.graph_signature.user_inputs)
+    sizes = [n.meta["val"].shape[0] for n in exported.graph.nodes if n.op == "placeholder" and n.name in names]
+    return next((tied for size in sizes if (tied := fixed_size(size)) is not None), None)
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values() if not path.startswith("_empty")]
-    meta = {"val": node.meta.get("val"), "layer": paths[-1] if paths else ""}
+    stack = {call: at for call, at in node.meta.get("nn_module_stack", {}).items() if not at[0].startswith("_empty")}
+    layer, module = list(stack.values())[-1] if stack else ("", "")
+    calls = {path: call for call, (path, _) in stack.items()}
+    meta = {"val": node.meta.get("val"), "layer": layer, "module": module, "calls": calls}
     return meta | ({"param": names[node.name]} if node.name in names else {})
 
 

@@ -21,7 +21,7 @@ Example, a rule of your own (here LRP-epsilon with the weights doubled in the nu
 
 from collections.abc import Callable
 
-from lrp.rules.branches import absolute, half_and_half, signal_takes_all, uniform
+from lrp.rules.branches import absolute, frozen_gate, half_and_half, signal_takes_all, uniform
 from lrp.rules.first_layer import flat, w_square, z_box
 from lrp.rules.linear import alpha_beta, epsilon, gamma, norm, z_plus
 from lrp.rules.normalization import frozen_statistics, softmax_taylor
@@ -40,6 +40,7 @@ RULES: dict[str, Callable[..., Rule]] = {
         flat,
         frozen_statistics,
         gamma,
+        frozen_gate,
         half_and_half,
         norm,
         pass_through,
@@ -71,6 +72,7 @@ __all__ = [
     "factory",
     "flat",
     "from_terms",
+    "frozen_gate",
     "frozen_statistics",
     "gamma",
     "half_and_half",

@@ -71,6 +71,8 @@ def signal_takes_all() -> Rule:
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         del weights, output
+        if op.kind == "bilinear":
+            raise ValueError(f"signal_takes_all is for products value by value, {op.name} sums: frozen_gate is for it")
         chosen = _signals(op)
         part = relevance / sum(chosen)
         return tuple(_sum_to(part, x) if taken else None for x, taken in zip(inputs, chosen, strict=True))
@@ -91,3 +93,22 @@ def half_and_half(stabilizer: Stabilize = 1e-6) -> Rule:
         return tuple(a * c / op.degree for a, c in zip(inputs, cotangents, strict=True))
 
     return Rule(propagate, stabilizer=stabilizer, proportional=True)
+
+
+@factory
+def frozen_gate(stabilizer: Stabilize = 1e-6) -> Rule:
+    """Products that sum, such as `A @ V`, with the gate as a constant: R_V_ip = sum_j A_ji V_ip R_jp / stab(O_jp).
+
+    `("bilinear", frozen_gate())` holds attention weights fixed (CP-LRP; Ali et al. 2022, arXiv:2202.07304): the softmax
+    and what is before it receive nothing. What a gate is, see `signal_takes_all`; where neither factor is one (`Q @ K`)
+    it is `half_and_half`. Conserves up to the stabilizer.
+    """
+
+    def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
+        chosen = _signals(op)
+        count = op.degree if all(chosen) else sum(chosen)
+        cotangents = op.transpose(weights, inputs, divide(relevance, output, stabilizer))
+        parts = zip(inputs, cotangents, chosen, strict=True)
+        return tuple(x * cotangent / count if taken else None for x, cotangent, taken in parts)
+
+    return Rule(propagate, receives=_signals, stabilizer=stabilizer, proportional=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import fx
 
 from lrp.composites.presets import DEFAULT
-from lrp.composites.table import Composite, Row, select
+from lrp.composites.rows import checked
+from lrp.composites.table import Row, select
+from lrp.composites.unfit import UnusedRow, unfit
 from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
@@ -31,20 +34,26 @@ class Plan:
     """The rule of each node that relevance can reach, in data-flow order."""
 
 
-def assign(graph: Graph, composite: Iterable[Row]) -> Plan:
+def assign(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Plan:
     """Decide the rule of each node that relevance can reach.
 
+    Args:
+        strict: Whether a row that can fit nothing is an error, and not a warning (`UnusedRow`).
+
     Raises:
+        TypeError: The composite is none, or a row of it is no row; the message says what to write.
+        ValueError: With `strict`, some rows fit no operator; all of them are listed, with the nearest words.
         MissingRule: Some nodes have no rule; all of them are listed.
     """
+    rows = checked(composite)
     known = facts(graph)
     if graph.output not in known.signals:
         raise ValueError(f"the output ({graph.output.name}) does not depend on the input through floating-point values")
     ops = {n: known.op(n) for n in graph.fx.nodes if n.op == "call_function" and n not in known.static}
     signals = [op for node, op in ops.items() if node in known.signals]
-    table = Composite(composite) + DEFAULT
+    _report(unfit(rows, signals, graph.layers), strict)
     chosen: dict[fx.Node, Rule] = {}
-    for match, rule in table:
+    for match, rule in rows + DEFAULT:
         for op in select(match, signals):
             chosen.setdefault(op.node, rule)
     reached = _reached(graph, known, ops, chosen)
@@ -53,6 +62,14 @@ def assign(graph: Graph, composite: Iterable[Row]) -> Plan:
         raise MissingRule(_describe(missing))
     plan = Plan(known, ops, {node: chosen[node] for node in reached})
     return replace(plan, ops=ops | {node: replace(ops[node], cut=True) for node in _cut(graph, plan)})
+
+
+def _report(unused: list[str], strict: bool) -> None:
+    if unused:
+        text = "\n  ".join(["rows of the composite that fit no operator of the model:", *unused])
+        if strict:
+            raise ValueError(text)
+        warnings.warn(text, UnusedRow, stacklevel=3)
 
 
 def _reached(graph: Graph, known: Facts, ops: Mapping[fx.Node, Op], chosen: Mapping[fx.Node, Rule]) -> list[fx.Node]:

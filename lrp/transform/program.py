@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from lrp._torch import fixed_size, pytree
+from lrp.composites.rows import checked
 from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.transform.assignment import Plan, assign
@@ -106,15 +107,21 @@ class Pullback:
 
         Args:
             seed: Relevance of the output, of its shape; for one class, 1 there and 0 elsewhere.
-            at: Layers whose activation and relevance are wanted too (`layer3`), or node names.
+            at: Layers whose activation and relevance are wanted too (`layer3`), or node names. A module that is used
+                several times stands for its last use; `layer3.0.relu#1` is its first, see `Graph.find`. For a masked
+                layer it is the relevance behind the mask, which goes on to the input; what arrives at the mask is that
+                of a call without it.
             mask: By layer, what the relevance of its output is multiplied by on its way: a tensor that broadcasts to
-                it. `{"layer3": channels}` with 0 and 1 gives concept-conditional relevance (Achtibat et al. 2023).
+                it. `{"layer3": channels}` with 0 and 1 gives concept-conditional relevance (Achtibat et al. 2023). It
+                acts on one use of a module: of one that is used several times each use to mask is named
+                (`{"layer3.0.relu#1": ..., "layer3.0.relu#2": ...}`). Several masks of one value multiply.
 
         Returns:
             Relevance, in the structure and shapes of the input; with `at`, that and a dict from layer to `Hidden`.
 
         Raises:
-            ValueError: The seed or a mask does not have the shape of what it is for.
+            ValueError: The seed or a mask does not have the shape of what it is for; or a layer to mask is used
+                several times, and no use is named.
             KeyError: No such layer.
         """
         self._check(seed)
@@ -122,9 +129,21 @@ class Pullback:
             return self._structured(self.program.backward(*self.given, *self.kept, seed))
         layers, masked = tuple(at or ()), tuple(sorted(mask or {}))
         program = self.program.variant(layers, masked)
-        relevance, hidden = program(*self.given, *self.kept, seed, *((mask or {})[layer] for layer in masked))
+        given = [self._masking(layer, (mask or {})[layer]) for layer in masked]
+        relevance, hidden = program(*self.given, *self.kept, seed, *given)
         found = {layer: Hidden(*pair) for layer, pair in zip(layers, hidden, strict=True)}
         return self._structured(relevance) if at is None else (self._structured(relevance), found)
+
+    def _masking(self, layer: str, mask: Tensor) -> Tensor:
+        """The mask, which may be of fewer axes or samples than the layer, but not of more."""
+        graph = self.program.graph
+        batch, shape = graph.inputs[-1].meta["val"].shape[0], graph.find(layer).meta["val"].shape
+        known = [len(self.given[-1]) if str(size) == str(batch) else fixed_size(size) for size in shape]
+        sizes = known[max(0, len(known) - mask.ndim) :]
+        if mask.ndim > len(known) or any(n and m not in (1, n) for m, n in zip(mask.shape, sizes, strict=True)):
+            wanted = ", ".join("?" if size is None else str(size) for size in known)
+            raise ValueError(f"the mask of {layer} must broadcast to ({wanted}), got {tuple(mask.shape)}")
+        return mask
 
     def once(self, seed: Tensor) -> Any:
         """The same for the last time: what was kept of the prediction is freed on the way, for less memory at the peak.
@@ -150,16 +169,18 @@ class Pullback:
         return pytree.tree_unflatten(plain, self.program.graph.structure)
 
 
-def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
+def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Program:
     """Turn a graph into a program that predicts and explains; every rule is decided here.
 
     Args:
         graph: From `trace`, usually after `canonize`.
         composite: Rows of (match, rule), the first match wins.
+        strict: Whether a row that can fit nothing (a misspelled word, say) is an error, and not a warning.
 
     Raises:
         MissingRule: Operators without a rule, all listed.
-        ValueError: A rule does not fit its operator; the message names it.
+        TypeError: The composite is none, or a row of it is no row; the message says what to write.
+        ValueError: A rule does not fit its operator; the message names it. With `strict`, some rows fit nothing.
 
     Example:
         >>> import torch, lrp
@@ -174,8 +195,8 @@ def relprop(graph: Graph, composite: Iterable[Row]) -> Program:
         >>> hidden["1"].activation.shape
         torch.Size([5, 4])
     """
-    rows = Composite(composite)
-    plan = assign(graph, rows)
+    rows = checked(composite)
+    plan = assign(graph, rows, strict=strict)
     found = record(graph, plan)
     tied = fixed_size(graph.inputs[0].meta["val"].shape[0])
     if graph.batch is None and tied is not None:

@@ -13,7 +13,7 @@ from torch.fx.node import map_arg
 from lrp._torch import dispatch_functionalize, fake_mode_of, make_fx, pytree, result_structure, traced_calls
 from lrp.graph.aten import writes
 from lrp.graph.functionalize import any_layout
-from lrp.graph.graph import Graph
+from lrp.graph.graph import Graph, each_use
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, prepare, tensors
 
@@ -51,10 +51,14 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
     Args:
         at: Layers whose activation and relevance the result holds.
         masked: Layers whose relevance is multiplied by a mask, given behind the seed in this order.
+
+    Raises:
+        KeyError: There is no such layer.
+        ValueError: A layer to mask is used several times, and no use is named.
     """
     fake = {name: node.meta["val"] for name, node in graph.parameters.items()}
     inputs = [node.meta["val"] for node in graph.inputs]
-    taps, masks = [graph.find(layer) for layer in at], [graph.find(layer) for layer in masked]
+    taps, masks = [graph.find(layer) for layer in at], [_one_use(graph, layer) for layer in masked]
     with fake_mode_of(graph.output.meta["val"]), torch.no_grad():
         leaves, spec = pytree.tree_flatten(prepare(graph, plan, fake))
         seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
@@ -68,8 +72,10 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
         seen: dict[fx.Node, Tensor] = {}
 
         def tap(node: fx.Node, relevance: Tensor) -> Tensor:
-            seen[node] = relevance * seeds[1 + masks.index(node)] if node in masks else relevance
-            return seen[node]
+            for mask in (mask for masked, mask in zip(masks, seeds[1:], strict=True) if masked is node):
+                relevance = relevance * mask  # one node may be the output of several layers
+            seen[node] = relevance
+            return relevance
 
         relevance = backward(graph, plan, weights, env, bound, seeds[0], tap)
         hidden = [(env[n], seen[n] if n in seen else torch.zeros_like(env[n])) for n in taps]
@@ -82,6 +88,16 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
         if not _writes(module):
             return _tidy(module, predicting, len(seeds))
     raise RuntimeError(f"{', '.join(_writes(module))} write into tensors, which a recorded program must not; report it")  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _one_use(graph: Graph, layer: str) -> fx.Node:
+    """The node of a layer to mask; which of several uses of a module is meant nobody but the caller knows."""
+    if len(used := graph.uses(layer)) > 1:
+        raise ValueError(
+            f"{layer} is used {len(used)} times; say which of them the mask is for, one or several: "
+            f"{', '.join(each_use(layer, used))}"
+        )
+    return graph.find(layer)
 
 
 def _writes(module: fx.GraphModule) -> list[str]:

@@ -8,6 +8,7 @@ begins with `# not run:` says why, and is parsed.
 import importlib
 import inspect
 import os
+import pkgutil
 import re
 import signal
 import socket
@@ -23,6 +24,8 @@ import pytest
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
+
+import lrp
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -159,6 +162,19 @@ def test_every_public_name_is_in_the_reference(module):
     if re.search(rf"^\.\. automodule:: {re.escape(module)}\n   :members:\n   :imported-members:", reference, re.M):
         documented |= set(public)
     assert [name for name in public if name not in documented and not is_module(module, name)] == []
+
+
+def test_every_class_of_errors_is_on_the_page_of_errors():
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    modules = [info.name for info in pkgutil.walk_packages(lrp.__path__, "lrp.") if not info.name.endswith("__main__")]
+    found = {
+        name
+        for module in modules
+        for name, value in vars(importlib.import_module(module)).items()
+        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__.startswith(("lrp.", "spray."))
+    }
+    assert {"MissingRule", "TraceError", "UnusedRow"} <= found
+    assert {name for name in found if f".{name}`" not in page} == set()
 
 
 def is_module(module: str, name: str) -> bool:

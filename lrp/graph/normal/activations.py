@@ -30,8 +30,10 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """Elementwise operators as one: `activation(x, *constants)`, each step a call of one of them; `gate` is how surely it
-    is the scale of a product, see `lrp.graph.facts.GATES`."""
+    """Elementwise operators as one: `activation(x, *constants)`, each step a call of one of them.
+
+    `gate` is how surely it is the scale of a product, see `lrp.graph.facts.GATES`.
+    """
 
     steps: tuple[tuple[Callable[..., Any], Any, Any], ...]
     gate: int = 0

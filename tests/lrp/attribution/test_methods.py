@@ -112,9 +112,9 @@ def test_smooth_grad_of_a_quadratic_function():
     def quadratic(x):
         return (x**2).sum(1, keepdim=True)
 
-    spread = attribution.smooth_grad(attribution.gradient(quadratic), samples=4000, reduce="variance")(x, 0)[1]
+    spread = attribution.smooth_grad(attribution.gradient(quadratic), samples=4000, reduce="variance")(x, (0,))[1]
     assert_close(spread.mean(), torch.tensor(0.04, dtype=DOUBLE), rtol=0.02, atol=0)
-    mean = attribution.smooth_grad(attribution.gradient(quadratic), samples=4000)(x, 0)[1]
+    mean = attribution.smooth_grad(attribution.gradient(quadratic), samples=4000)(x, (0,))[1]
     assert_close(mean, 2 * x, rtol=0, atol=0.02)
 
 
@@ -291,7 +291,7 @@ def test_gradient_of_a_function_is_differentiable(x):
     def cubic(x):
         return (x**3).flatten(1).sum(1, keepdim=True)
 
-    second = torch.func.grad(lambda x: attribution.gradient(cubic)(x, 0)[1].sum())(x)
+    second = torch.func.grad(lambda x: attribution.gradient(cubic)(x, (0,))[1].sum())(x)
     assert_close(second, 6 * x)
 
 

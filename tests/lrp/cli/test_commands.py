@@ -149,6 +149,30 @@ def test_errors_are_one_message_and_exit_code_1(photos, here, words, message):
     assert re.search(message, found.stderr), found.stderr
 
 
+@pytest.mark.parametrize(
+    "error", ["TypeError('odd')", "KeyError('odd')", "AttributeError('odd')", "RuntimeError('odd')"]
+)
+def test_any_error_is_one_line_and_a_traceback_for_those_who_ask(here, error):
+    (here / "broken_models.py").write_text(f"def broken():\n    raise {error}\n")
+    sys.modules.pop("broken_models", None)
+    words = ["plan", "--model", "broken_models:broken", "--input", "3x8x8"]
+    (line,) = run(*words, code=1).stderr.splitlines()
+    assert line.startswith("error: ") and "odd" in line
+    debugged = run(*words, "--debug", code=1).stderr
+    assert (
+        "Traceback" in debugged and "broken_models.py" in debugged and debugged.splitlines()[-1].startswith("error: ")
+    )
+
+
+@pytest.mark.filterwarnings("always::lrp.composites.UnusedRow")
+def test_a_row_that_fits_nothing_is_a_line_too(here):
+    table = here / "table.json"
+    rows = [("convolutions", lrp.rules.flat())] + lrp.composites.epsilon_plus()
+    table.write_text(lrp.composites.to_json(rows))
+    found = run("plan", *TINY, "--composite", table, "--input", "3x8x8").stderr
+    assert "warning: rows of the composite" in found and "the nearest: convolution" in found
+
+
 @pytest.mark.parametrize("content", ["garbage", "pickled", "other"])
 def test_bad_weights(photos, here, content):
     file = here / "weights.pt"

@@ -49,7 +49,7 @@ def flat_layers(graph, *rows):
         (named(r"^head\.\d$", ("linear", FLAT)), ["head.2", "head.4"]),
         (last(named("features.*", ("linear", FLAT))), ["features.6"]),
         ((lambda op: op.name == "linear" and op.shape[-1] == 2, FLAT), ["head.4"]),
-        (first(("nothing", FLAT)), []),
+        (first(("bilinear", FLAT)), []),
     ],
 )
 def test_matches(graph, row, layers):
@@ -86,8 +86,8 @@ def test_rows_add_on_both_sides_and_stay_a_composite():
 
 def test_a_composite_prints_as_a_table():
     text = repr([first(("linear", FLAT))] + composites.epsilon_plus(epsilon=0.5)).splitlines()
-    assert text[0] == "first linear  flat(stabilizer=1e-06)"
-    assert text[-1] == "dense         epsilon(epsilon=0.5, zero_params=None)"
+    assert text[0] == "first linear   flat(stabilizer=1e-06)"
+    assert text[-1] == "dense          epsilon(epsilon=0.5, zero_params=None)"
 
 
 @pytest.mark.parametrize("name", composites.COMPOSITES)

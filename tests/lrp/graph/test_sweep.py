@@ -1,4 +1,4 @@
-"""Every operator of the table and its options: LRP-epsilon of a small network is input times the surrogate's gradient."""
+"""Operators and their options: LRP-epsilon of a small network around each is input times the surrogate's gradient."""
 
 import copy
 
@@ -30,7 +30,7 @@ def gradient_times_input(model, surrogate, x):
     return x.detach() * gradient
 
 
-SLOW = set([*MOVED, *ACTIVATIONS]) - set([*MOVED, *ACTIVATIONS][::3]) - {"assignment", "gelu by tanh", "fold"}
+SLOW = {*MOVED, *ACTIVATIONS} - set([*MOVED, *ACTIVATIONS][::3]) - {"assignment", "gelu by tanh", "fold"}
 """Two of three of those that only move values or pass them on run in `nox -s thorough`."""
 
 

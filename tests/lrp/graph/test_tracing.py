@@ -144,6 +144,14 @@ def test_several_inputs_and_outputs(form, output):
     assert abs(account.residual).max() < 1e-9
 
 
+@pytest.mark.parametrize("names", [("image", "table"), ("table", "image")])
+def test_the_order_of_named_inputs_does_not_matter(names):
+    model, parts = randomize(TwoInputs(), 0), {"image": torch.randn(5, 4).double(), "table": torch.randn(5, 2).double()}
+    graph = lrp.trace(model, {name: parts[name] for name in names}, "logits")
+    for x in (parts, dict(reversed(parts.items()))):
+        assert torch.equal(graph(graph.params, x), model(**parts)["logits"])
+
+
 def test_a_model_of_several_outputs_asks_which():
     with pytest.raises(lrp.TraceError, match=r"returns \['logits', 'both'\]; say which one"):
         lrp.trace(TwoInputs().eval(), (torch.zeros(1, 4), torch.zeros(1, 2)))

@@ -193,7 +193,7 @@ def test_a_unit_without_negative_contributions_passes_alpha_times_its_relevance(
         model.weight.copy_(W)
         model.bias.copy_(b)
     composite = [("linear", rules.alpha_beta(2, 1, stabilizer=1e-12))]
-    _, relevance = lrp.explainer(model, a[None], composite)(a[None], 0)
+    _, relevance = lrp.explainer(model, a[None], composite)(a[None], (0,))
     torch.testing.assert_close(relevance, torch.tensor([[2.0, -0.5]]))
 
 

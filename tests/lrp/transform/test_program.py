@@ -90,8 +90,8 @@ def test_beta_smooth_has_second_derivatives_also_with_shared_and_in_place_relus(
         return ((w3 * torch.sigmoid(5 * two)) @ w2 * torch.sigmoid(5 * one)) @ w1
 
     explain = lrp.explainer(model, x, lrp.composites.beta_smooth(beta_smooth=5.0))
-    torch.testing.assert_close(explain(x, 0)[1], closed_form(x))
-    second = torch.func.grad(lambda x: explain(x, 0)[1].square().sum())(x)
+    torch.testing.assert_close(explain(x, (0,))[1], closed_form(x))
+    second = torch.func.grad(lambda x: explain(x, (0,))[1].square().sum())(x)
     torch.testing.assert_close(second, torch.func.grad(lambda x: closed_form(x).square().sum())(x))
     assert second.abs().max() > 1e-3
 
