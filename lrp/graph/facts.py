@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from lrp._torch import statically_known_true
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph, is_floating
 from lrp.graph.modes import kind_of_node
@@ -81,10 +82,16 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
         plain = plain and isinstance(node.meta["val"], torch.Tensor)
         affine = operator_name(node.target) in ("add", "sub", "rsub", "mul", "div") and len(sources) == 1
         divides = operator_name(node.target) == "div" and node.args[0] not in sources
-        plain = plain and tuple(sources[0].meta["val"].shape) == tuple(node.meta["val"].shape)
+        plain = plain and of_one_shape(sources[0].meta["val"], node.meta["val"])
         if (affine and plain and not divides) or kind_of_node(node) == "movement":
             found.add(node)
     return found
+
+
+def of_one_shape(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether that is known, without tying a size down."""
+    sizes = zip(one.shape, other.shape, strict=False)
+    return one.ndim == other.ndim and all(statically_known_true(a == b) for a, b in sizes)
 
 
 GATES = {"squash": 1, "gate": 2, "statistic": 3}

@@ -15,7 +15,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp.graph.aten import operator_name
-from lrp.graph.facts import facts
+from lrp.graph.facts import facts, of_one_shape
 from lrp.graph.graph import Graph
 from lrp.graph.operators import has, kind_of
 from lrp.graph.rewriting import Builder, rewrite
@@ -97,8 +97,7 @@ def _arguments_of_one_source(node: fx.Node, static: Set[fx.Node]) -> list[fx.Nod
     constants = [n for n in found if n in static]
     if not varying or any(not isinstance(n.meta["val"], Tensor) or n.meta["val"].numel() != 1 for n in constants):
         return None
-    shapes = [n.meta["val"].shape for n in varying if isinstance(n.meta["val"], Tensor)]
-    same = len(shapes) == len(varying) and all(tuple(shape) == tuple(node.meta["val"].shape) for shape in shapes)
+    same = all(isinstance(n.meta["val"], Tensor) and of_one_shape(n.meta["val"], node.meta["val"]) for n in varying)
     return varying if same else None
 
 

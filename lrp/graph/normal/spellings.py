@@ -13,7 +13,7 @@ import torch
 from torch import fx
 
 from lrp.graph.aten import Item, arguments, operator_name
-from lrp.graph.facts import Facts, facts
+from lrp.graph.facts import Facts, facts, of_one_shape
 from lrp.graph.graph import Graph
 from lrp.graph.rewriting import Builder, rewrite
 
@@ -161,8 +161,7 @@ def _copy(call: Call, known: Facts) -> fx.Node | None:
     old, new = call.given["self"].meta["val"], call.new("src")
     if new.meta["val"].dtype != old.dtype:
         new = call(aten.to.dtype, new, old.dtype)
-    same = tuple(new.meta["val"].shape) == tuple(old.shape)
-    return new if same else call(aten.expand_as.default, new, call.new("self"))
+    return new if of_one_shape(new.meta["val"], old) else call(aten.expand_as.default, new, call.new("self"))
 
 
 def _same_type(call: Call, known: Facts) -> fx.Node | None:
