@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +20,11 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes as unseen_by_modes
 
+FOLDER = Path(torch.__file__).parent
+"""Where PyTorch's own code lies."""
+
 __all__ = [
+    "FOLDER",
     "OpOverload",
     "argument_names",
     "dispatch_functionalize",

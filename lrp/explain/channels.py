@@ -11,11 +11,8 @@ from lrp.graph.graph import Graph
 from lrp.graph.modes import kind_of_node
 from lrp.graph.operators import has
 
-SECOND = frozenset({"batch_norm", "group_norm", "instance_norm", "native_group_norm"})
-LAST = frozenset({"layer_norm", "native_layer_norm", "rms_norm", "matmul", "bmm", "scaled_dot_product_attention"})
-"""Operators whose channels lie on the second or the last axis; other kinds keep the axis that they are given."""
-
-KEEPS = frozenset({"activation", "gate", "division", "sum", "winner", "softmax"})
+KEEPS = frozenset({"activation", "gate", "division", "sum", "winner", "softmax", "normalization"})
+"""Kinds whose values keep the axis that they are given."""
 
 
 def channel_axis(graph: Graph, layer: str) -> int:
@@ -50,10 +47,8 @@ def _axis(node: Any) -> int | None:
     rank, name, kind = node.meta["val"].ndim, operator_name(node.target), kind_of_node(node)
     if rank == 2:
         return 1
-    if kind == "linear":
-        return rank - 1 if has(name, "dense") else 1
-    if name in SECOND or name in LAST:
-        return 1 if name in SECOND else rank - 1
+    if has(name, "channels second") or has(name, "channels last"):
+        return 1 if has(name, "channels second") else rank - 1
     sources = [n for n in node.all_input_nodes if getattr(n.meta["val"], "ndim", 0) == rank]
     if name in ("permute", "transpose"):
         before = _axis(node.args[0])

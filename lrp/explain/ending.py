@@ -10,8 +10,6 @@ from lrp.graph.aten import operator_name
 from lrp.graph.graph import Graph
 from lrp.graph.modes import kind_of_node
 
-SATURATING = frozenset(["softmax", "_softmax", "log_softmax", "_log_softmax"])
-
 
 def warn_of_softmax(graph: Graph) -> None:
     """Say that the output is a probability, and how to explain the logit instead.
@@ -22,7 +20,7 @@ def warn_of_softmax(graph: Graph) -> None:
     node = graph.output
     while kind_of_node(node) == "movement" and len(node.all_input_nodes) == 1:
         (node,) = node.all_input_nodes
-    if node.op == "call_function" and operator_name(node.target) in SATURATING:
+    if kind_of_node(node) == "softmax":
         before = _name(graph, node.all_input_nodes[0])
         warnings.warn(
             f"the model ends in a {operator_name(node.target).lstrip('_')}: relevance vanishes with confidence, "

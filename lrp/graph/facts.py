@@ -80,10 +80,11 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
         constants = [n for n in node.all_input_nodes if n in static]
         plain = all(n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
         plain = plain and isinstance(node.meta["val"], torch.Tensor)
-        affine = operator_name(node.target) in ("add", "sub", "rsub", "mul", "div") and len(sources) == 1
-        divides = operator_name(node.target) == "div" and node.args[0] not in sources
+        name, kind = operator_name(node.target), kind_of_node(node)
+        affine = has(name, "elementwise") and kind in ("sum", "gate", "division") and len(sources) == 1
+        divides = kind == "division" and node.args[0] not in sources
         plain = plain and of_one_shape(sources[0].meta["val"], node.meta["val"])
-        if (affine and plain and not divides) or kind_of_node(node) == "movement":
+        if (affine and plain and not divides) or kind == "movement":
             found.add(node)
     return found
 
@@ -102,16 +103,13 @@ any spelling, of a cosine, of global response normalization.
 """
 
 
-EVEN_POWERS = (2, 4, 6, 8)
-
-
 def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even: set[fx.Node]) -> int:
     """How surely `node` is a scale; `even` is told of even functions on the way to a statistic."""
     name, kind = operator_name(node.target), kind_of_node(node)
     sources = [n for n in node.all_input_nodes if n in signals]
     if all(gates.get(n) == GATES["statistic"] for n in sources):
         return 0 if kind in ("linear", "bilinear") else GATES["statistic"]
-    is_even = has(name, "even") or (name == "pow" and node.args[1] in EVEN_POWERS)
+    is_even = has(name, "even") or (name == "pow" and _is_even(node.args[1]))
     keeps = kind in ("movement", "winner") or has(name, "elementwise") or has(name, "reduces")
     if is_even or (keeps and all(n in even for n in sources)):
         even.add(node)
@@ -123,8 +121,12 @@ def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even:
         if has(name, word):
             return GATES[word]
     # moved, or moved along the number line by constants: 1 - z of a gate z is a gate
-    moved = kind == "movement" or (has(name, "shift") or name in ("mul", "div", "neg"))
+    moved = kind == "movement" or (has(name, "elementwise") and kind in ("sum", "gate", "division"))
     return gates.get(sources[0], 0) if moved and len(sources) == 1 else 0
+
+
+def _is_even(power: Any) -> bool:
+    return isinstance(power, (int, float)) and power > 0 and power % 2 == 0
 
 
 def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
@@ -134,7 +136,7 @@ def _is_nonnegative(node: fx.Node, nonnegative: set[fx.Node]) -> bool:
     if has(name, "nonnegative"):
         return True
     given: dict[str, Any] = arguments(node) if has(name, "lower bound") or has(name, "keeps sign") else {}
-    if name == "softplus":
+    if has(name, "positive beta"):
         return arguments(node)["beta"] > 0
     lower = given.get("min_val", given.get("min")) if has(name, "lower bound") else None
     if isinstance(lower, (int, float)) and lower >= 0:

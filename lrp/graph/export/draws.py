@@ -17,21 +17,13 @@ from lrp._torch import fake_mode_of, fixed_size
 from lrp.graph.aten import Item, arguments, operator_name, overload
 from lrp.graph.export.errors import TraceError
 from lrp.graph.graph import Graph
+from lrp.graph.operators import has
 from lrp.graph.rewriting import Builder, rewrite
 
 aten = torch.ops.aten
 
-BY_SHAPE = frozenset(
-    "rand rand_like randn randn_like randint randint_like randperm uniform exponential geometric cauchy "
-    "log_normal".split()
-)
-"""Operators whose draw depends on the shape of their arguments and on numbers, not on the values of tensors."""
-
-FACTORS = frozenset(["dropout", "feature_dropout", "native_dropout[0]"])
-"""Operators that multiply their argument with what they draw: `op(x) = x * op(1)`."""
-
 BY_NUMBERS = frozenset(["normal", "normal_functional", "bernoulli"])
-"""Operators like that where their arguments `mean`, `std` and `p` are numbers."""
+"""Operators whose draw depends on shapes and numbers alone where their arguments `mean`, `std` and `p` are numbers."""
 
 OFF = {"train": False, "training": False, "dropout_p": 0.0, "dropout": 0.0, "p": 0.0}
 """Arguments, each of which switches the randomness of an operator off."""
@@ -79,11 +71,10 @@ def _fixed(graph: Graph, builder: Builder, node: fx.Node, constants: dict[str, T
     """A random operator as a function of what it drew."""
     name, given, old = operator_name(node.target), arguments(node), node.args[0] if node.args else None
     op: Any = node.target
-    if name in BY_SHAPE or (name in BY_NUMBERS and _is_by_shape(node)):
+    if has(name, "draws by shape") or (name in BY_NUMBERS and _is_by_shape(node)):
         args, kwargs = (_alone(graph, node, values) for values in (node.args, node.kwargs))
         return _constant(graph, builder, node, constants, lambda: op(*args, **kwargs))
-    full = op.__name__ if isinstance(op, Item) else name
-    if full in FACTORS and isinstance(old, fx.Node):
+    if has(name, "draws a factor") and not (isinstance(op, Item) and op.index) and isinstance(old, fx.Node):
         ones = torch.ones(_shape(graph, node))
         factor = _constant(graph, builder, node, constants, lambda: op(ones, *node.args[1:], **node.kwargs))
         return builder.call(aten.mul.Tensor, builder.env[old], factor, like=node, shaped=node)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
+from lrp._torch import FOLDER
 
-OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[2]))
+OURS = tuple(f"{folder}{os.sep}" for folder in (FOLDER, Path(__file__).parents[2]))
 """Folders of PyTorch and of `lrp`: a line in them is not the user's."""
 
 HINTS = {
@@ -53,7 +53,7 @@ def explained(error: BaseException, name: str, shown: Any, run: Callable[[], Any
     error = error.__cause__ if isinstance(error, ForwardError) and error.__cause__ else error
     first = next(iter(str(error).strip().splitlines()), type(error).__name__)
     place = next(_places(error), None)
-    where = f"\n  at {place[0]}:{place[1]}, line {place[1]}: {place[2]}" if place else ""
+    where = f"\n  at {place[0]}:{place[1]}: {place[2]}" if place else ""
     return TraceError(
         f"torch.export could not trace {name} on an input of shape {shown}: {first}{where}\n"
         f"{_advice(error, place[0] if place else '', run)}"

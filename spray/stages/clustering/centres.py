@@ -1,6 +1,6 @@
 """Clusterings around centres: k-means, also of the leading columns of a spectral embedding."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,7 @@ def kmeans(data: xr.DataArray, *, clusters: int | Iterable[int] = 2, restarts: i
         >>> kmeans(points, clusters=[1, 2]).cluster.values.tolist()
         [[0, 0, 0], [0, 0, 1]]
     """
-    rows = {
-        f"kmeans-{k}": (by_sample(_kmeans, data, k=k, n_init=restarts, seed=seed), {"k": k}) for k in numbers(clusters)
-    }
-    return clusterings("kmeans", rows, data)
+    return _for_each(_kmeans, "kmeans", data, clusters, restarts, seed)
 
 
 def spectral_kmeans(
@@ -61,11 +58,18 @@ def spectral_kmeans(
         >>> spectral_kmeans(spectral, clusters=2).cluster.values.tolist()
         [[0, 0, 1]]
     """
+    return _for_each(_spectral_kmeans, "spectral_kmeans", data, clusters, restarts, seed)
+
+
+def _for_each(
+    fit: Callable[..., Any], name: str, data: xr.DataArray, clusters: int | Iterable[int], restarts: int, seed: int
+) -> xr.Dataset:
+    """A clustering for each number of clusters."""
+    short = name.removesuffix("_kmeans")
     rows = {
-        f"spectral-{k}": (by_sample(_spectral_kmeans, data, k=k, n_init=restarts, seed=seed), {"k": k})
-        for k in numbers(clusters)
+        f"{short}-{k}": (by_sample(fit, data, k=k, n_init=restarts, seed=seed), {"k": k}) for k in numbers(clusters)
     }
-    return clusterings("spectral_kmeans", rows, data)
+    return clusterings(name, rows, data)
 
 
 def _spectral_kmeans(values: np.ndarray, k: int, n_init: int, seed: int) -> np.ndarray:
