@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
+from lrp.graph.aten import operator_name
 from lrp.graph.graph import Example, Graph, check_input
+from lrp.graph.lookups import INDICES
 from lrp.graph.op import Op
 from lrp.rules import Part, Rule, Term, stabilize
 from lrp.rules.stabilizer import divide
@@ -20,19 +22,29 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+TAKERS = ("bias", "lookup", "constant", "moved_in", "stabilizer")
+"""What may take relevance that no input owns."""
+
+
 def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Dataset:
     """Account for relevance node by node: what arrives at a node's output, is passed on, and is absorbed.
 
     The identity `sum R_input + sum absorbed == sum seed` holds for every sample, whatever the rules: absorbed is the
-    difference of arrived and passed, split into what the bias and constants take, what the stabilizer takes, and the
-    rest, dropped (by a rule that shares only a part, such as alpha-beta where all contributions have one sign).
+    difference of arrived and passed, split by what takes it:
+
+    - `bias`: the bias of a layer or a norm;
+    - `lookup`: what is added from a table, but not by an input's own integers (positions);
+    - `constant`: what else is added and does not depend on a floating-point input (a shift, a mask);
+    - `moved_in`: what is put among the values from elsewhere, such as a class token;
+    - `stabilizer`: what keeps a denominator from zero;
+    - `dropped`: the rest, by a rule that shares only a part (alpha-beta where all contributions have one sign).
 
     Args:
         seed: Relevance of the output, of its shape.
 
     Returns:
-        Dataset over `node` (data-flow order) and `sample`: `arrived`, `passed`, `bias`, `stabilizer`, `dropped`; and
-        over `sample`: `seed`, `input` (relevance of all inputs), `residual` (what the identity is off by) and `scale`
+        Dataset over `node` (data-flow order) and `sample`: `arrived`, `passed`, and the absorptions above; and over
+        `sample`: `seed`, `input` (relevance of all inputs), `residual` (what the identity is off by) and `scale`
         (the sum of the absolute terms, to compare it with). Coordinates `layer`, `operator`, `rule`, and `drops`,
         whether the rule may drop relevance by definition.
 
@@ -88,19 +100,38 @@ def _watched(rule: Rule, rows: dict[fx.Node, dict[str, Tensor]], planned: Op) ->
         arrived = _total(relevance)
         passed = sum((_total(s) for s in shares if s is not None), torch.zeros_like(arrived))
         terms = rule.terms(op, weights, inputs, output) if rule.terms is not None else []
-        # what is moved in from a constant, such as a class token, takes its relevance with it
-        moved_in = arrived - passed if op.kind == "movement" and planned.roles else torch.zeros_like(arrived)
-        bias = sum((_bias(op, term, rule, relevance) for term in terms), moved_in)
-        stabilizer = sum((_stabilizer(term, rule, relevance) for term in terms), torch.zeros_like(arrived))
+        own = planned.roles and op.kind == "movement"
+        taken = {name: torch.zeros_like(arrived) for name in TAKERS} | {"moved_in": (arrived - passed) * bool(own)}
         if op.kind == "normalization" and rule.proportional:  # its scale held, it is a linear layer, with a bias
-            whole = Term([Part(weights, inputs)], output)
-            bias, stabilizer = _bias(op, whole, rule, relevance), _stabilizer(whole, rule, relevance)
-        dropped = arrived - passed - bias - stabilizer
-        columns = {"arrived": arrived, "passed": passed, "bias": bias, "stabilizer": stabilizer, "dropped": dropped}
+            terms = [Term([Part(weights, inputs)], output)]
+        for term in terms:
+            taken[_taker(planned)] += _bias(op, term, rule, relevance)
+            taken["stabilizer"] += _stabilizer(term, rule, relevance)
+        dropped = arrived - passed - sum(taken.values())
+        columns = {"arrived": arrived, "passed": passed, **taken, "dropped": dropped}
         rows[planned.node] = columns
         return shares
 
     return replace(rule, propagate=propagate)
+
+
+def _taker(op: Op) -> str:
+    """What takes the share of no input: see `audit`."""
+    if op.kind in ("linear", "normalization"):
+        return "bias"
+    return "lookup" if any(map(_looks_up, op.roles.values())) else "constant"
+
+
+def _looks_up(node: fx.Node) -> bool:
+    """Whether a value that carries no relevance is looked up, or made of such values."""
+    ahead, seen = [node], set()
+    while ahead:
+        if (one := ahead.pop()) not in seen and one.op == "call_function":
+            if operator_name(one.target) in INDICES:
+                return True
+            seen.add(one)
+            ahead += one.all_input_nodes
+    return False
 
 
 def _live(term: Term, amount: Tensor) -> Tensor:
@@ -123,7 +154,7 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
     import xarray as xr
 
     nodes = [node for node in rules if node in rows]
-    names = ("arrived", "passed", "bias", "stabilizer", "dropped")
+    names = ("arrived", "passed", *TAKERS, "dropped")
     columns = {name: ("node", torch.stack([rows[n][name] for n in nodes]).cpu().numpy()) for name in names}
     table = xr.Dataset(
         columns,
@@ -135,7 +166,7 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
             "drops": ("node", [rules[n].drops(ops[n]) for n in nodes]),
         },
     )
-    absorbed = table.bias + table.stabilizer + table.dropped
+    absorbed = sum(table[name] for name in (*TAKERS, "dropped"))
     table["seed"], table["input"] = seed.item(), received.item()
     table["residual"] = table.input + absorbed.sum("node") - table.seed
     table["scale"] = abs(table.input) + abs(absorbed).sum("node") + abs(table.seed)

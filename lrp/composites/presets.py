@@ -15,6 +15,7 @@ DEFAULT = Composite(
     [
         ("movement", rules.exact()),
         ("preparation", rules.pass_through()),
+        ("lookup", rules.lookup()),
         ("winner", rules.exact()),
         ("sum", rules.norm()),
         ("activation", rules.pass_through()),
@@ -165,15 +166,8 @@ def excitation_backprop(*, stabilizer: Stabilize = 1e-6, zero_params: ZeroParams
     )
 
 
-GRADIENT = Composite(
-    [
-        (kind, rules.exact())
-        for kind in (
-            "linear sum activation gate division bilinear softmax normalization winner movement preparation"
-        ).split()
-    ]
-)
-"""The plain gradient, for those who ask."""
+GRADIENT = Composite([("lookup", rules.lookup()), ("any", rules.exact())])
+"""The plain gradient, for those who ask: of every operator that PyTorch can differentiate, known here or not."""
 
 
 def guided_backprop() -> Composite:

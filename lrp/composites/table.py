@@ -3,7 +3,8 @@
 A match is one of these, or a list of them, any of which may fit:
 
 - a word, which fits an operator's kind ("linear", "sum", "activation", ...: see `lrp.graph.operators`), its family
-  ("convolution", "dense", "batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...);
+  ("convolution", "dense", "batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...); "any" fits all,
+  also those that `lrp` knows nothing of;
 - a compiled regular expression, searched for in the same words; layers are found by `named`;
 - a class of modules (`nn.Conv2d`), which fits what modules of that class and its subclasses compute themselves, not
   what modules inside them do. Where they also move values (the padding of a convolution), that is left out;
@@ -144,6 +145,10 @@ def mix(parts: Mapping[str, Iterable[Row]]) -> Composite:
     return Composite(named(pattern, row) for pattern, rows in parts.items() for row in rows)
 
 
+ANY = "any"
+"""The word that fits every operator, one that nothing is known of too."""
+
+
 def select(match: Match, ops: list[Op]) -> list[Op]:
     """The operators that a row applies to; `ops` are all of them, in data-flow order."""
     if isinstance(match, Where):
@@ -152,7 +157,7 @@ def select(match: Match, ops: list[Op]) -> list[Op]:
         found = select(match.match, within)[match.start : match.stop]
         return [op for i, op in enumerate(found) if match.shallow <= i / len(found) < match.deep]
     if isinstance(match, str):
-        return [op for op in ops if match in words(op)]
+        return [op for op in ops if match == ANY or match in words(op)]
     if isinstance(match, re.Pattern):
         return [op for op in ops if any(match.search(found) for found in words(op))]
     if isinstance(match, type):

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from lrp.composites.table import Composite, Match, Where, fits, select, word, words
+from lrp.composites.table import ANY, Composite, Match, Where, fits, select, word, words
 from lrp.graph.modes import MODES
 from lrp.graph.op import FAMILIES, Op
 from lrp.graph.operators import KINDS, OPERATORS
@@ -22,7 +22,9 @@ class UnusedRow(UserWarning):
 SPLIT = {"attention", "scaled_dot_product_attention"}
 """What canonizing takes apart, so that no rule is given to it."""
 
-KNOWN = (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "constant"}) | FAMILIES | OPERATORS.keys()
+KNOWN = (
+    (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "constant"}) | FAMILIES | OPERATORS.keys() | {ANY}
+)
 """Words that fit something in some model. Kinds that an operator's options settle are none."""
 
 
@@ -130,5 +132,5 @@ def _width(match: Match) -> int:
     if isinstance(match, Where):
         return _width(match.match)
     if isinstance(match, str):
-        return 3 if match in KINDS else 2 if match in FAMILIES else 1
+        return 4 if match == ANY else 3 if match in KINDS else 2 if match in FAMILIES else 1
     return max(map(_width, match), default=0) if isinstance(match, (list, tuple, set, frozenset)) else 0

@@ -12,6 +12,7 @@ from torch import fx
 from lrp._torch import statically_known_true
 from lrp.graph.aten import arguments, operator_name
 from lrp.graph.graph import Graph, is_floating
+from lrp.graph.lookups import Lookups, lookups
 from lrp.graph.modes import kind_of_node
 from lrp.graph.op import Op, op_of
 from lrp.graph.operators import has
@@ -22,7 +23,7 @@ class Facts:
     """Sets of nodes. A node outside all three is computed anew for each input, but carries no relevance."""
 
     signals: frozenset[fx.Node]
-    """Floating-point values that depend on the input: these carry relevance."""
+    """Values that carry relevance: floating-point ones that depend on the input, and integers that are looked up."""
     static: frozenset[fx.Node]
     """Values that depend on parameters and constants alone: computed once per model."""
     nonnegative: frozenset[fx.Node]
@@ -32,16 +33,35 @@ class Facts:
 
     prepared: frozenset[fx.Node]
     """Inputs, and what the model's own normalization makes of them, `(x - mean) / std`, by constants."""
+    lookups: Lookups
 
     def op(self, node: fx.Node) -> Op:
         """`node` as a pure function of its signals."""
-        found = op_of(node, self.signals, self.nonnegative, self.gates)
+        tables, way = self.lookups
+        looking = node in tables or node in way
+        # an integer that is looked up is a signal there, and nowhere else
+        found = op_of(node, self.signals if looking else self.signals - way, self.nonnegative, self.gates)
+        if node in tables:
+            return replace(found, kind="lookup" if _is_simple(node) else None)
+        if node in way and not (found.kind == "movement" and all(_is_like(n, node) for n in found.inputs)):
+            return replace(found, kind="lookup")
         return replace(found, kind="preparation") if node in self.prepared and found.kind == "sum" else found
+
+
+def _is_like(one: fx.Node, other: fx.Node) -> bool:
+    return one.meta["val"].dtype == other.meta["val"].dtype
+
+
+def _is_simple(node: fx.Node) -> bool:
+    """Whether a lookup gives what stands in the table, at the places of its indices."""
+    name = operator_name(node.target)
+    return name in ("embedding", "index_select") or (name == "index" and len(arguments(node)["indices"]) == 1)
 
 
 def facts(graph: Graph) -> Facts:
     """Sweep `graph` once, in data-flow order."""
-    signals = {n for n in graph.inputs if is_floating(n.meta["val"])}
+    looked = lookups(graph)
+    signals = {n for n in graph.inputs if is_floating(n.meta["val"]) or n in looked.way}
     dynamic, static = set(graph.inputs) - signals, set(graph.parameters.values())
     nonnegative: set[fx.Node] = set()
     gates: dict[fx.Node, int] = {}
@@ -50,7 +70,9 @@ def facts(graph: Graph) -> Facts:
         if node.op != "call_function":
             continue
         sources = set(node.all_input_nodes)
-        if sources & signals and is_floating(node.meta["val"]) and kind_of_node(node) != "constant":
+        if node in looked.way or node in looked.tables:
+            signals.add(node)
+        elif (sources - looked.way) & signals and is_floating(node.meta["val"]) and kind_of_node(node) != "constant":
             signals.add(node)
         elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
             dynamic.add(node)
@@ -58,10 +80,10 @@ def facts(graph: Graph) -> Facts:
             static.add(node)
         if _is_nonnegative(node, nonnegative):
             nonnegative.add(node)
-        if node in signals:
+        if node in signals and node not in looked.way:
             gates[node] = _gate(node, signals, gates, even)
     prepared = _prepared(graph, signals, static)
-    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates, frozenset(prepared))
+    return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates, frozenset(prepared), looked)
 
 
 def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[fx.Node]:
@@ -69,7 +91,7 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
 
     What is learned is no such constant (an embedding's positions, a bias), nor is one that differs from place to place.
     """
-    found = {node for node in graph.inputs if node in signals}
+    found = {node for node in graph.inputs if is_floating(node.meta["val"])}
     learned = {node for node in static if node.meta.get("learned")}
     for node in graph.fx.nodes:
         if node in static and learned & set(node.all_input_nodes):

@@ -83,7 +83,8 @@ class Op:
         for formula in (_transposed_layer, _transposed_cat):
             if (direct := formula(self, params, inputs, cotangent)) is not None:
                 return direct
-        return torch.func.vjp(lambda *x: self(params, *x), *inputs)[1](cotangent)
+        numbers = [x if x.is_floating_point() else x.to(cotangent.dtype) for x in inputs]  # integers that are moved
+        return torch.func.vjp(lambda *x: self(params, *x), *numbers)[1](cotangent)
 
     def bind(self, env: Mapping[fx.Node, Any]) -> Op:
         """The same operator with arguments known only at run time (sizes, masks) filled in."""

@@ -133,6 +133,7 @@ ROWS: tuple[tuple[str, str | None, str], ...] = (
     ("scaled_dot_product_attention", "attention", "channels last"),
     ("softmax _softmax _safe_softmax", "softmax", "nonnegative, gate"),
     ("log_softmax _log_softmax", "softmax", ""),
+    ("embedding _embedding_bag", "lookup", ""),
     ("batch_norm", "normalization", "fresh, batch norm, channels second"),
     ("_native_batch_norm_legit_no_training native_batch_norm", "normalization", "batch norm, channels second"),
     ("layer_norm native_layer_norm rms_norm _fused_rms_norm", "normalization", "channels last"),
@@ -149,6 +150,8 @@ that stands in `lrp.graph.modes.MODES` depends on the operator's options."""
 REMEDIES = {
     "_upsample_bicubic2d_aa": "PyTorch cannot record its gradient for any batch size; use mode='bilinear', or "
     "antialias the pictures before the model",
+    "_embedding_bag": "bags with offsets, weights or padding of their own mix samples that nobody can tell apart; "
+    "give the bag a matrix of indices (batch, items), without per_sample_weights and padding_idx",
     "_native_batch_norm_legit": "batch norm without running statistics mixes the samples of a batch; "
     "use track_running_stats=True, or instance or group norm",
 }
@@ -179,7 +182,10 @@ def _read() -> dict[str, Operator]:
 OPERATORS: dict[str, Operator] = _read()
 """Every operator by its name."""
 
-KINDS: frozenset[str] = frozenset(row.kind for row in OPERATORS.values() if row.kind is not None) | {"preparation"}
+KINDS: frozenset[str] = frozenset(row.kind for row in OPERATORS.values() if row.kind is not None) | {
+    "preparation",
+    "lookup",
+}
 
 
 def kind_of(name: str) -> str | None:

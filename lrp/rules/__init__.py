@@ -28,7 +28,7 @@ from lrp.rules.normalization import frozen_statistics, softmax_taylor
 from lrp.rules.relu import relu_beta_smooth, relu_deconvnet, relu_guided_backprop
 from lrp.rules.rule import Part, Rule, Shares, Term, factory, from_terms, share
 from lrp.rules.stabilizer import Stabilize, Stabilizer, stabilize
-from lrp.rules.unchanged import exact, pass_through
+from lrp.rules.unchanged import exact, lookup, pass_through
 
 RULES: dict[str, Callable[..., Rule]] = {
     rule.__name__: rule
@@ -42,6 +42,7 @@ RULES: dict[str, Callable[..., Rule]] = {
         gamma,
         frozen_gate,
         half_and_half,
+        lookup,
         norm,
         pass_through,
         relu_beta_smooth,
@@ -76,6 +77,7 @@ __all__ = [
     "frozen_statistics",
     "gamma",
     "half_and_half",
+    "lookup",
     "norm",
     "pass_through",
     "relu_beta_smooth",

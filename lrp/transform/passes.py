@@ -107,6 +107,11 @@ def backward(
             if share is not None:
                 add(relevance, source, share)
     return [
-        complete(node) if node in relevance else torch.zeros_like(env[node]) if node in plan.facts.signals else None
+        complete(node) if node in relevance else nothing(env[node], seed) if node in plan.facts.signals else None
         for node in graph.inputs
     ]
+
+
+def nothing(value: Tensor, seed: Tensor) -> Tensor:
+    """No relevance of a value; an integer's is of the seed's type."""
+    return torch.zeros_like(value) if value.is_floating_point() else torch.zeros_like(value, dtype=seed.dtype)

@@ -15,7 +15,7 @@ from lrp.graph.aten import writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, each_use
 from lrp.transform.assignment import Plan
-from lrp.transform.passes import backward, forward, prepare, tensors
+from lrp.transform.passes import backward, forward, nothing, prepare, tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
             return relevance
 
         relevance = backward(graph, plan, weights, env, bound, seeds[0], tap)
-        hidden = [(env[n], seen[n] if n in seen else torch.zeros_like(env[n])) for n in taps]
+        hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
     for function in (both, dispatch_functionalize(both)):

@@ -2,9 +2,10 @@
 
 from lrp.graph.graph import Graph
 from lrp.graph.normal.activations import one_activation
+from lrp.graph.normal.looked_up import one_lookup
 from lrp.graph.normal.spellings import one_spelling
 
-__all__ = ["normal_form", "one_activation", "one_spelling"]
+__all__ = ["normal_form", "one_activation", "one_lookup", "one_spelling"]
 
 
 def normal_form(graph: Graph) -> Graph:
@@ -21,4 +22,4 @@ def normal_form(graph: Graph) -> Graph:
         >>> [lrp.graph.aten.operator_name(node.target) for node in graph.fx.nodes if node.op == "call_function"]
         ['activation', 'div']
     """
-    return one_activation(one_spelling(graph))
+    return one_activation(one_spelling(one_lookup(graph)))

@@ -59,12 +59,14 @@ class ClassToken(nn.Module):
         return self.dense(torch.cat([self.token.expand(len(x), -1, -1), x], 1).flatten(1))
 
 
-def test_the_audit_books_a_class_token_under_bias():
+def test_the_audit_books_a_class_token_as_moved_in():
     model = randomize(ClassToken(), 0)
     x = torch.randn(3, 2, 4, dtype=torch.float64)
     program, weights = prepared(model, x, lrp.composites.epsilon_plus(zero_params="bias"))
     output, pullback = program(weights, x)
     account = lrp.audit(program, weights, x, output.detach())
     cat = account.isel(node=list(account.operator.values).index("cat"))
-    assert abs(cat.dropped).max() < 1e-12 < abs(cat.bias).min()
-    torch.testing.assert_close(torch.from_numpy((cat.arrived - cat.bias).values), pullback(output.detach()).sum((1, 2)))
+    assert abs(cat.dropped).max() < 1e-12 < abs(cat.moved_in).min()
+    torch.testing.assert_close(
+        torch.from_numpy((cat.arrived - cat.moved_in).values), pullback(output.detach()).sum((1, 2))
+    )
