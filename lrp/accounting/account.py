@@ -166,7 +166,7 @@ def _dataset(rules: Any, ops: Any, rows: Any, received: Tensor, seed: Tensor) ->
             "drops": ("node", [rules[n].drops(ops[n]) for n in nodes]),
         },
     )
-    absorbed = sum(table[name] for name in (*TAKERS, "dropped"))
+    absorbed = table[[*TAKERS, "dropped"]].to_dataarray("column").sum("column")
     table["seed"], table["input"] = seed.item(), received.item()
     table["residual"] = table.input + absorbed.sum("node") - table.seed
     table["scale"] = abs(table.input) + abs(absorbed).sum("node") + abs(table.seed)

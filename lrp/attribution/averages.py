@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, tee
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lrp.attribution.gradients import as_explain
-from lrp.attribution.methods import Baseline, Explain, Source, at_baseline, in_chunks, method, predictor, rows_at_once
+from lrp.attribution.inputs import Baseline, at_baseline, each, joined, moved, numbers, parts, size, total
+from lrp.attribution.methods import Explain, Source, in_chunks, method, predictor, rows_at_once
 from lrp.explain.target import Target, seed_of
+from lrp.graph.graph import Example
 
 
 @method
@@ -38,44 +40,47 @@ def smooth_grad(
         )
     explain = as_explain(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
         output, start = _settled(explain, x, target)
-        spread = _spread(x, noise)
-        generator = torch.Generator(x.device).manual_seed(seed)
-        noisy = (x + spread * _normal(x, generator) for _ in range(samples))
-        return output, _REDUCE[reduce](_each(explain, noisy, x, start))
+        noisy = _noisy(x, noise, _generator(x, seed))
+        copies = (noisy() for _ in range(samples))
+        return output, _REDUCE[reduce](x, _each(explain, copies, x, start))
 
     return run
 
 
 @method
-def gradient_shap(source: Source, *, baselines: Tensor, samples: int = 20, noise: float = 0.0, seed: int = 0):
+def gradient_shap(source: Source, *, baselines: Any, samples: int = 20, noise: float = 0.0, seed: int = 0):
     """Expected gradients: mean over b and t ~ U(0, 1) of (x - b) A(b + t (x - b)) (Erion et al. 2021,
     doi:10.1038/s42256-021-00343-w; Lundberg & Lee 2017, arXiv:1705.07874).
 
     Args:
-        baselines: What b is drawn from, `(baseline, ...)`, one for every sample and draw.
+        baselines: What b is drawn from, `(baseline, ...)`, one for every sample and draw; of several inputs a tuple or
+            dict of them, one and the same position of each.
         noise: As in `smooth_grad`, added to x in each draw.
     """
     explain = as_explain(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
-        if baselines.shape[1:] != x.shape[1:] or len(baselines) == 0:
-            raise ValueError(f"baselines have shape {tuple(baselines.shape)}, inputs {tuple(x.shape)}")
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
+        count = _count_of(baselines, x)
         output, start = _settled(explain, x, target)
-        generator = torch.Generator(x.device).manual_seed(seed)
+        first, generator = numbers(x)[0], _generator(x, seed)
+        noisy = _noisy(x, noise, generator)
 
-        def draw() -> tuple[Tensor, Tensor]:
-            chosen = torch.randint(len(baselines), (len(x),), generator=generator, device=x.device)
-            base, end = baselines.to(x)[chosen], x + _spread(x, noise) * _normal(x, generator)
-            t = torch.rand((len(x), *[1] * (x.ndim - 1)), generator=generator, device=x.device, dtype=x.dtype)
-            return base + t * (end - base), end - base
+        def draw() -> tuple[Any, Any]:
+            chosen = torch.randint(count, (len(first),), generator=generator, device=first.device)
+            ends = noisy()
+            t = torch.rand(len(first), generator=generator, device=first.device, dtype=first.dtype)
+            starts = moved(lambda leaf, among: among.to(leaf)[chosen], x, baselines)
+            spans = each(lambda end, base: end - base, ends, starts)
+            return moved(lambda base, span: base + _along(t, base) * span, starts, spans), spans
 
-        first, second = tee(draw() for _ in range(samples))
-        found = _each(explain, (point for point, _ in first), x, start)
-        parts = (span * each for (_, span), each in zip(second, found, strict=True))
-        total = sum(parts, torch.zeros_like(x))
-        return output, total / samples
+        points, spans = tee(draw() for _ in range(samples))
+        found = _each(explain, (point for point, _ in points), x, start)
+        sums = each(torch.zeros_like, x)
+        for (_, span), attribution in zip(spans, found, strict=True):
+            sums = each(lambda _, old, length, part: old + length * part, x, sums, span, attribution)
+        return output, each(lambda _, whole: whole / samples, x, sums)
 
     return run
 
@@ -107,20 +112,20 @@ def integrated_gradients(
         raise ValueError(f"steps >= 1 and rule one of {', '.join(_RULES)}, got {steps} and {rule!r}")
     explain = as_explain(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
         output, start = _settled(explain, x, target)
-        base, total = at_baseline(x, baseline), torch.zeros_like(x)
+        base, sums = at_baseline(x, baseline), each(torch.zeros_like, x)
         nodes = _RULES[rule](steps)
-        path = (base + t * (x - base) for t, _ in nodes)
+        path = (moved(lambda leaf, b, t=t: b + t * (leaf - b), x, base) for t, _ in nodes)
         for (_, weight), attribution in zip(nodes, _each(explain, path, x, start), strict=True):
-            total = total + weight * attribution
-        return output, (x - base) * total
+            sums = each(lambda _, old, part, weight=weight: old + weight * part, x, sums, attribution)
+        return output, each(lambda leaf, b, mean: (leaf - b) * mean, x, base, sums)
 
     return run
 
 
 def completeness_error(
-    source: Source, x: Tensor, attribution: Tensor, target: Target = None, baseline: Baseline = 0.0
+    source: Source, x: Example, attribution: Any, target: Target = None, baseline: Baseline = 0.0
 ) -> Tensor:
     """|sum attribution - (output(x) - output(b))| of the target, for each sample: `(batch,)`."""
     predict = predictor(source)
@@ -128,52 +133,92 @@ def completeness_error(
         output = predict(x)
         start = seed_of(output, target)
         gained = (start * (output - predict(at_baseline(x, baseline)))).flatten(1).sum(1)
-    return (attribution.flatten(1).sum(1) - gained).abs()
+    return (total(attribution) - gained).abs()
 
 
-def _settled(explain: Explain, x: Tensor, target: Target) -> tuple[Tensor, Tensor]:
+def _settled(explain: Explain, x: Any, target: Target) -> tuple[Tensor, Tensor]:
     """The output, and the seed that `target` means there."""
     output = explain(x, target)[0]
     return output, seed_of(output, target)
+
+
+def _generator(x: Any, seed: int) -> torch.Generator:
+    return torch.Generator(numbers(x)[0].device).manual_seed(seed)
+
+
+def _noisy(x: Any, noise: float, generator: torch.Generator) -> Callable[[], Any]:
+    """Draws of `x + sigma e`, sigma = `noise` times each sample's range; integers stay as they are."""
+    spread = each(lambda leaf: noise * _range(leaf), x)
+    return lambda: moved(lambda leaf, sigma: leaf + sigma * _normal(leaf, generator), x, spread)
 
 
 def _normal(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
 
 
-def _spread(x: Tensor, noise: float) -> Tensor:
-    """`noise` times each sample's range, `(batch, 1, ...)`."""
-    flat = x.flatten(1)
-    return noise * (flat.amax(1) - flat.amin(1)).reshape(-1, *[1] * (x.ndim - 1))
+def _range(leaf: Tensor) -> Tensor:
+    """Largest less smallest value of each sample, `(batch, 1, ...)`."""
+    flat = leaf.flatten(1) if leaf.ndim > 1 else leaf[:, None]
+    return _along(flat.amax(1) - flat.amin(1), leaf)
 
 
-def _each(explain: Explain, copies: Iterator[Tensor], x: Tensor, start: Tensor) -> Iterator[Tensor]:
+def _along(values: Tensor, leaf: Tensor) -> Tensor:
+    """One value a sample, so that it broadcasts to `leaf`."""
+    return values.to(leaf).reshape(-1, *[1] * (leaf.ndim - 1))
+
+
+def _count_of(baselines: Any, x: Any) -> int:
+    """How many baselines there are to draw from.
+
+    Raises:
+        ValueError: They do not fit the inputs, or there are none.
+    """
+    counts: list[int] = []
+
+    def check(leaf: Tensor, among: Tensor) -> None:
+        if among.shape[1:] != leaf.shape[1:] or len(among) == 0:
+            raise ValueError(f"baselines have shape {tuple(among.shape)}, inputs {tuple(leaf.shape)}")
+        counts.append(len(among))
+
+    each(check, x, baselines)
+    if len(set(counts)) != 1:
+        raise ValueError(f"the inputs have {', '.join(map(str, counts))} baselines: one draw takes one of each")
+    return counts[0]
+
+
+def _each(explain: Explain, copies: Iterator[Any], x: Any, start: Tensor) -> Iterator[Any]:
     """The attribution of each copy of `x`; as many copies at once as memory allows."""
-    rows = rows_at_once(x)
-    while group := list(islice(copies, max(1, rows // len(x)))):
+    rows = rows_at_once(x, explain)
+    while group := list(islice(copies, max(1, rows // size(x)))):
         starts = start.repeat(len(group), *[1] * (start.ndim - 1))
-        found = in_chunks(lambda part, seeds: explain(part, seeds)[1], torch.cat(group), starts, size=rows)
-        yield from found.split(len(x))
+        found = in_chunks(lambda part, seeds: explain(part, seeds)[1], joined(group), starts, count=rows)
+        yield from parts(found, size(x))
 
 
-def _mean(values: Iterator[Tensor]) -> Tensor:
-    total, count = next(values), 1
+def _mean(x: Any, values: Iterator[Any]) -> Any:
+    whole, count = next(values), 1
     for value in values:
-        total, count = total + value, count + 1
-    return total / count
+        whole, count = each(lambda _, old, new: old + new, x, whole, value), count + 1
+    return each(lambda _, old: old / count, x, whole)
 
 
-def _variance(values: Iterator[Tensor]) -> Tensor:
+def _square(x: Any, values: Iterator[Any]) -> Any:
+    return _mean(x, (each(lambda _, value: value.square(), x, value) for value in values))
+
+
+def _variance(x: Any, values: Iterator[Any]) -> Any:
     """Of the whole population, by Welford's update: squares of large means would cancel."""
-    mean, squares, count = next(values), 0.0, 1
+    mean, count = next(values), 1
+    squares = each(torch.zeros_like, x)
     for value in values:
-        count, off = count + 1, value - mean
-        mean = mean + off / count
-        squares = squares + off * (value - mean)
-    return torch.as_tensor(squares / count).expand_as(mean)
+        count += 1
+        before, share = mean, 1 / count
+        mean = each(lambda _, old, new, share=share: old + share * (new - old), x, before, value)
+        squares = each(lambda _, s, new, old, now: s + (new - old) * (new - now), x, squares, value, before, mean)
+    return each(lambda _, s: s / count, x, squares)
 
 
-_REDUCE = {"mean": _mean, "square": lambda values: _mean(value.square() for value in values), "variance": _variance}
+_REDUCE = {"mean": _mean, "square": _square, "variance": _variance}
 
 
 def _riemann_right(steps: int) -> list[tuple[float, float]]:

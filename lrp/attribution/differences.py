@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from lrp.attribution.methods import Baseline, at_baseline, method
+from lrp._torch import pytree
+from lrp.attribution.inputs import Baseline, at_baseline
+from lrp.attribution.methods import method
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
 from lrp.graph.facts import Facts, facts
-from lrp.graph.graph import Graph
+from lrp.graph.graph import Graph, is_floating
 from lrp.graph.op import Inputs, Op
 from lrp.graph.operators import has
 from lrp.transform.passes import add
@@ -28,9 +30,12 @@ def deep_lift(source: Explainer | Graph, *, baseline: Baseline = 0.0):
     m_in = J^T m_out, J averaged over the straight line between an operator's two inputs.
 
     That average is the difference quotient (f(x) - f(b)) / (x - b) for an activation, the gradient at the middle for
-    a product of signals, the operator itself if it is linear. Softmax and normalization take a quadrature. Max pooling
-    gives the part up to max(f(x), f(b)) to the winner at x, the rest to the winner at b. So the sum is
-    output(x) - output(b); `lrp.attribution.completeness_error` tells how exactly.
+    a product of two signals, the operator itself if it is linear: these are exact. Max pooling gives the part up to
+    max(f(x), f(b)) to the winner at x, the rest to the winner at b. All other operators (softmax, normalization,
+    quotients, products of three signals, those that `lrp` has no kind for) are integrated *numerically*, by
+    Gauss-Legendre of 16 points: exact to rounding where they are smooth on the line, an approximation where they have a
+    kink there. So the sum is output(x) - output(b); `lrp.attribution.completeness_error` tells how exactly. Through a
+    lookup nothing passes: integers have no differences.
 
     Args:
         source: An explainer, or a graph from `lrp.trace`.
@@ -46,29 +51,35 @@ def deep_lift(source: Explainer | Graph, *, baseline: Baseline = 0.0):
     graph = source.program.graph if isinstance(source, Explainer) else source
     known = facts(graph)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
         base = at_baseline(x, baseline)
         with torch.no_grad():
-            here, there = graph.values(graph.params, x), graph.values(graph.params, base)
+            here, there = (graph.values(graph.params, given) for given in (x, base))
             output = here[graph.output]
-            return output, (x - base) * _multiplier(graph, known, here, there, seed_of(output, target))
+            found = _multipliers(graph, known, here, there, seed_of(output, target))
+            shares = [
+                (here[node] - there[node]) * found.get(node, 0.0) if is_floating(here[node]) else None
+                for node in graph.inputs
+            ]
+            return output, pytree.tree_unflatten(shares, graph.structure)
 
     return run
 
 
-def _multiplier(graph: Graph, known: Facts, here: Mapping, there: Mapping, start: Tensor) -> Tensor:
-    """Walk the nodes backwards; add where paths meet."""
-    (source,) = graph.inputs
+def _multipliers(graph: Graph, known: Facts, here: Mapping, there: Mapping, start: Tensor) -> dict[fx.Node, Tensor]:
+    """Walk the nodes backwards; add where paths meet. What is left are the inputs'."""
     found: dict[fx.Node, Tensor] = {graph.output: start}
     for node in reversed(graph.fx.nodes):
-        if node not in found or node is source or node not in known.signals:
+        if node not in found or node in graph.inputs or node not in known.signals:
             continue
         op = known.op(node)
+        if op.kind == "lookup" or not is_floating(here[node]):
+            continue  # integers have no differences
         params = {role: here[provider] for role, provider in op.roles.items()}
         x, base = (tuple(env[n] for n in op.inputs) for env in (here, there))
         for n, share in zip(op.inputs, _passed(op, params, x, base, found.pop(node)), strict=True):
             add(found, n, share)
-    return found.get(source, torch.zeros_like(here[source]))
+    return found
 
 
 def _passed(op: Op, params: Mapping[str, Any], here: Inputs, there: Inputs, m: Tensor) -> Inputs:

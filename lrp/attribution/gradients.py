@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import Any
 
-from lrp.attribution.methods import Explain, Source, method, predictor, unrecorded
+import torch
+from torch import Tensor
+
+from lrp.attribution.inputs import each, moved, numbers
+from lrp.attribution.methods import Explain, Source, explains, method, predictor, unrecorded
 from lrp.explain.target import Target, seed_of
 
 
@@ -22,10 +25,17 @@ def gradient(source: Source):
     """
     predict = predictor(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
+        varied = numbers(x)
+
+        def of_numbers(*values: Tensor) -> Tensor:
+            given = iter(values)
+            return predict(moved(lambda _: next(given), x))
+
         with unrecorded(source):
-            output, pullback, *_ = torch.func.vjp(predict, x)
-            return output, pullback(seed_of(output, target))[0]
+            output, pullback, *_ = torch.func.vjp(of_numbers, *varied)
+            found = iter(pullback(seed_of(output, target)))
+            return output, each(lambda _: next(found), x)
 
     return run
 
@@ -35,13 +45,13 @@ def input_x_gradient(source: Source):
     """x * gradient (Shrikumar et al. 2016, arXiv:1605.01713); of an explainer, x times its attribution."""
     explain = as_explain(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
         output, attribution = explain(x, target)
-        return output, x * attribution
+        return output, each(torch.mul, x, attribution)
 
     return run
 
 
 def as_explain(source: Source) -> Explain:
-    """A model's gradient; everything else explains by itself."""
-    return gradient(source) if isinstance(source, nn.Module) else source  # type: ignore[return-value]
+    """A model's gradient, of a module or a function `f(x)`; everything else explains by itself."""
+    return source if explains(source) else gradient(source)  # type: ignore[return-value]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, ParamSpec
@@ -12,20 +12,20 @@ from typing import Any, ParamSpec
 import torch
 from torch import Tensor, nn
 
+from lrp.attribution.inputs import called, joined, parts, size, tensors_of
 from lrp.explain.explanation import Explanation
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target
 from lrp.graph.export.models import check_evaluating
+from lrp.graph.graph import Example
 
-Predict = Callable[[Tensor], Tensor]
-Explain = Callable[..., tuple[Tensor, Tensor]]
+Predict = Callable[[Any], Tensor]
+Explain = Callable[..., tuple[Tensor, Any]]
 """`explain(x, target) -> (output, attribution)`: an `Explainer`, a `Method`, or any function of that shape."""
 
 Source = nn.Module | Explain | Predict
-"""What a method works on: a module in evaluation mode, an explainer, another method or a function."""
-
-Baseline = float | Tensor | Callable[[Tensor], Tensor]
-"""What stands for absence: a number, a tensor that broadcasts to the input, or a function of the input."""
+"""What a method works on: a module in evaluation mode, an explainer, another method, a function `f(x, target)` that
+explains, or a function `f(x)` that predicts and is a model then."""
 
 CPU_BYTES = 2**28  # of activations; more rows at once are no faster on a CPU
 BYTES_PER_INPUT_BYTE = 256  # activations of a deep network, measured on ResNet-50: about 180
@@ -38,16 +38,18 @@ P = ParamSpec("P")
 class Method:
     """`method(x, target) -> (output, attribution)`, and how it was made.
 
+    x: One input `(batch, ...)`, or a tuple or dict of them. The attribution has its structure; integers and booleans
+        (ids, masks) are held as they are, and None stands for their attribution.
     target: See `lrp.explain.Target`; None is the predicted class. It is settled once, at `x`: what a method does in
-    the neighbourhood of `x` or on the way to it explains the same class there.
+        the neighbourhood of `x` or on the way to it explains the same class there.
     """
 
-    run: Callable[[Tensor, Target], tuple[Tensor, Tensor]] = field(repr=False)
+    run: Callable[[Any, Target], tuple[Tensor, Any]] = field(repr=False)
     of: Source
     name: str
     options: tuple[tuple[str, Any], ...]
 
-    def __call__(self, x: Tensor, target: Target = None) -> Explanation:
+    def __call__(self, x: Example, target: Target = None) -> Explanation:
         return Explanation(*self.run(x, target))
 
     def __str__(self) -> str:
@@ -61,7 +63,7 @@ def _short(value: Any) -> str:
     return "LRP" if isinstance(value, Explainer) else getattr(value, "__qualname__", str(value))
 
 
-def method(make: Callable[P, Callable[[Tensor, Target], tuple[Tensor, Tensor]]]) -> Callable[P, Method]:
+def method(make: Callable[P, Callable[[Any, Target], tuple[Tensor, Any]]]) -> Callable[P, Method]:
     """Name the method that `make(source, **options)` returns after `make` and its options."""
 
     @wraps(make)
@@ -75,44 +77,71 @@ def method(make: Callable[P, Callable[[Tensor, Target], tuple[Tensor, Tensor]]])
 
 
 def predictor(source: Source) -> Predict:
-    """The function `x -> output` of a model: a module, an explainer's model, or that function itself."""
-    if isinstance(source, Method):
-        raise TypeError(f"this needs a model, an explainer or a function x -> output, not the method {source}")
+    """The function `x -> output` of a model: a module, an explainer's model, or that function itself.
+
+    Raises:
+        TypeError: The source explains and does not predict.
+    """
     if isinstance(source, Explainer):
         graph = source.program.graph
         return partial(graph, graph.params)
     if isinstance(source, nn.Module):
         check_evaluating(source)
+        return partial(called, source)
+    if explains(source):
+        raise TypeError(f"this needs a model, an explainer or a function x -> output, not the method {_short(source)}")
     return source  # type: ignore[return-value]
 
 
-def unrecorded(source: Source) -> AbstractContextManager:
+def explains(source: Source) -> bool:
+    """Whether a source is asked for a target, as explainers, methods and functions `f(x, target)` are."""
+    if isinstance(source, nn.Module):
+        return False
+    try:
+        inspect.signature(source).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def unrecorded(source: Source) -> Iterator[None]:
     """A module's parameters record what they take part in; an explanation of the module needs none of it."""
-    return torch.no_grad() if isinstance(source, nn.Module) else nullcontext()
+    if not isinstance(source, nn.Module):
+        yield
+        return
+    # oneDNN's recurrent layers cannot be differentiated by torch.func, those of PyTorch's own can
+    before = torch.backends.mkldnn.enabled
+    if any(isinstance(part, nn.RNNBase) for part in source.modules()):
+        torch.backends.mkldnn.enabled = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
-def rows_at_once(x: Tensor) -> int:
-    """How many rows like those of `x` to compute at once: never fewer than the caller chose to give.
+def rows_at_once(x: Example, source: Source) -> int:
+    """How many samples like those of `x` to compute at once: never fewer than the caller chose to give, and no more
+    where the model's code is tied to that many.
 
     It depends on the machine, not on the moment, so that equal calls compute equal numbers.
     """
-    budget = torch.cuda.mem_get_info(x.device)[1] // 8 if x.is_cuda else CPU_BYTES
-    each = x[:1].numel() * x.element_size() * BYTES_PER_INPUT_BYTE
-    return max(len(x), budget // max(each, 1), 1)
+    while isinstance(source, Method):
+        source = source.of
+    tied = source.program.graph.batch if isinstance(source, Explainer) else None
+    leaves = tensors_of(x)
+    budget = torch.cuda.mem_get_info(leaves[0].device)[1] // 8 if leaves[0].is_cuda else CPU_BYTES
+    each = sum(leaf[:1].numel() * leaf.element_size() for leaf in leaves) * BYTES_PER_INPUT_BYTE
+    return size(x) if tied is not None else max(size(x), budget // max(each, 1), 1)
 
 
-def in_chunks(function: Callable[..., Tensor], *rows: Tensor, size: int) -> Tensor:
-    """`function(*rows)`, computed for `size` rows at a time; halved as often as memory does not suffice."""
+def in_chunks(function: Callable[..., Tensor], *rows: Any, count: int) -> Any:
+    """`function(*rows)`, computed for `count` samples at a time; halved as often as memory does not suffice."""
     try:
-        parts = [function(*part) for part in zip(*(tensor.split(size) for tensor in rows), strict=True)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        found = [function(*part) for part in zip(*(parts(tree, count) for tree in rows), strict=True)]
+        return found[0] if len(found) == 1 else joined(found)
     except torch.OutOfMemoryError:
-        if size == 1:
+        if count == 1:
             raise
-    return in_chunks(function, *rows, size=max(1, size // 2))
-
-
-def at_baseline(x: Tensor, baseline: Baseline) -> Tensor:
-    """The baseline of each sample, of the input's shape."""
-    value = baseline(x) if callable(baseline) and not isinstance(baseline, Tensor) else baseline
-    return torch.as_tensor(value, device=x.device, dtype=x.dtype).expand_as(x)
+    return in_chunks(function, *rows, count=max(1, count // 2))

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lrp.attribution.methods import Baseline, Source, at_baseline, in_chunks, method, predictor, rows_at_once
+from lrp.attribution.inputs import Baseline, at_baseline, numbers, structured, tensors_of
+from lrp.attribution.methods import Source, in_chunks, method, predictor, rows_at_once
 from lrp.explain.target import Target, seed_of
 
 Sizes = int | Sequence[int]
+OfInputs = Mapping[Any, Sizes]
 
 
 @method
 def occlusion(
-    source: Source, *, window: Sizes, stride: Sizes | None = None, baseline: Baseline = 0.0, keep: bool = False
+    source: Source,
+    *,
+    window: Sizes | OfInputs,
+    stride: Sizes | OfInputs | None = None,
+    baseline: Baseline = 0.0,
+    keep: bool = False,
 ):
     """A_i = mean over the windows w that cover i of output(x) - output(x with w replaced by the baseline)
     (Zeiler & Fergus 2014, arXiv:1311.2901); with `keep`, of output(b with w taken from x) - output(b).
 
     Windows start every `stride` along each spatial dimension (all but batch and channel; the features of
-    `(batch, feature)`), cover all channels, and are cut off at the right borders. Where no window reaches, A is 0.
+    `(batch, feature)`), cover all channels, and are cut off at the right borders. Where no window reaches, A is 0. Of
+    several inputs each is hidden in part while the others are whole.
 
     Args:
-        window, stride: One size, or one for each spatial dimension; windows are side by side by default.
+        window, stride: One size, or one for each spatial dimension; windows are side by side by default. Of several
+            inputs a dict of them may be given, by the input's key or number.
         baseline: See `lrp.attribution`.
 
     Raises:
@@ -40,22 +50,53 @@ def occlusion(
     """
     predict = predictor(source)
 
-    def run(x: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+    def run(x: Any, target: Target = None) -> tuple[Tensor, Any]:
         with torch.no_grad():
             output, base = predict(x), at_baseline(x, baseline)
             start = seed_of(output, target)
             there = _score(output if not keep else predict(base), start)
-            total, covered = torch.zeros_like(x), torch.zeros_like(x[:1])
-            for masks in _groups(_masks(x, window, stride), rows_at_once(x) // len(x)):
-                hidden = torch.where(masks[:, None] != keep, base, x).flatten(0, 1)
-                seeds = start.repeat(len(masks), *[1] * (start.ndim - 1))
-                scores = in_chunks(lambda a, s: _score(predict(a), s), hidden, seeds, size=rows_at_once(x))
-                change = (there - scores.reshape(len(masks), len(x))) * (-1 if keep else 1)
-                total += torch.einsum("wb,wi->bi", change, masks.flatten(1).to(x)).reshape_as(x)
-                covered += masks.sum(0)
-            return output, total / covered.clamp(min=1)
+            leaves, floors = tensors_of(x), tensors_of(base)
+            whole = leaves if not keep else floors
+            names = list(x) if isinstance(x, dict) else list(range(len(leaves)))
+
+            def hidden_in(at: int) -> Tensor:
+                leaf, floor = leaves[at], floors[at]
+                total, covered = torch.zeros_like(leaf), torch.zeros_like(leaf[:1])
+                own = [_of_input(sizes, names[at], len(leaves)) for sizes in (window, stride)]
+                for masks in _groups(_masks(leaf, *own), rows_at_once(x, source) // len(leaf)):
+                    hidden = torch.where(masks[:, None] != keep, floor, leaf).flatten(0, 1)
+                    others = [_copies(other, len(masks)) for other in whole]
+                    given = structured([*others[:at], hidden, *others[at + 1 :]], x)
+                    scores = in_chunks(
+                        lambda a, s: _score(predict(a), s),
+                        given,
+                        _copies(start, len(masks)),
+                        count=rows_at_once(x, source),
+                    )
+                    change = (there - scores.reshape(len(masks), len(leaf))) * (-1 if keep else 1)
+                    total += torch.einsum("wb,wi->bi", change.to(leaf), masks.flatten(1).to(leaf)).reshape_as(leaf)
+                    covered += masks.sum(0)
+                return total / covered.clamp(min=1)
+
+            numbers(x)
+            return output, structured(
+                [hidden_in(at) if leaf.is_floating_point() else None for at, leaf in enumerate(leaves)], x
+            )
 
     return run
+
+
+def _copies(values: Tensor, count: int) -> Tensor:
+    return values.repeat(count, *[1] * (values.ndim - 1))
+
+
+def _of_input(sizes: Any, name: Any, inputs: int) -> Any:
+    """The sizes for one of several inputs."""
+    if not isinstance(sizes, Mapping):
+        return sizes
+    if name not in sizes:
+        raise ValueError(f"there is no size for input {name!r} of {inputs}, only for {', '.join(map(repr, sizes))}")
+    return sizes[name]
 
 
 def _score(output: Tensor, start: Tensor) -> Tensor:

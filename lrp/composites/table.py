@@ -3,8 +3,8 @@
 A match is one of these, or a list of them, any of which may fit:
 
 - a word, which fits an operator's kind ("linear", "sum", "activation", ...: see `lrp.graph.operators`), its family
-  ("convolution", "dense", "batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...); "any" fits all,
-  also those that `lrp` knows nothing of;
+  ("convolution", "dense", "batch norm", "residual" for sums of several branches) or its name ("conv2d", "add", ...);
+  "any" fits all, also those that `lrp` knows nothing of;
 - a compiled regular expression, searched for in the same words; layers are found by `named`;
 - a class of modules (`nn.Conv2d`), which fits what modules of that class and its subclasses compute themselves, not
   what modules inside them do. Where they also move values (the padding of a convolution), that is left out;

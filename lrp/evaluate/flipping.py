@@ -5,20 +5,23 @@ Samek et al. 2017 (doi:10.1109/TNNLS.2016.2599820), with the symmetric gain of B
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from lrp.attribution.methods import Baseline, Source, at_baseline, in_chunks, predictor, rows_at_once
+from lrp._torch import pytree
+from lrp.attribution.inputs import Baseline, at_baseline, each, structured, tensors_of
+from lrp.attribution.methods import Source, in_chunks, predictor, rows_at_once
 from lrp.evaluate.ranks import ranks
 from lrp.explain.target import Target, seed_of
+from lrp.graph.graph import Example
 
 
 def flipping_curve(
     source: Source,
-    x: Tensor,
-    attribution: Tensor,
+    x: Example,
+    attribution: Any,
     target: Target = None,
     *,
     order: Literal["morf", "lerf"] = "morf",
@@ -34,7 +37,10 @@ def flipping_curve(
 
     Args:
         source: A model, an explainer or a function `x -> output`.
-        attribution: Of the input's shape, or with one channel; channels are summed.
+        x: `(batch, channel, *places)` or `(batch, place)`; or a tuple or dict of inputs, whose places are then ranked
+            together. Integers are held as they are.
+        attribution: Of the input's shape, or with one channel; channels are summed. Of several inputs in their
+            structure, None for those that are held.
         order: "morf", most relevant first, or "lerf", least relevant first.
         patch: Side of the squares that are replaced as a whole, by their summed relevance; must divide the image.
         baseline: One imputed picture for all steps; see `lrp.attribution`.
@@ -51,35 +57,47 @@ def flipping_curve(
     """
     if order not in ("morf", "lerf") or steps < 1:
         raise ValueError(f'order "morf" or "lerf" and steps >= 1, got {order!r} and {steps}')
-    places = _patches(attribution, x, patch)
-    rank = ranks(places if order == "lerf" else -places, seed)
     predict, base = predictor(source), at_baseline(x, baseline)
+    leaves, floors = tensors_of(x), tensors_of(base)
+    given = each(lambda leaf, own: None if own is None else _patches(own, leaf, patch), x, attribution)
+    places = pytree.tree_leaves(given)
+    counts = [0 if found is None else found.shape[1] for found in places]
+    if not sum(counts):
+        raise ValueError("no input has both floating-point values and an attribution: there is nothing to flip")
+    summed = torch.cat([found for found in places if found is not None], 1)
+    rank = ranks(summed if order == "lerf" else -summed, seed)
     with torch.no_grad():
         start = seed_of(predict(x), target)
 
         def score(k: int) -> Tensor:
-            flipped = (rank < round(k * rank.shape[1] / steps)).reshape(len(x), *_grid(x, patch))
-            mask = _enlarged(flipped, patch).unsqueeze(1)
-            changed = torch.where(mask, base, x)
+            flipped = (rank < round(k * rank.shape[1] / steps)).split(counts, 1)
+            changed = structured([_replaced(*one, patch) for one in zip(leaves, floors, flipped, strict=True)], x)
             return in_chunks(
-                lambda rows, s: (predict(rows) * s).flatten(1).sum(1), changed, start, size=rows_at_once(x)
+                lambda rows, s: (predict(rows) * s).flatten(1).sum(1), changed, start, count=rows_at_once(x, source)
             )
 
         return torch.stack([score(k) for k in range(steps + 1)], 1)
 
 
-def _grid(x: Tensor, patch: int) -> tuple[int, ...]:
-    return tuple(size // patch for size in x.shape[2:])
+def _replaced(x: Tensor, base: Tensor, flipped: Tensor, patch: int) -> Tensor:
+    """One input with its flipped patches, `(batch, patch)`, at the baseline; one without patches as it is."""
+    if not flipped.shape[1]:
+        return x
+    if x.ndim == 2:
+        return torch.where(_enlarged(flipped, patch), base, x)
+    grid = [size // patch for size in x.shape[2:]]
+    return torch.where(_enlarged(flipped.reshape(len(x), *grid), patch).unsqueeze(1), base, x)
 
 
 def _patches(attribution: Tensor, x: Tensor, patch: int) -> Tensor:
     """Summed relevance of each patch, `(batch, patch)`."""
-    fits = attribution.shape[0] == x.shape[0] and attribution.shape[2:] == x.shape[2:] and x.ndim > 2
-    if not fits:
-        raise ValueError(f"attribution {tuple(attribution.shape)} does not fit images {tuple(x.shape)}")
-    if any(size % patch for size in x.shape[2:]):
-        raise ValueError(f"patches of {patch} do not divide images of {tuple(x.shape[2:])}")
-    summed = attribution.sum(1)
+    sizes = x.shape[2:] if x.ndim > 2 else x.shape[1:]
+    fits = x.ndim > 1 and attribution.ndim == x.ndim and attribution.shape[0] == x.shape[0]
+    if not fits or attribution.shape[-len(sizes) :] != sizes:
+        raise ValueError(f"attribution {tuple(attribution.shape)} does not fit inputs {tuple(x.shape)}")
+    if any(size % patch for size in sizes):
+        raise ValueError(f"patches of {patch} do not divide inputs of {tuple(sizes)}")
+    summed = attribution.sum(1) if x.ndim > 2 else attribution
     for axis in range(1, summed.ndim):
         summed = summed.unflatten(axis, (-1, patch)).sum(axis + 1)
     return summed.flatten(1)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from lrp._torch import pytree
 from lrp.evaluate.ranks import spearman
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target, seed_of
+from lrp.graph.graph import Example
 
 
 class Randomized(NamedTuple):
@@ -41,7 +43,7 @@ def permuted(name: str, parameter: Tensor, generator: torch.Generator) -> Tensor
 
 def mprt(
     explain: Explainer,
-    x: Tensor,
+    x: Example,
     target: Target = None,
     *,
     order: Literal["top_down", "bottom_up"] = "top_down",
@@ -53,6 +55,7 @@ def mprt(
 
     Args:
         explain: From `lrp.explainer`; unchanged.
+        x: One input or several, whose maps are then compared as one.
         target: Settled at the original model.
         order: "top_down" begins at the output, "bottom_up" at the input.
         draw: How parameters are drawn anew; by default their values are permuted.
@@ -69,16 +72,22 @@ def mprt(
     """
     output, original = explain(x, target)
     start, params = seed_of(output, target), dict(explain.program.graph.params)
-    generator = torch.Generator(x.device).manual_seed(seed)
+    generator = torch.Generator(start.device).manual_seed(seed)
     layers = list(_layers(params))[:: -1 if order == "top_down" else 1]
-    maps = [original]
+    maps = [_flat(original)]
     for layer in layers:
         for name in _layers(params)[layer]:
             params[name] = draw(name, params[name], generator)
         weights = explain.program.prepare(params)
-        maps.append(replace(explain, weights=weights)(x, start)[1])
-    similarity = torch.stack([spearman(original, each) for each in maps[1:]])
+        maps.append(_flat(replace(explain, weights=weights)(x, start)[1]))
+    similarity = torch.stack([spearman(maps[0], each) for each in maps[1:]])
     return Randomized(tuple(layers), similarity, torch.stack([entropy(each, bins) for each in maps]))
+
+
+def _flat(relevance: Any) -> Tensor:
+    """All that a sample's inputs receive, `(batch, place)`."""
+    parts = [part.reshape(len(part), -1) for part in pytree.tree_leaves(relevance) if part is not None]
+    return torch.cat(parts, 1)
 
 
 def emprt(found: Randomized) -> Tensor:

@@ -70,9 +70,7 @@ def facts(graph: Graph) -> Facts:
         if node.op != "call_function":
             continue
         sources = set(node.all_input_nodes)
-        if node in looked.way or node in looked.tables:
-            signals.add(node)
-        elif (sources - looked.way) & signals and is_floating(node.meta["val"]) and kind_of_node(node) != "constant":
+        if node in looked.way or node in looked.tables or _carries(node, (sources - looked.way) & signals):
             signals.add(node)
         elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
             dynamic.add(node)
@@ -84,6 +82,10 @@ def facts(graph: Graph) -> Facts:
             gates[node] = _gate(node, signals, gates, even)
     prepared = _prepared(graph, signals, static)
     return Facts(frozenset(signals), frozenset(static), frozenset(nonnegative), gates, frozenset(prepared), looked)
+
+
+def _carries(node: fx.Node, sources: set[fx.Node]) -> bool:
+    return bool(sources) and is_floating(node.meta["val"]) and kind_of_node(node) != "constant"
 
 
 def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[fx.Node]:

@@ -62,7 +62,12 @@ def _looks_up(node: fx.Node, own: Set[fx.Node], varying: Set[fx.Node]) -> bool:
         return False
     roles = dict(_named_nodes(node))
     by = roles.get(INDICES[name])
-    return by in own and not is_floating(by.meta["val"]) and roles.get("weight", roles.get("self")) not in varying
+    return (
+        by is not None
+        and by in own
+        and not is_floating(by.meta["val"])
+        and roles.get("weight", roles.get("self")) not in varying
+    )
 
 
 def _keeps_identity(node: fx.Node, own: Set[fx.Node], varying: Set[fx.Node]) -> bool:

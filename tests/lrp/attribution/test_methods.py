@@ -188,10 +188,10 @@ def test_out_of_memory_is_answered_by_smaller_chunks():
         return rows * 2
 
     rows = torch.arange(10)
-    assert_close(lrp.attribution.methods.in_chunks(tight, rows, size=10), rows * 2)
+    assert_close(lrp.attribution.methods.in_chunks(tight, rows, count=10), rows * 2)
     assert max(sizes[2:]) <= 3
     with pytest.raises(torch.OutOfMemoryError):
-        lrp.attribution.methods.in_chunks(lambda rows: tight(rows.repeat(5)), rows, size=10)
+        lrp.attribution.methods.in_chunks(lambda rows: tight(rows.repeat(5)), rows, count=10)
 
 
 def test_deep_lift_is_captums(unpooled, x):

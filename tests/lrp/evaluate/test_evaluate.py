@@ -95,7 +95,7 @@ def test_constant_attribution_gains_nothing_on_average(linear, x):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"attribution": torch.zeros(4, 3, 5, 4)}, "does not fit images"),
+        ({"attribution": torch.zeros(4, 3, 5, 4)}, "does not fit inputs"),
         ({"patch": 3}, "patches of 3 do not divide"),
         ({"order": "random"}, "got 'random'"),
         ({"steps": 0}, "and 0"),

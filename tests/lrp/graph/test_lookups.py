@@ -8,7 +8,6 @@ from torch.nn import functional
 import lrp
 from lrp.graph.aten import operator_name
 
-
 EXACT = [("linear", lrp.rules.epsilon(1e-12))] + lrp.composites.base(1e-12)
 
 
@@ -25,6 +24,10 @@ class Tokens(nn.Module):
     def forward(self, ids: Tensor, numbers: Tensor) -> Tensor:
         found = self.made(self, ids)
         return self.head(torch.cat([found.sum(1) if found.ndim == 3 else found, numbers], 1))
+
+
+def _winners(values: Tensor) -> Tensor:
+    return functional.one_hot(values.argmax(1), values.shape[1]).mT * values
 
 
 WAYS = {
@@ -52,9 +55,9 @@ WAYS = {
     "mean of a bag": (lambda m, ids: m.bags["mean"](ids), lambda m, ids: m.bags["mean"].weight[ids] / ids.shape[1]),
     "largest of a bag": (
         lambda m, ids: m.bags["max"](ids),
-        lambda m, ids: functional.one_hot(m.bags["max"].weight[ids].argmax(1), ids.shape[1]).mT * m.bags["max"].weight[ids],
+        lambda m, ids: _winners(m.bags["max"].weight[ids]),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
