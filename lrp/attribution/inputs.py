@@ -77,7 +77,7 @@ def _like(x: Example, other: Any) -> list[Any]:
         return [other]
     same = type(other) is type(x) and len(other) == len(x)
     given: Any = x
-    keys = list(x) if isinstance(x, dict) else range(len(x))
+    keys: list[Any] = list(x) if isinstance(x, dict) else list(range(len(x)))
     if not same or (isinstance(x, dict) and set(other) != set(x)):
         said = sorted(map(str, other)) if isinstance(other, dict) else type(other).__name__
         raise ValueError(f"the inputs are {_named(x)}, but what belongs to them is {said}; give one for each of them")
