@@ -1,0 +1,64 @@
+"""The lock of a project: what reads a file, changes it and writes it is done by one process at a time."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from spray.files.interrupts import uninterrupted
+from spray.files.links import ProjectError, refuse_links
+
+FILE = "project.lock"
+
+
+@contextmanager
+def locked(project: Path, seconds: float = 60) -> Iterator[None]:
+    """No other process and no other thread is inside `locked(project)`; in one thread it may be nested.
+
+    The operating system drops the lock of a process that dies; the file stays and means nothing by itself.
+
+    Args:
+        project: Its folder; it is made.
+        seconds: How long to wait.
+
+    Raises:
+        ProjectError: Somebody else has it for longer than `seconds`, or it is a link.
+        OSError: The folder cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> project = Path(tempfile.mkdtemp())
+        >>> with locked(project), locked(project):
+        ...     print("ours")
+        ours
+    """
+    file = project.resolve() / FILE
+    refuse_links(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file, is_singleton=True)  # one object a file: that is what makes nesting in a thread possible
+    end, ours = time.monotonic() + seconds, False
+    try:
+        while True:
+            with uninterrupted():
+                ours = _take(lock)
+            if ours:
+                break
+            if time.monotonic() >= end:
+                raise ProjectError(
+                    f"{file} has been locked by another process for {seconds:g} s: wait for it, or end it"
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        if ours:
+            lock.release()
+
+
+def _take(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
