@@ -1,5 +1,6 @@
 """The lock of a project: what reads a file, changes it and writes it is done by one process at a time."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from spray.files.interrupts import uninterrupted
 from spray.files.links import ProjectError, refuse_links
 
 FILE = "project.lock"
+MAKING = threading.Lock()  # two threads that make the one object of a file at once would make two
 
 
 @contextmanager
@@ -37,7 +39,8 @@ def locked(project: Path, seconds: float = 60) -> Iterator[None]:
     file = project.resolve() / FILE
     refuse_links(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, is_singleton=True)  # one object a file: that is what makes nesting in a thread possible
+    with MAKING:
+        lock = FileLock(file, is_singleton=True)  # one object a file: that is what makes nesting in a thread possible
     end, ours = time.monotonic() + seconds, False
     try:
         while True:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 
-NAME = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-(?P<start>\d+)-[0-9a-f]{16}\.tmp")
+NAME = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d{1,9})-(?P<start>\d{1,18})-[0-9a-f]{16}\.tmp")
 ABANDONED = 24 * 3600
 """Seconds without a change after which a file of another machine is nobody's: its processes cannot be seen from here."""
 
@@ -42,10 +42,8 @@ def _start(process: int) -> int | None:
     try:
         # the name of the program is in parentheses and may hold anything
         state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() or not _answers(process) else 0
-    except OSError:
-        return 0
+    except OSError:  # gone, or of somebody else on a machine that hides those, or there is no /proc
+        return 0 if _answers(process) else None
     return None if state in "ZX" else int(fields[18])
 
 

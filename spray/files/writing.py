@@ -39,7 +39,7 @@ def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
     """
     refuse_links(path, root)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sweep_once(*((path.parent, 0) if root is None else (root, DEEPEST)))
+    sweep_once(root or path.parent, DEEPEST if root else 0)
     temporary = temporary_name(path)
     try:
         with uninterrupted():

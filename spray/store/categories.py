@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from spray.store.netcdf import ProjectError, cached, load, read_attrs, read_netcdf, state_of, write_netcdf
+from spray.files import ProjectError, remove
+from spray.store.netcdf import cached, load, read_attrs, read_netcdf, state_of, write_netcdf
 
 Place = str | PathLike[str]
 REMEDY = "delete the file and analyse this category again"
@@ -43,7 +44,7 @@ def write_category(path: Place, analysis: str, category: str, dataset: xr.Datase
         'a%2Fb.nc'
     """
     file = _folder(path, analysis) / f"{_quoted(str(category))}.nc"
-    write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs))
+    write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs), root=Path(path))
     return file
 
 
@@ -65,7 +66,7 @@ def drop_category(path: Place, analysis: str, category: str) -> None:
         >>> list(open_analysis(folder, "spectral"))
         []
     """
-    (_folder(path, analysis) / f"{_quoted(category)}.nc").unlink(missing_ok=True)
+    remove(_folder(path, analysis) / f"{_quoted(category)}.nc", Path(path))
 
 
 def category_attrs(path: Place, analysis: str, category: str) -> dict[str, Any]:
@@ -238,7 +239,7 @@ def _index(path: Place, name: str, errors: Mapping[str, str]) -> xr.Dataset:
     errors = _recorded_errors(file) | dict(errors)
     failed = {k: v for k, v in errors.items() if k not in {_category(f) for f in files}}
     state = json.dumps([state_of(files), sorted(failed.items())])
-    return cached(file, state, lambda: _build_index(files, failed))
+    return cached(file, state, lambda: _build_index(files, failed), Path(path))
 
 
 def _recorded_errors(file: Path) -> dict[str, str]:
