@@ -9,12 +9,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from spray import store
+from spray.files import refuse_links, uninterrupted
 
 
 @contextmanager
 def claimed(path: Path, number: int) -> Iterator[bool]:
     """Whether a shard is ours to compute: not done, and no other process at it; it stays ours inside the `with`."""
-    with claim(_claims(path) / f"{number:05d}.lock") as ours:
+    file = path / "cache" / "claims" / f"{number:05d}.lock"
+    refuse_links(file, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with claim(file) as ours:
         yield ours and number not in store.parts(path)
 
 
@@ -23,22 +27,16 @@ def claim(file: Path) -> Iterator[bool]:
     """Whether no other process holds this; the operating system drops the claim of one that dies."""
     lock = FileLock(file, timeout=0)
     try:
+        with uninterrupted():
+            ours = _take(lock)
+        yield ours
+    finally:
+        lock.release()  # of what is not ours: nothing
+
+
+def _take(lock: FileLock) -> bool:
+    try:
         lock.acquire()
     except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-def project_lock(path: Path) -> FileLock:
-    """For what only one process at a time may do in a project."""
-    return FileLock(_claims(path) / "project.lock")
-
-
-def _claims(path: Path) -> Path:
-    folder = path / "cache" / "claims"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        return False
+    return True

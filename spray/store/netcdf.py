@@ -110,14 +110,19 @@ def load(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.load().drop_encoding()
 
 
+def kept(file: Path, state: str) -> xr.Dataset | None:
+    """The dataset in `file` if it is whole and describes `state`."""
+    try:
+        found = read_netcdf(file, load, remedy="it is rebuilt")
+    except ValueError:
+        return None
+    return found if found.attrs.get("state") == state else None
+
+
 def cached(file: Path, state: str, build: Callable[[], xr.Dataset], root: Path | None = None) -> xr.Dataset:
     """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
-    try:
-        kept = read_netcdf(file, load, remedy="it is rebuilt")
-        if kept.attrs.get("state") == state:
-            return kept
-    except (ProjectError, ValueError):
-        pass
+    if (found := kept(file, state)) is not None:
+        return found
     fresh = build().assign_attrs(state=state)
     # a project that cannot be written to works, only slower; the netCDF library reports a full disk as RuntimeError
     with suppress(OSError, RuntimeError, ProjectError):
