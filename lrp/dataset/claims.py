@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from spray import store
-from spray.files import refuse_links, uninterrupted
+from spray.files import claim, refuse_links
 
 
 @contextmanager
@@ -18,25 +16,5 @@ def claimed(path: Path, number: int) -> Iterator[bool]:
     file = path / "cache" / "claims" / f"{number:05d}.lock"
     refuse_links(file, path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with claim(file) as ours:
+    with claim(file, 0) as ours:
         yield ours and number not in store.parts(path)
-
-
-@contextmanager
-def claim(file: Path) -> Iterator[bool]:
-    """Whether no other process holds this; the operating system drops the claim of one that dies."""
-    lock = FileLock(file, timeout=0)
-    try:
-        with uninterrupted():
-            ours = _take(lock)
-        yield ours
-    finally:
-        lock.release()  # of what is not ours: nothing
-
-
-def _take(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except Timeout:
-        return False
-    return True

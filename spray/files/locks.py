@@ -1,9 +1,10 @@
 """The lock of a project: what reads a file, changes it and writes it is done by one process at a time."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,19 +42,41 @@ def locked(project: Path, seconds: float = 60) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with MAKING:
         lock = FileLock(file, is_singleton=True)  # one object a file: that is what makes nesting in a thread possible
+    with _claim(lock, seconds) as ours:
+        if not ours:
+            raise ProjectError(f"{file} has been locked by another process for {seconds:g} s: wait for it, or end it")
+        yield
+
+
+def claim(file: Path, seconds: float = math.inf) -> AbstractContextManager[bool]:
+    """Whether `file` is ours inside the block, and no other's who claims it; the lock of a process that dies is dropped.
+
+    Args:
+        file: Made if missing; its folder is there.
+        seconds: How long to wait for it.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "some.lock"
+        >>> with claim(file) as first, claim(file, 0) as second:
+        ...     print(first, second)
+        True False
+    """
+    return _claim(FileLock(file), seconds)
+
+
+@contextmanager
+def _claim(lock: FileLock, seconds: float) -> Iterator[bool]:
     end, ours = time.monotonic() + seconds, False
     try:
-        while True:
+        while not ours:
             with uninterrupted():
                 ours = _take(lock)
-            if ours:
+            if not ours and time.monotonic() >= end:
                 break
-            if time.monotonic() >= end:
-                raise ProjectError(
-                    f"{file} has been locked by another process for {seconds:g} s: wait for it, or end it"
-                )
-            time.sleep(0.02)
-        yield
+            if not ours:
+                time.sleep(0.05)
+        yield ours
     finally:
         if ours:
             lock.release()

@@ -12,6 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 NAME = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d{1,9})-(?P<start>\d{1,18})-[0-9a-f]{16}\.tmp")
+OLD_NAME = re.compile(r"\..*\.\d+-[0-9a-f]{1,8}\.tmp")  # of versions up to 0.2
 ABANDONED = 24 * 3600
 """Seconds without a change after which a file of another machine is nobody's: its processes cannot be seen from here."""
 
@@ -98,7 +99,8 @@ def _entries(folder: Path, depth: int) -> Iterator[os.DirEntry]:
 
 
 def _is_orphan(entry: os.DirEntry) -> bool:
-    if not (match := NAME.fullmatch(entry.name)):
+    match = NAME.fullmatch(entry.name)
+    if not match and not OLD_NAME.fullmatch(entry.name):
         return False
     try:
         found = entry.stat(follow_symlinks=False)
@@ -106,6 +108,6 @@ def _is_orphan(entry: os.DirEntry) -> bool:
         return False
     if not S_ISREG(found.st_mode):
         return False
-    if match["host"] == _host():
+    if match and match["host"] == _host():
         return _start(int(match["process"])) not in (int(match["start"]), 0)
     return time.time() - found.st_mtime > ABANDONED  # a time in the future is no age
