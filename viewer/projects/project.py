@@ -142,7 +142,7 @@ def _open(key: str, path: Path, stamp: tuple) -> Project:
 
 def _open_foreign(key: str, path: Path, stamp: tuple) -> Project:
     found = open_virelay(path)
-    refuse_links(Project(key, path, foreign={}).home)  # written to beside what the user named
+    refuse_links(path.with_suffix(".viewer"))  # its `home`, beside what the user named
     names = {name: tuple(categories) for name, categories in found.analyses.items()}
     return Project(key, path, stamp, found.facts, found.attributions, names, foreign=found.analyses)
 
