@@ -1,4 +1,4 @@
-"""Files that are complete or absent, whoever is killed: the one writer of lrp, spray and viewer. It loads nothing big."""
+"""Files that are complete or absent, whoever is killed: the one writer of lrp, spray, viewer. It loads nothing big."""
 
 from spray.files.interrupts import uninterrupted as uninterrupted
 from spray.files.links import ProjectError as ProjectError

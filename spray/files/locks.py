@@ -49,7 +49,7 @@ def locked(project: Path, seconds: float = 60) -> Iterator[None]:
 
 
 def claim(file: Path, seconds: float = math.inf) -> AbstractContextManager[bool]:
-    """Whether `file` is ours inside the block, and no other's who claims it; the lock of a process that dies is dropped.
+    """Whether `file` is ours inside the block, and no other's who claims it; a process that dies drops its claim.
 
     Args:
         file: Made if missing; its folder is there.

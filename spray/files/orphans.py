@@ -14,7 +14,7 @@ from stat import S_ISREG
 NAME = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d{1,9})-(?P<start>\d{1,18})-[0-9a-f]{16}\.tmp")
 OLD_NAME = re.compile(r"\..*\.\d+-[0-9a-f]{1,8}\.tmp")  # of versions up to 0.2
 ABANDONED = 24 * 3600
-"""Seconds without a change after which a file of another machine is nobody's: its processes cannot be seen from here."""
+"""Seconds without a change after which a file of another machine is nobody's: we cannot see its processes."""
 
 
 def temporary_name(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Writing a file: aside, flushed to the disk, then renamed. Nothing of ours writes in another way; a test sees to it."""
+"""Writing a file: aside, flushed to the disk, then renamed. Nothing of ours writes otherwise; a test sees to it."""
 
 import os
 from collections.abc import Iterator

@@ -237,7 +237,7 @@ def write_analysis_index(path: Place, name: str, errors: Mapping[str, str] | Non
 
 
 def _index(path: Place, name: str, errors: Mapping[str, str]) -> xr.Dataset:
-    """The index as it lies there, if it is right, else a new one: made under the lock, for it adds to the old errors."""
+    """The index as it lies there, if it is right, else a new one: under the lock, for it adds to the old errors."""
     state, _, _ = _wanted(path, name, errors)
     if (found := kept(_folder(path, name) / "index.nc", state)) is not None:
         return found

@@ -72,7 +72,7 @@ def write_project(
         except TypeError as error:
             why = f"project facts must be JSON (text, numbers, lists, mappings): {error}"
             raise ProjectError(f"{file}: {why}") from error
-        write_text(file, text + "\n")
+        write_text(file, text + "\n", Path(path))
 
 
 def versions() -> dict[str, str]:

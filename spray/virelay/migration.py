@@ -88,11 +88,15 @@ def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
     ids = attributions.sample.values
     if len(ids) and ids.min() < 0:
         raise store.ProjectError("ViRelAy numbers samples from 0, and this project has negative sample ids")
-    with replacing(target / "dataset.h5") as images, replacing(target / "attribution.h5") as maps:
-        with h5py.File(images, "w") as data, h5py.File(maps, "w") as heat:
-            _create(data, heat, attributions)
-            for start in tqdm(range(0, len(ids), BLOCK), desc="samples", unit="part", disable=not progress):
-                _fill(data, heat, attributions.isel(sample=slice(start, start + BLOCK)).load(), start)
+    with (
+        replacing(target / "dataset.h5") as images,
+        replacing(target / "attribution.h5") as maps,
+        h5py.File(images, "w") as data,
+        h5py.File(maps, "w") as heat,
+    ):
+        _create(data, heat, attributions)
+        for start in tqdm(range(0, len(ids), BLOCK), desc="samples", unit="part", disable=not progress):
+            _fill(data, heat, attributions.isel(sample=slice(start, start + BLOCK)).load(), start)
     names = store.analyses(source)
     for name in names:
         write_hdf5(store.open_analysis(source, name), target / f"analysis-{name}.h5")

@@ -129,6 +129,14 @@ def test_other_threads_write_too(tmp_path):
 
 # Orphans
 
+WAITS = """
+import sys, time
+from pathlib import Path
+from spray.files import {0}
+with {0}(Path(sys.argv[1])):
+    print("ready", flush=True)
+    time.sleep(60)
+"""
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -148,8 +156,7 @@ def test_what_a_killed_writer_left_goes_when_the_project_is_next_written_to(tmp_
 
 
 def test_what_is_being_written_is_no_orphan(tmp_path):
-    process = run("import sys, time; from pathlib import Path; from spray.files import replacing\n"
-        "with replacing(Path(sys.argv[1])): print('ready', flush=True); time.sleep(60)", tmp_path / "a.txt")  # fmt: skip
+    process = run(WAITS.format("replacing"), tmp_path / "a.txt")
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     (other,) = temporaries(tmp_path)
     with replacing(tmp_path / "b.txt"):
@@ -298,8 +305,7 @@ def test_removing_names_the_link(tmp_path):
 
 
 def test_a_lock_that_another_process_has_is_an_error_that_names_it(tmp_path):
-    process = run("import sys, time; from pathlib import Path; from spray.files import locked\n"
-        "with locked(Path(sys.argv[1])): print('ready', flush=True); time.sleep(60)", tmp_path)  # fmt: skip
+    process = run(WAITS.format("locked"), tmp_path)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     with (
         pytest.raises(ProjectError, match=r"project\.lock has been locked .* for 0\.2 s") as error,

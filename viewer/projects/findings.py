@@ -198,7 +198,7 @@ def _change(project: Path, change: Callable[[Kept], Kept]) -> Kept:
 def _write(project: Path, kept: Kept) -> None:
     lists = {"findings": kept.findings.values(), "deleted": kept.deleted}
     content = {name: list(map(asdict, found)) for name, found in lists.items() if found or name == "findings"}
-    write_text(project / FILE, json.dumps(content, ensure_ascii=False, indent=1))
+    write_text(project / FILE, json.dumps(content, ensure_ascii=False, indent=1), project)
 
 
 def user() -> str:
