@@ -229,9 +229,8 @@ DELETERS = {
 def test_nothing_is_written_or_deleted_through_a_link(gift, link, act):
     project, mine = gift
     target = mine / "sub" / "findings.json" if "." in link else mine if link in ("cache", "analyses") else mine / "sub"
-    if link == "project.json":
-        target.write_text((project / link).read_text())
-        (project / link).unlink()
+    if "." in link:
+        target.write_text((project / "project.json").read_text() if link == "project.json" else '{"findings": []}')
     before = {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()}
     (project / link).unlink(missing_ok=True)
     (project / link).parent.mkdir(parents=True, exist_ok=True)
@@ -466,6 +465,7 @@ def test_a_damaged_file_is_not_replaced(tmp_path):
 
 METHODS = {"write_text", "write_bytes", "to_netcdf", "touch", "unlink", "symlink_to", "hardlink_to"}
 OPENERS = {"open", "Dataset", "File"}
+RENAMING_ARRAYS = ("spray/stages/", "spray/recipes/", "spray/memo/codec.py")  # xarray's `rename` looks like a path's
 
 
 def calls_of_writers(tree):
@@ -481,14 +481,14 @@ def calls_of_writers(tree):
 def writes(call):
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name in ("replace", "rename"):  # str.replace has two arguments; xarray's rename has keywords, a dict or a name
-        of = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
-        return of == "os" or (name == "replace" and len(call.args) == 1 and not call.keywords and of != "")
+    if name in ("replace", "rename"):  # a text's `replace` has two arguments, that of dataclasses is no method
+        of_os = isinstance(function, ast.Attribute) and ast.unparse(function.value) == "os"
+        return of_os or isinstance(function, ast.Attribute) and len(call.args) == 1 and not call.keywords
     if name in OPENERS:
         given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
         modes = [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
         return any(set(mode) <= set("rwxabt+") and set(mode) & set("wxa+") for mode in modes)
-    return name in METHODS
+    return name in METHODS and isinstance(function, ast.Attribute)
 
 
 def test_nothing_but_the_writer_writes():
@@ -498,6 +498,7 @@ def test_nothing_but_the_writer_writes():
         for file in sorted((ROOT / package).rglob("*.py"))
         if file.parent != ROOT / "spray" / "files"
         for call in calls_of_writers(ast.parse(file.read_text(encoding="utf-8")))
+        if not (".rename(" in ast.unparse(call) and str(file.relative_to(ROOT)).startswith(RENAMING_ARRAYS))
     ]
     assert found == []
 
@@ -505,7 +506,7 @@ def test_nothing_but_the_writer_writes():
 @pytest.mark.parametrize(
     "code",
     [
-        "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.replace(b)",
+        "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.rename(b)", "a.replace(b)",
         "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')", "path.unlink()",
         "netCDF4.Dataset(path, 'w')", "h5py.File(path, 'w')", "h5py.File(path, mode='r+')",
     ],
@@ -513,5 +514,12 @@ def test_nothing_but_the_writer_writes():
 def test_what_writes_is_seen(code):
     assert list(calls_of_writers(ast.parse(code)))
     assert not list(calls_of_writers(ast.parse(f"with replacing(path) as temporary, LOCK:\n    {code}")))
-    for harmless in ("text.replace('a', 'b')", "open(path)", "path.open('rb')", "data.rename('w')", "Dataset(x)"):
+    for harmless in (
+        "text.replace('a', 'b')",
+        "replace(state, a=1)",
+        "open(path)",
+        "path.open('rb')",
+        "data.rename(a='w')",
+        "Dataset(x)",
+    ):
         assert not list(calls_of_writers(ast.parse(harmless)))
