@@ -44,6 +44,10 @@ def temporaries(path):
     return list(Path(path).rglob(".*.tmp"))
 
 
+def changed(file, when):
+    os.utime(file, (when, when))
+
+
 def run(code, *arguments, **options):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **options)
@@ -67,6 +71,12 @@ def test_file_and_folder_are_flushed_before_and_after_the_rename(tmp_path, monke
     monkeypatch.setattr(Path, "replace", lambda *paths: (calls.append("rename"), replace(*paths))[1])
     write_text(tmp_path / "a.txt", "new")
     assert calls == ["flush", "rename", "flush"]
+
+
+def test_the_writer_loads_nothing_big():
+    big = "{'numpy', 'xarray', 'netCDF4', 'torch', 'bokeh'}"
+    code = f"import sys, spray.files; print(*{big} & sys.modules.keys())"
+    assert run(code).communicate(timeout=60)[0].split() == []
 
 
 def test_the_longest_names_have_temporaries_that_fit(tmp_path):
@@ -175,15 +185,16 @@ def test_of_other_machines_only_what_is_old_is_an_orphan(tmp_path):
     file = tmp_path / ours.replace(host, "0" * 8 if host != "0" * 8 else "1" * 8)
     file.touch()
     for age in (0, ABANDONED / 2, -1e9):  # a time in the future is no age
-        os.utime(file, (time.time() - age,) * 2)
+        changed(file, time.time() - age)
         assert remove_orphans(tmp_path) == []
-    os.utime(file, (time.time() - 2 * ABANDONED,) * 2)
+    changed(file, time.time() - 2 * ABANDONED)
     assert remove_orphans(tmp_path) == [file]
 
 
 def test_orphans_are_not_looked_for_beyond_links_and_are_none_themselves(tmp_path):
     outside, project = tmp_path / "outside", tmp_path / "project"
-    outside.mkdir(), project.mkdir()
+    outside.mkdir()
+    project.mkdir()
     name = temporary_name(Path("a.nc")).name.replace(f"-{os.getpid()}-", "-999999999-")
     (outside / name).touch()
     (project / "cache").symlink_to(outside)
@@ -364,7 +375,7 @@ def test_pruning_survives_any_time_of_a_file(tmp_path, when):
     remembered = memo.memoize(len, tmp_path)
     remembered("text")
     (entry,) = tmp_path.glob("*/*.nc")
-    os.utime(entry, (when, when))
+    changed(entry, when)
     assert len(memo.info(tmp_path)) == 1
     removed = memo.prune(tmp_path, older_than=timedelta(days=1))
     assert removed == ([entry] if when == 0 else [])
@@ -483,7 +494,7 @@ def writes(call):
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name in ("replace", "rename"):  # a text's `replace` has two arguments, that of dataclasses is no method
         of_os = isinstance(function, ast.Attribute) and ast.unparse(function.value) == "os"
-        return of_os or isinstance(function, ast.Attribute) and len(call.args) == 1 and not call.keywords
+        return of_os or (isinstance(function, ast.Attribute) and len(call.args) == 1 and not call.keywords)
     if name in OPENERS:
         given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
         modes = [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
@@ -506,8 +517,8 @@ def test_nothing_but_the_writer_writes():
 @pytest.mark.parametrize(
     "code",
     [
-        "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.rename(b)", "a.replace(b)",
-        "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')", "path.unlink()",
+        "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.rename(b)",
+        "a.replace(b)", "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')", "path.unlink()",
         "netCDF4.Dataset(path, 'w')", "h5py.File(path, 'w')", "h5py.File(path, mode='r+')",
     ],
 )  # fmt: skip
