@@ -518,8 +518,8 @@ def test_nothing_but_the_writer_writes():
     "code",
     [
         "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.rename(b)",
-        "a.replace(b)", "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')", "path.unlink()",
-        "netCDF4.Dataset(path, 'w')", "h5py.File(path, 'w')", "h5py.File(path, mode='r+')",
+        "a.replace(b)", "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')",
+        "path.unlink()", "netCDF4.Dataset(path, 'w')", "h5py.File(path, 'w')", "h5py.File(path, mode='r+')",
     ],
 )  # fmt: skip
 def test_what_writes_is_seen(code):
