@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spray import store
 from spray.files import claim, refuse_links
+from spray.store.netcdf import read_attrs
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -17,4 +21,16 @@ def claimed(path: Path, number: int) -> Iterator[bool]:
     refuse_links(file, path)
     file.parent.mkdir(parents=True, exist_ok=True)
     with claim(file, 0) as ours:
-        yield ours and number not in store.parts(path)
+        yield ours and not _done(path, number)
+
+
+def _done(path: Path, number: int) -> bool:
+    """Whether a shard's file is there and can be opened: one that a failing disk left empty is computed again."""
+    if (part := store.parts(path).get(number)) is None:
+        return False
+    try:
+        read_attrs(part, remedy="it is computed again")
+    except store.ProjectError as error:
+        log.warning("%s", error)
+        return False
+    return True
