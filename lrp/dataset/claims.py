@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from spray import store
+from spray.files import claim, refuse_links
+from spray.store.netcdf import read_attrs
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
 def claimed(path: Path, number: int) -> Iterator[bool]:
     """Whether a shard is ours to compute: not done, and no other process at it; it stays ours inside the `with`."""
-    with claim(_claims(path) / f"{number:05d}.lock") as ours:
-        yield ours and number not in store.parts(path)
+    file = path / "cache" / "claims" / f"{number:05d}.lock"
+    refuse_links(file, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with claim(file, 0) as ours:
+        yield ours and not _done(path, number)
 
 
-@contextmanager
-def claim(file: Path) -> Iterator[bool]:
-    """Whether no other process holds this; the operating system drops the claim of one that dies."""
-    lock = FileLock(file, timeout=0)
+def _done(path: Path, number: int) -> bool:
+    """Whether a shard's file is there and can be opened: one that a failing disk left empty is computed again."""
+    if (part := store.parts(path).get(number)) is None:
+        return False
     try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-def project_lock(path: Path) -> FileLock:
-    """For what only one process at a time may do in a project."""
-    return FileLock(_claims(path) / "project.lock")
-
-
-def _claims(path: Path) -> Path:
-    folder = path / "cache" / "claims"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        read_attrs(part, remedy="it is computed again")
+    except store.ProjectError as error:
+        log.warning("%s", error)
+        return False
+    return True

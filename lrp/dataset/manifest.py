@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from lrp.attribution.methods import Method
-from lrp.dataset.claims import project_lock
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.rules import Rule
@@ -26,7 +25,7 @@ def agree(path: Path, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> 
         ProjectError: It is another run; every difference is listed, nothing is changed.
     """
     settings = json.loads(json.dumps(settings))
-    with project_lock(path):
+    with store.locked(path):
         if (path / "project.json").exists():
             _refuse_other(path, store.read_project(path).get("settings"), settings)
         elif store.parts(path):

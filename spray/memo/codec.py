@@ -14,8 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 import xarray as xr
 
+from spray.files import replacing, uninterrupted
 from spray.memo.digest import digest
-from spray.store.netcdf import LOCK, replacing
+from spray.store.netcdf import LOCK
 
 FORMAT, HEADER = 1, "header"
 STORABLE = frozenset(np.dtype(kind).str for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"))
@@ -163,7 +164,7 @@ def write_entry(path: Path, value: Any, facts: dict[str, Any]) -> None:
     """Write `value` and `facts` (JSON) to `path`, which is complete or absent at every moment."""
     arrays: Arrays = []
     header = json.dumps({"format": FORMAT, "facts": facts, "value": encode(value, arrays)}).encode()
-    with replacing(path) as temporary, LOCK, netCDF4.Dataset(temporary, "w") as file:
+    with replacing(path) as temporary, LOCK, uninterrupted(), netCDF4.Dataset(temporary, "w") as file:
         file.setncattr("digest", digest(header, arrays))
         for name, array in {
             HEADER: np.frombuffer(header, np.uint8),
@@ -183,7 +184,7 @@ def read_entry(path: Path) -> Any:
         FileNotFoundError: There is none.
     """
     try:
-        with LOCK, netCDF4.Dataset(path) as file:
+        with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
             header = np.asarray(file.variables[HEADER][:]).tobytes()
             arrays = [np.asarray(file.variables[f"v{i}"][:]) for i in range(len(file.variables) - 1)]
@@ -205,7 +206,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
     """
     try:
-        with LOCK, netCDF4.Dataset(path) as file:
+        with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
             return json.loads(np.asarray(file.variables[HEADER][:]).tobytes())["facts"]
     except FileNotFoundError:

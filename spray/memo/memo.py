@@ -9,6 +9,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import xarray as xr
-from filelock import FileLock
 
+from spray.files import append, claim, refuse_links, remove, remove_orphans
 from spray.memo.codec import Damaged, read_entry, read_facts, write_entry
 from spray.memo.digest import digest
 from spray.memo.functions import DISTRIBUTIONS, library_version
 
 log = logging.getLogger(__name__)
+ENTRY = re.compile(r"[0-9a-f]{32}\.nc")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -63,11 +65,12 @@ def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P
         call = inspect.signature(stage).bind(*args, **kwargs)
         call.apply_defaults()
         path = place / name / f"{key(stage, call.arguments)}.nc"
+        refuse_links(path.with_suffix(".lock"), place.parent)  # a folder of links, say, in a project that was a gift
         found, value = _recall(path)
         if found:
             return value
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with claim(path.with_suffix(".lock")):
             found, value = _recall(path)  # somebody else may have been faster
             return value if found else _compute(path, stage, call)
 
@@ -126,10 +129,9 @@ def _recall(path: Path) -> tuple[bool, Any]:
 def _count_hit(path: Path) -> None:
     """One byte a hit: appending is atomic, and the file's time says when the entry was last of use."""
     try:
-        with path.with_suffix(".hits").open("ab") as hits:
-            hits.write(b".")
-    except OSError:
-        log.debug("cannot count a hit of %s: the folder is read-only", path)
+        append(path.with_suffix(".hits"), b".")
+    except OSError as error:
+        log.debug("cannot count a hit of %s: %s", path, error)
 
 
 def _brief(argument: Any) -> str:
@@ -184,12 +186,14 @@ def _entry(path: Path) -> Entry | None:
 
 
 def _uses(path: Path) -> tuple[int, float]:
-    """Number of hits, and the time of the last one or of writing."""
+    """Number of hits, and the time of the last one or of writing; a time in the future (a clock was wrong) is now."""
+    written = path.stat().st_mtime
     try:
         hits = path.with_suffix(".hits").stat()
+        number, used = hits.st_size, max(hits.st_mtime, written)
     except OSError:
-        return 0, path.stat().st_mtime
-    return hits.st_size, max(hits.st_mtime, path.stat().st_mtime)
+        number, used = 0, written
+    return number, min(used, time.time())
 
 
 def prune(
@@ -197,8 +201,8 @@ def prune(
 ) -> list[Path]:
     """Remove entries not used for `older_than`, then the least recently used ones until `max_size` bytes remain.
 
-    What killed writers left behind an hour ago or earlier goes as well. Returns what was removed. An entry that another
-    process is about to read is computed again there: pruning is safe at any time.
+    What killed writers left behind goes as well. Returns what was removed. An entry that another process is about to
+    read is computed again there: pruning is safe at any time. Other files than entries stay.
 
     Args:
         folder: Of `memoize`.
@@ -208,6 +212,9 @@ def prune(
     Returns:
         The files that were removed.
 
+    Raises:
+        ProjectError: `folder` or something in it is a link; nothing is removed then.
+
     Example:
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
@@ -215,8 +222,11 @@ def prune(
         >>> len(prune(folder, max_size=0)), info(folder)
         (1, [])
     """
-    now = time.time()
-    entries = sorted((_uses(path)[1], path.stat().st_size, path) for path in Path(folder).glob("*/*.nc"))
+    place, now = Path(folder), time.time()
+    files = list(place.glob("*/*.nc"))
+    for file in files:
+        refuse_links(file, place.parent)
+    entries = sorted(use for file in files if ENTRY.fullmatch(file.name) and (use := _use(file)))
     removed = [path for used, _, path in entries if older_than is not None and now - used > older_than.total_seconds()]
     if max_size is not None:
         kept = [(size, path) for _, size, path in entries if path not in removed]
@@ -228,8 +238,13 @@ def prune(
             excess -= size
     for path in removed:
         for part in (path, path.with_suffix(".hits"), path.with_suffix(".lock")):
-            part.unlink(missing_ok=True)
-    left = [path for path in Path(folder).glob("*/.*.tmp") if now - path.stat().st_mtime > 3600]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return removed + left
+            remove(part, place.parent)
+    return removed + remove_orphans(place, 1)
+
+
+def _use(path: Path) -> tuple[float, int, Path] | None:
+    """When an entry was last used, and its size; None if somebody else has removed it meanwhile."""
+    try:
+        return _uses(path)[1], path.stat().st_size, path
+    except FileNotFoundError:
+        return None

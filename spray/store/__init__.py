@@ -1,5 +1,8 @@
-"""The project format, and the one writer of files."""
+"""The project format."""
 
+from spray.files import ProjectError as ProjectError
+from spray.files import locked as locked
+from spray.files import replacing as replacing
 from spray.store.categories import Analysis as Analysis
 from spray.store.categories import analyses as analyses
 from spray.store.categories import category_attrs as category_attrs
@@ -9,9 +12,7 @@ from spray.store.categories import read_analysis_index as read_analysis_index
 from spray.store.categories import save_analysis as save_analysis
 from spray.store.categories import write_analysis_index as write_analysis_index
 from spray.store.categories import write_category as write_category
-from spray.store.netcdf import ProjectError as ProjectError
 from spray.store.netcdf import read_netcdf as read_netcdf
-from spray.store.netcdf import replacing as replacing
 from spray.store.netcdf import write_netcdf as write_netcdf
 from spray.store.project import Place as Place
 from spray.store.project import open_attributions as open_attributions

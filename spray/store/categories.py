@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +14,8 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from spray.store.netcdf import ProjectError, cached, load, read_attrs, read_netcdf, state_of, write_netcdf
+from spray.files import ProjectError, locked, remove
+from spray.store.netcdf import cached, kept, load, read_attrs, read_netcdf, state_of, write_netcdf
 
 Place = str | PathLike[str]
 REMEDY = "delete the file and analyse this category again"
@@ -43,7 +45,7 @@ def write_category(path: Place, analysis: str, category: str, dataset: xr.Datase
         'a%2Fb.nc'
     """
     file = _folder(path, analysis) / f"{_quoted(str(category))}.nc"
-    write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs))
+    write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs), root=Path(path))
     return file
 
 
@@ -65,7 +67,7 @@ def drop_category(path: Place, analysis: str, category: str) -> None:
         >>> list(open_analysis(folder, "spectral"))
         []
     """
-    (_folder(path, analysis) / f"{_quoted(category)}.nc").unlink(missing_ok=True)
+    remove(_folder(path, analysis) / f"{_quoted(category)}.nc", Path(path))
 
 
 def category_attrs(path: Place, analysis: str, category: str) -> dict[str, Any]:
@@ -204,7 +206,9 @@ def read_analysis_index(path: Place, name: str) -> xr.Dataset:
         >>> read_analysis_index(folder, "mine").n.values.tolist()
         [2]
     """
-    return _index(path, name, {})
+    with suppress(OSError):  # a project that cannot be written to is not locked: nobody changes it
+        return _index(path, name, {})
+    return _new_index(path, name, {})
 
 
 def write_analysis_index(path: Place, name: str, errors: Mapping[str, str] | None = None) -> xr.Dataset:
@@ -233,12 +237,25 @@ def write_analysis_index(path: Place, name: str, errors: Mapping[str, str] | Non
 
 
 def _index(path: Place, name: str, errors: Mapping[str, str]) -> xr.Dataset:
+    """The index as it lies there, if it is right, else a new one: under the lock, for it adds to the old errors."""
+    state, _, _ = _wanted(path, name, errors)
+    if (found := kept(_folder(path, name) / "index.nc", state)) is not None:
+        return found
+    with locked(Path(path)):
+        return _new_index(path, name, errors)
+
+
+def _new_index(path: Place, name: str, errors: Mapping[str, str]) -> xr.Dataset:
+    state, files, failed = _wanted(path, name, errors)
+    return cached(_folder(path, name) / "index.nc", state, lambda: _build_index(files, failed), Path(path))
+
+
+def _wanted(path: Place, name: str, errors: Mapping[str, str]) -> tuple[str, list[Path], dict[str, str]]:
+    """What an index has to describe: its state, the files, and the categories that failed."""
     files = _files(path, name, needed=not errors)
-    file = _folder(path, name) / "index.nc"
-    errors = _recorded_errors(file) | dict(errors)
+    errors = _recorded_errors(_folder(path, name) / "index.nc") | dict(errors)
     failed = {k: v for k, v in errors.items() if k not in {_category(f) for f in files}}
-    state = json.dumps([state_of(files), sorted(failed.items())])
-    return cached(file, state, lambda: _build_index(files, failed))
+    return json.dumps([state_of(files), sorted(failed.items())]), files, failed
 
 
 def _recorded_errors(file: Path) -> dict[str, str]:

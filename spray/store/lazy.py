@@ -10,7 +10,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from spray.store.netcdf import ProjectError, read_netcdf
+from spray.files import ProjectError
+from spray.store.netcdf import read_netcdf
 
 REMEDY = "delete the file and compute this part again"
 

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import os
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,44 +12,15 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from spray.files import ProjectError, replacing, uninterrupted
+
 T = TypeVar("T")
 
 # The netCDF library is not thread-safe, not even for opening two different files.
 LOCK = threading.RLock()
 
 
-class ProjectError(ValueError):
-    """A project folder or one of its files is not what it should be; the message names value, place and remedy."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to `path` on success, removed on failure.
-
-    Args:
-        path: The file; its folder is made.
-
-    Returns:
-        The name to write to.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
-        >>> with replacing(path) as temporary:
-        ...     _ = temporary.write_text("whole")
-        >>> path.read_text()
-        'whole'
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample") -> None:
+def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root: Path | None = None) -> None:
     """Write `dataset` to `path`, which is complete or absent at every moment.
 
     Variables along the dimension `large` and at least one more are laid out so that one row is one read.
@@ -60,6 +29,10 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample") -> N
         path: The file; its folder is made.
         dataset: Of types that netCDF has.
         large: The dimension along which a row is read at once.
+        root: The project in which `path` lies, see `spray.files.replacing`.
+
+    Raises:
+        ProjectError: `path` or a folder between it and `root` is a link.
 
     Example:
         >>> import tempfile, xarray as xr
@@ -74,7 +47,8 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample") -> N
     for name, variable in stored.variables.items():
         if variable.dtype == np.float16:  # netCDF has no half precision; its 13 zero bits compress away
             stored[name] = variable.astype(np.float32)
-    with replacing(path) as temporary, LOCK:
+    # an interrupt inside of these libraries would leave a lock of theirs taken for ever
+    with replacing(path, root) as temporary, LOCK, uninterrupted():
         stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 
@@ -107,10 +81,10 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
     Example:
         >>> read_netcdf(Path("none.nc"), load, remedy="write it first")
         Traceback (most recent call last):
-        spray.store.netcdf.ProjectError: no file none.nc: write it first
+        spray.files.links.ProjectError: no file none.nc: write it first
     """
     try:
-        with LOCK, xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
+        with LOCK, uninterrupted(), xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
             return use(dataset)
     except FileNotFoundError:
         raise ProjectError(f"no file {path}: {remedy}") from None
@@ -125,7 +99,7 @@ def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
         ProjectError: It is no complete netCDF file.
     """
     try:
-        with LOCK, netCDF4.Dataset(path) as file:
+        with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             return {name: file.getncattr(name) for name in file.ncattrs()}
     except (OSError, RuntimeError) as error:
         raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
@@ -136,17 +110,23 @@ def load(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.load().drop_encoding()
 
 
-def cached(file: Path, state: str, build: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
+def kept(file: Path, state: str) -> xr.Dataset | None:
+    """The dataset in `file` if it is whole and describes `state`."""
     try:
-        kept = read_netcdf(file, load, remedy="it is rebuilt")
-        if kept.attrs.get("state") == state:
-            return kept
-    except (ProjectError, ValueError):
-        pass
+        found = read_netcdf(file, load, remedy="it is rebuilt")
+    except ValueError:
+        return None
+    return found if found.attrs.get("state") == state else None
+
+
+def cached(file: Path, state: str, build: Callable[[], xr.Dataset], root: Path | None = None) -> xr.Dataset:
+    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
+    if (found := kept(file, state)) is not None:
+        return found
     fresh = build().assign_attrs(state=state)
-    with suppress(OSError):  # a read-only project works, only slower
-        write_netcdf(file, fresh)
+    # a project that cannot be written to works, only slower; the netCDF library reports a full disk as RuntimeError
+    with suppress(OSError, RuntimeError, ProjectError):
+        write_netcdf(file, fresh, root=root)
     return fresh
 
 

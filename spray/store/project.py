@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from spray.files import ProjectError, locked, write_text
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
-from spray.store.netcdf import ProjectError, cached, load, read_netcdf, replacing, state_of, write_netcdf
+from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
 SCHEMA = 1
 PART = re.compile(r"part-(\d{5,})\.nc")
@@ -61,16 +62,17 @@ def write_project(
         'vgg16'
     """
     file = Path(path) / "project.json"
-    created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
     project = {"schema": SCHEMA, "name": name, "model": model, "dataset": dataset, "method": method}
     project |= {"composite": composite, "label_names": [str(label) for label in label_names]}
-    project |= {"created": created, "versions": versions()} | extra
-    try:
-        text = json.dumps(project, indent=2, ensure_ascii=False)
-    except TypeError as error:
-        raise ProjectError(f"{file}: project facts must be JSON (text, numbers, lists, mappings): {error}") from error
-    with replacing(file) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    with locked(Path(path)):
+        created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
+        project |= {"created": created, "versions": versions()} | extra
+        try:
+            text = json.dumps(project, indent=2, ensure_ascii=False)
+        except TypeError as error:
+            why = f"project facts must be JSON (text, numbers, lists, mappings): {error}"
+            raise ProjectError(f"{file}: {why}") from error
+        write_text(file, text + "\n", Path(path))
 
 
 def versions() -> dict[str, str]:
@@ -108,7 +110,7 @@ def read_project(path: Place) -> dict[str, Any]:
     Example:
         >>> read_project("nowhere")
         Traceback (most recent call last):
-        spray.store.netcdf.ProjectError: no folder nowhere: give the folder of a project...
+        spray.files.links.ProjectError: no folder nowhere: give the folder of a project...
     """
     file = Path(path) / "project.json"
     if not Path(path).is_dir():
@@ -153,7 +155,7 @@ def write_part(path: Place, number: int, dataset: xr.Dataset) -> Path:
         if "sample" in variable.dims[1:]:
             raise ProjectError(f"{name!r} of part {number} has dims {variable.dims}: transpose 'sample' to the front")
     file = Path(path) / "attributions" / f"part-{number:05d}.nc"
-    write_netcdf(file, dataset)
+    write_netcdf(file, dataset, root=Path(path))
     return file
 
 
@@ -225,7 +227,8 @@ def read_index(path: Place) -> xr.Dataset:
     files = parts(path)
     if not files:
         raise ProjectError(f"{path} has no attributions (attributions/part-00000.nc ...): run lrp.attribute_dataset")
-    return cached(Path(path) / "attributions" / "index.nc", state_of(files.values()), lambda: _build_index(path, files))
+    index = Path(path) / "attributions" / "index.nc"
+    return cached(index, state_of(files.values()), lambda: _build_index(path, files), Path(path))
 
 
 def _build_index(path: Place, files: Mapping[int, Path]) -> xr.Dataset:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from spray._optional import optional
-from spray.store import ProjectError, replacing
+from spray.files import ProjectError, replacing
 
 Place = str | PathLike[str]
 

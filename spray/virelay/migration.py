@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from spray import store
 from spray._optional import optional
+from spray.files import replacing, write_text
 from spray.virelay.analyses import write_hdf5
 from spray.virelay.project import open_virelay
 
@@ -87,7 +88,12 @@ def to_virelay(source: Path, target: Path, *, progress: bool = True) -> None:
     ids = attributions.sample.values
     if len(ids) and ids.min() < 0:
         raise store.ProjectError("ViRelAy numbers samples from 0, and this project has negative sample ids")
-    with h5py.File(target / "dataset.h5", "w") as data, h5py.File(target / "attribution.h5", "w") as heat:
+    with (
+        replacing(target / "dataset.h5") as images,
+        replacing(target / "attribution.h5") as maps,
+        h5py.File(images, "w") as data,
+        h5py.File(maps, "w") as heat,
+    ):
         _create(data, heat, attributions)
         for start in tqdm(range(0, len(ids), BLOCK), desc="samples", unit="part", disable=not progress):
             _fill(data, heat, attributions.isel(sample=slice(start, start + BLOCK)).load(), start)
@@ -139,7 +145,7 @@ def _scores(block: xr.Dataset, classes: int) -> np.ndarray:
 def _describe(target: Path, facts: dict, names: list[str], attributions: xr.Dataset) -> None:
     labels = facts.get("label_names") or [str(at) for at in range(_classes(attributions))]
     entries = [{"index": at, "word_net_id": f"{at:08d}", "name": str(name)} for at, name in enumerate(labels)]
-    (target / "label-map.json").write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    write_text(target / "label-map.json", json.dumps(entries, indent=1))
     sizes = attributions.sizes
     dataset = {"name": facts.get("dataset") or "dataset", "type": "hdf5", "path": "dataset.h5"}
     dataset |= {"input_width": sizes.get("width", 1), "input_height": sizes.get("height", 1)}
@@ -150,4 +156,4 @@ def _describe(target: Path, facts: dict, names: list[str], attributions: xr.Data
     project |= {"dataset": dataset, "attributions": method | {"sources": ["attribution.h5"]}}
     project["analyses"] = [{"analysis_method": name, "sources": [f"analysis-{name}.h5"]} for name in names]
     text = yaml.safe_dump({"project": project}, sort_keys=False, allow_unicode=True)
-    (target / "project.yaml").write_text(text, encoding="utf-8")
+    write_text(target / "project.yaml", text)

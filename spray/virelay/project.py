@@ -83,7 +83,7 @@ def open_virelay(path: Path) -> Virelay:
     Example:
         >>> open_virelay(Path("nowhere.yaml"))
         Traceback (most recent call last):
-        spray.store.netcdf.ProjectError: nowhere.yaml is no project of ViRelAy: ...
+        spray.files.links.ProjectError: nowhere.yaml is no project of ViRelAy: ...
     """
     try:
         project = yaml.safe_load(path.read_text(encoding="utf-8"))["project"]

@@ -86,3 +86,25 @@ def test_findings_are_kept_shown_compared_and_deleted(visit):
     again.page.get_by_role("button", name="Findings", exact=True).click()
     again.page.get_by_role("button", name=f"Delete {name}").click()
     expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()
+    again.page.get_by_role("button", name=f"Restore {name}").click()
+    expect(again.page.get_by_role("heading", name=name)).to_be_visible()
+    again.page.get_by_role("button", name=f"Delete {name}").click()
+    expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()
+
+
+def test_a_taken_name_gets_a_number_and_that_is_said(visit):
+    viewer = visit("?category=3")
+    viewer.page.get_by_role("button", name="Select cluster 3").click()
+    viewer.page.get_by_role("button", name="Findings", exact=True).click()
+    for name in ("twice", "twice (2)"):
+        viewer.page.get_by_label("Name", exact=True).fill("twice")
+        viewer.page.get_by_label("Author").fill("ada")
+        viewer.page.get_by_role("button", name="Keep", exact=True).click()
+        expect(viewer.page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    expect(
+        viewer.page.get_by_text("There is a finding 'twice' already, so this one is kept as 'twice (2)'.")
+    ).to_be_visible()
+    expect(viewer.page.get_by_text("ada, 20")).to_have_count(2)
+    for name in ("twice (2)", "twice"):
+        viewer.page.get_by_role("button", name=f"Delete {name}", exact=True).click()
+    expect(viewer.page.get_by_text("Nothing is kept yet")).to_be_visible()

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spray import store
+from spray.files import refuse_links
 from spray.virelay.project import open_virelay
 from viewer.projects.tree import Clusterings
 
@@ -141,6 +142,7 @@ def _open(key: str, path: Path, stamp: tuple) -> Project:
 
 def _open_foreign(key: str, path: Path, stamp: tuple) -> Project:
     found = open_virelay(path)
+    refuse_links(path.with_suffix(".viewer"))  # its `home`, beside what the user named
     names = {name: tuple(categories) for name, categories in found.analyses.items()}
     return Project(key, path, stamp, found.facts, found.attributions, names, foreign=found.analyses)
 

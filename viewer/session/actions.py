@@ -126,7 +126,12 @@ def _keep(scene: Scene, value: Mapping[str, str]) -> Change:
         raise Refusal("Select samples first: a finding is about samples.")
     tags = findings.tags(value["tags"])
     found = Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
-    return Change(write=partial(findings.keep, scene.project.home, found), redraw=True)
+    found = replace(found, author=value.get("author", ""))
+    return Change(write=lambda: _told(found.name, findings.keep(scene.project.home, found)), redraw=True)
+
+
+def _told(wanted: str, name: str) -> str:
+    return "" if name == wanted else f"There is a finding {wanted!r} already, so this one is kept as {name!r}."
 
 
 def _recall(scene: Scene, value: str) -> Change:
@@ -145,6 +150,10 @@ def _rename(scene: Scene, value: Mapping[str, str]) -> Change:
 
 def _drop(scene: Scene, value: str) -> Change:
     return Change(write=partial(findings.drop, scene.project.home, value), redraw=True)
+
+
+def _undelete(scene: Scene, value: str) -> Change:
+    return Change(write=lambda: _told(value, findings.undelete(scene.project.home, value)), redraw=True)
 
 
 def _import(_: Scene | Blank, text: Any) -> Change:
@@ -197,6 +206,7 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "recall": _recall,
     "rename": _rename,
     "drop": _drop,
+    "undelete": _undelete,
     "share": _share,
     "export": _export,
 }

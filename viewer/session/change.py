@@ -18,7 +18,8 @@ class Refusal(Exception):
 class Change:
     """Nothing by default; several fields are applied in their order."""
 
-    write: Callable[[], None] | None = None  # to what the project keeps; a ValueError is a refusal
+    # to what the project keeps; what has to be said about it, if anything. A ValueError is a refusal
+    write: Callable[[], str | None] | None = None
     state: State | Mapping[str, Any] | None = None  # another one, or the settings of this one that change
     warnings: tuple[str, ...] = ()  # what has to be said about the state
     undoable: bool = True

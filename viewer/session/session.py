@@ -77,9 +77,10 @@ class Session:
         self.apply(react(self.scene, action["name"], action["value"]))
 
     def apply(self, change: Change) -> None:
+        said = None
         if change.write is not None:
             try:
-                change.write()
+                said = change.write()
             except ValueError as error:
                 raise Refusal(str(error)) from error
         if change.state is not None:
@@ -88,7 +89,7 @@ class Session:
         if change.history:
             (self.undo if change.history < 0 else self.redo)()
         if change.redraw:
-            self.redraw()
+            self.redraw(*([said] if said else []))
         if change.command is not None:
             self.command(change.command)
         if change.work is not None:
@@ -151,10 +152,10 @@ class Session:
 
         POOL.submit(work).add_done_callback(ready)
 
-    def redraw(self) -> None:
+    def redraw(self, *said: str) -> None:
         """Draw all views anew: something they show has changed outside of the state."""
         self.drawn = False
-        self.show(self.scene)
+        self.show(self.scene, said)
 
     def set_dark(self, dark: bool) -> None:
         for view in self.views:

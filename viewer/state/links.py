@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from spray.files import ProjectError, write_text
 from viewer.state.selection import decode
 from viewer.state.state import State
 
@@ -20,11 +21,8 @@ def shorten(project: Path, state: State) -> tuple[State, str]:
     digest = hashlib.sha256(state.selection.encode()).hexdigest()[:24]
     file = project / FOLDER / digest
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_name(f".{digest}.tmp")
-        aside.write_text(state.selection, encoding="ascii")
-        aside.replace(file)
-    except OSError:
+        write_text(file, state.selection, root=project)
+    except (OSError, ProjectError):
         return state, "This link is long, and some servers refuse long links: export the selection as a file instead."
     return replace(state, selection=f"@{digest}"), ""
 

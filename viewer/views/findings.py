@@ -1,28 +1,41 @@
 """What people found in this project: named sets of samples with notes and tags."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from viewer import html
 from viewer.projects import Finding
-from viewer.projects.findings import load
+from viewer.projects.findings import read
 from viewer.scene import Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
+
+RESTORED = 10  # deleted findings that are offered
 
 
 def view(_update: Update) -> View:
     box = pane("findings")
 
     def render(scene: Scene) -> None:
-        found = load(scene.project.home)
+        kept = read(scene.project.home)
         none = html.tag("p", "Nothing is kept yet. Select samples, name them, and keep them here.", class_="hint")
-        box.text = html.tag("div", *map(_entry, found.values()), class_="findings") if found else none
+        found = html.tag("div", *map(_entry, kept.findings.values()), class_="findings") if kept.findings else none
+        box.text = found + _deleted(kept.deleted)
 
     return View((box,), (), render, shown_in="findings")
 
 
+def _deleted(findings: Sequence[Finding]) -> Markup:
+    """The last ones deleted, which may come back."""
+    names = list(dict.fromkeys(finding.name for finding in reversed(findings)))[:RESTORED]
+    buttons = (html.button("undelete", name, name, class_="plain", aria_label=f"Restore {name}") for name in names)
+    return html.tag("p", "Deleted, press to restore: ", *buttons, class_="hint") if names else Markup()
+
+
 def _entry(finding: Finding) -> Markup:
     where = f"{len(finding.samples)} samples of {finding.category or 'no category'}, {finding.analysis}"
+    made = ", ".join(filter(None, (finding.author, finding.created[:10])))
     tags = html.tag("div", *(html.tag("span", tag, class_="tag") for tag in finding.tags), class_="tags")
     buttons = (
         html.button("recall", finding.name, "Show", class_="plain", aria_label=f"Show {finding.name}"),
@@ -32,4 +45,4 @@ def _entry(finding: Finding) -> Markup:
     field = html.tag("input", aria_label=f"Rename {finding.name}", title="Rename", **name)
     head = html.tag("div", html.tag("h3", field, aria_label=finding.name), *buttons, class_="title")
     note = html.tag("p", finding.text) if finding.text else ""
-    return html.tag("article", head, note, tags, html.tag("p", where, class_="hint"))
+    return html.tag("article", head, note, tags, html.tag("p", where, html.tag("br"), made, class_="hint"))

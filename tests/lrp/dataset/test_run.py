@@ -1,6 +1,7 @@
 """attribute_dataset: what is stored is what the explainer says, whatever happens in between."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -147,6 +148,15 @@ def test_finished_project_computes_nothing(explain, tmp_path):
     for _ in range(2):
         lrp.attribute_dataset(explain, dataset, tmp_path / "p", **SMALL)
     assert len((tmp_path / "log").read_text().split()) == 12
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_part_that_was_cut_is_computed_again(explain, tmp_path, size):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    whole = store.open_attributions(path).load()
+    os.truncate(store.parts(path)[0], size)
+    lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    xr.testing.assert_identical(store.open_attributions(path).load(), whole)
 
 
 def test_claim_is_exclusive(tmp_path):

@@ -1,0 +1,12 @@
+"""Files that are complete or absent, whoever is killed: the one writer of lrp, spray, viewer. It loads nothing big."""
+
+from spray.files.interrupts import uninterrupted as uninterrupted
+from spray.files.links import ProjectError as ProjectError
+from spray.files.links import refuse_links as refuse_links
+from spray.files.links import remove as remove
+from spray.files.locks import claim as claim
+from spray.files.locks import locked as locked
+from spray.files.orphans import remove_orphans as remove_orphans
+from spray.files.writing import append as append
+from spray.files.writing import replacing as replacing
+from spray.files.writing import write_text as write_text

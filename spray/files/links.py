@@ -1,0 +1,60 @@
+"""Links in a project lead out of it: through them nothing is written and nothing is deleted.
+
+A project may come from a stranger, and archives, git and shared folders keep links. What the user names, the root of a
+project, may be one.
+"""
+
+from pathlib import Path
+
+
+class ProjectError(ValueError):
+    """A project folder or one of its files is not what it should be; the message names value, place and remedy."""
+
+
+def refuse_links(path: Path, root: Path | None = None) -> None:
+    """Nothing, if neither `path` nor a folder between it and `root` is a link.
+
+    Args:
+        path: What is to be written or deleted; it need not be there.
+        root: The folder that the user named, in which it lies. None for the file's own.
+
+    Raises:
+        ProjectError: One of them is a link.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "cache").symlink_to("/etc")
+        >>> refuse_links(root / "cache" / "some.nc", root)
+        Traceback (most recent call last):
+        spray.files.links.ProjectError: ...cache is a link to /etc, and nothing is written or deleted through links...
+    """
+    inner = path.relative_to(path.parent if root is None else root)
+    for place in (path, *path.parents)[: len(inner.parts)][::-1]:
+        if place.is_symlink():
+            raise ProjectError(
+                f"{place} is a link to {place.readlink()}, and nothing is written or deleted through links in a "
+                "project: put a file or folder in its place"
+            )
+
+
+def remove(path: Path, root: Path | None = None) -> None:
+    """Delete a file, if it is there.
+
+    Args:
+        path: The file.
+        root: As for `refuse_links`.
+
+    Raises:
+        ProjectError: It is a link, or lies beyond one.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
+        >>> path.touch()
+        >>> remove(path)
+        >>> path.exists()
+        False
+    """
+    refuse_links(path, root)
+    path.unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""Writing a file: aside, flushed to the disk, then renamed. Nothing of ours writes otherwise; a test sees to it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from spray.files.interrupts import uninterrupted
+from spray.files.links import refuse_links
+from spray.files.orphans import sweep_once, temporary_name
+
+DEEPEST = 2  # folders of a project: cache/STAGE, analyses/NAME
+
+
+@contextmanager
+def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
+    """A new empty file beside `path` to write to; it becomes `path` on success and is removed on any failure.
+
+    What is written is on the disk before it has its name: also a power cut leaves the old file or the new one. What
+    killed processes left in the project goes when it is next written to.
+
+    Args:
+        path: The file; its folder is made.
+        root: The project, or another folder that the user named, in which `path` lies. None for the file's own folder.
+
+    Returns:
+        The file to write to; it is there, and nobody else's.
+
+    Raises:
+        ProjectError: `path` or a folder between it and `root` is a link.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
+        >>> with replacing(path) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> path.read_text()
+        'whole'
+    """
+    refuse_links(path, root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_once(root or path.parent, DEEPEST if root else 0)
+    temporary = temporary_name(path)
+    try:
+        with uninterrupted():
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+        yield temporary
+        with uninterrupted():
+            _flush(temporary)
+            temporary.replace(path)
+            with suppress(OSError):  # some file systems do not have it for folders
+                _flush(path.parent)
+    finally:
+        with uninterrupted():
+            temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the operating system write to the disk what it holds of a file or folder."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_text(path: Path, text: str, root: Path | None = None) -> None:
+    """Write a file of UTF-8.
+
+    Args:
+        path: The file; its folder is made.
+        text: All of it.
+        root: As for `replacing`.
+
+    Raises:
+        ProjectError: As for `replacing`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.txt"
+        >>> write_text(path, "whole")
+        >>> path.read_text()
+        'whole'
+    """
+    with replacing(path, root) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add a few bytes to a file at once, made if missing: of many processes none loses what another one adds.
+
+    Args:
+        path: The file; its folder is there.
+        content: At most a few bytes: they are not flushed, and may get lost at a power cut.
+
+    Raises:
+        OSError: The file is a link, or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.hits"
+        >>> append(path, b"."), append(path, b".")
+        (None, None)
+        >>> path.read_text()
+        '..'
+    """
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    try:
+        os.write(number, content)
+    finally:
+        os.close(number)
