@@ -1,4 +1,4 @@
-"""Run by Bokeh once for every server: its door, the pictures' route, and the projects opened before the first visitor."""
+"""Run by Bokeh once for every server: its door, the pictures' route, the projects opened before anyone comes."""
 
 import sys
 from pathlib import Path

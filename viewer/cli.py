@@ -33,7 +33,7 @@ class Command(Serve):
     )
 
     def customize_kwargs(self, args: argparse.Namespace, server_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """What viewer.door.application takes beside Bokeh's own; Bokeh itself would open the browser without the token."""
+        """What viewer.door takes beside Bokeh's own; Bokeh would open the browser without the token."""
         has_login = not isinstance(server_kwargs["auth_provider"], NullAuth)
         show, args.show = args.show, False
         return server_kwargs | {"token": token(args.token, args.no_token, has_login), "show": show}

@@ -115,6 +115,7 @@ def _headers(door: Door) -> type[OutputTransform]:
         def transform_first_chunk(
             self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
         ) -> tuple[int, HTTPHeaders, bytes]:
+            del finishing
             headers.update(always)
             if door.token and status_code < 400 and headers.get("Content-Type", "").startswith("text/html"):
                 # Without a path it is the page's own folder, whose name only the browser knows behind a proxy.

@@ -34,7 +34,7 @@ def allowed(listens: str | None, named: Iterable[str]) -> Allowed:
     origins = [f"{host}:{port}" for host in own]
     foreign = [origin.lower() for origin in named if origin.lower() not in origins]
     hosts = dict.fromkeys([*own, *map(_name, foreign)])
-    return Allowed(tuple(hosts), tuple([*origins, *foreign]), tuple(foreign))
+    return Allowed(tuple(hosts), (*origins, *foreign), tuple(foreign))
 
 
 def listening(address: str | None) -> tuple[str, str]:

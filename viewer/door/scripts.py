@@ -16,5 +16,7 @@ class Scripts(StaticHandler):
 
 def scripts() -> list[str]:
     """The addresses of BokehJS, relative to the page's base."""
-    resources = Resources("server", root_url="bokeh/", components=COMPONENTS, path_versioner=StaticHandler.append_version)
+    resources = Resources(
+        "server", root_url="bokeh/", components=COMPONENTS, path_versioner=StaticHandler.append_version
+    )
     return resources.js_files

@@ -44,7 +44,7 @@ def take(request: HTTPServerRequest, cookie: str) -> list[str]:
 
 def is_right(shown: Sequence[str], token: str) -> bool:
     """Whether one of the tokens shown is the one wanted, told in a time that says nothing about it."""
-    return any([hmac.compare_digest(one.encode(), token.encode()) for one in shown])
+    return any(hmac.compare_digest(one.encode(), token.encode()) for one in shown)
 
 
 def _name(part: str) -> str:

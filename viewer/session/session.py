@@ -13,7 +13,7 @@ from bokeh.models import CustomJS, Div
 
 from viewer import html, state
 from viewer.door import scripts
-from viewer.pictures.routes import POOL
+from viewer.pictures.pool import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
 from viewer.scene.points.density import is_dense
@@ -201,7 +201,7 @@ def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def _base(path: str) -> str:
-    """The folder of pictures and scripts, seen from the page: only the browser knows the path that a proxy has put it at.
+    """The folder of pictures and scripts, seen from the page: only the browser knows the path that a proxy put it at.
 
     >>> _base("/spray/viewer"), _base("/spray/viewer/")
     ('viewer/', './')
