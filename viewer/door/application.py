@@ -76,7 +76,7 @@ class Door(BokehTornado):
 
     def count(self) -> int:
         """How many pages are open."""
-        return sum(len(context.sessions) for context in self.applications.values())
+        return sum(1 for context in self.applications.values() for _ in context.sessions)
 
     def start(self) -> None:
         super().start()
@@ -127,6 +127,6 @@ def _headers(door: Door) -> type[OutputTransform]:
 
 def install() -> None:
     """Put the door before every Bokeh server that this process starts from now on; calling it twice is once."""
-    server.BokehTornado = Door
+    server.BokehTornado = Door  # pyright: ignore[reportPrivateImportUsage]  # Bokeh has no other place for one
     others = [route for route in urls.per_app_patterns if route[0] != PATTERN]
     urls.per_app_patterns[:] = [*others, (PATTERN, Scripts)]

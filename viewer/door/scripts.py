@@ -10,7 +10,8 @@ COMPONENTS: list[Component] = ["bokeh", "bokeh-gl", "bokeh-widgets"]  # no view 
 class Scripts(StaticHandler):
     """Bokeh's own files, from a route of the application."""
 
-    def initialize(self, path: str, **_: object) -> None:
+    def initialize(self, path: str, **_: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Bokeh hands every handler its application's context, which files have no use for."""
         super().initialize(path)
 
 
