@@ -1,17 +1,13 @@
 """Who is let in: by which name of the server, from which page, with which token; and behind a proxy, at which path."""
 
-import asyncio
 import http.client
 import socket
-import threading
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
-from tornado.httpserver import HTTPServer
-from tornado.web import Application, RequestHandler
-from tornado.websocket import WebSocketHandler, websocket_connect
 
+from tests.support.path_proxy import PREFIX, below_a_path
 from viewer.cli import token as chosen
 from viewer.door import hosts, tokens
 
@@ -177,7 +173,8 @@ def test_only_so_many_pages_are_open(serve, digits, monkeypatch):
 
 def test_the_log_does_not_repeat_the_token(serve, digits, monkeypatch, tmp_path):
     monkeypatch.setenv("LRP_VIEWER_TOKEN", "mine")
-    address = serve(digits, options=("--log-file", str(tmp_path / "log"), "--log-level", "debug"))
+    options = ("--log-file", str(tmp_path / "log"), "--log-level", "debug")
+    address = serve(digits, options=options, lrp_viewer=True).partition("?")[0]
     for path in ("/nothing?token=mine", "/image/digits/5/nothing.png?a=b&%74oken=mine&c=d"):
         assert ask(address, path).status == 404
     assert "mine" not in (tmp_path / "log").read_text()
@@ -236,78 +233,13 @@ def test_an_allowed_name_is_answered(serve, digits):
     assert ask(address).headers["Content-Security-Policy"] == "frame-ancestors 'self' spray.example.org"
 
 
-PREFIX = "/user/me/proxy/5006"
-
-
 @pytest.fixture
-def proxy():
-    """Put a server below a path, as jupyter-server-proxy does: the server never hears of the path."""
-    loops = []
-
-    def start(address: str) -> str:
-        target, port, ready = urlsplit(address).netloc, [], threading.Event()
-
-        class Pages(RequestHandler):
-            async def get(self, rest: str) -> None:
-                url = f"http://{target}{rest}" + (f"?{self.request.query}" if self.request.query else "")
-                headers = {"Host": target, "Cookie": self.request.headers.get("Cookie", "")}
-                found = await AsyncHTTPClient().fetch(
-                    HTTPRequest(url, headers=headers, follow_redirects=False), raise_error=False
-                )
-                self.set_status(found.code)
-                for name in ("Content-Type", "Location", "Set-Cookie", *HEADERS):
-                    if name in found.headers:
-                        self.set_header(name, found.headers[name])
-                self.finish(found.body)
-
-        class Socket(WebSocketHandler):
-            async def open(self, rest: str) -> None:
-                headers = {name: self.request.headers[name] for name in ("Cookie",) if name in self.request.headers}
-                request = HTTPRequest(f"ws://{target}{rest}", headers=headers)
-                self.server = await websocket_connect(
-                    request,
-                    on_message_callback=self.answer,
-                    subprotocols=["bokeh", self.second],
-                    max_message_size=1 << 25,
-                )
-
-            def select_subprotocol(self, subprotocols: list[str]) -> str:
-                self.second = subprotocols[1]
-                return subprotocols[0]
-
-            async def on_message(self, message: str | bytes) -> None:
-                await self.server.write_message(message, isinstance(message, bytes))
-
-            async def answer(self, message: str | bytes | None) -> None:
-                if message is not None and self.ws_connection:
-                    await self.write_message(message, isinstance(message, bytes))
-
-            def on_close(self) -> None:
-                if hasattr(self, "server"):
-                    self.server.close()
-
-        async def run() -> None:
-            stop = asyncio.Event()
-            loops.append((asyncio.get_running_loop(), stop))
-            server = HTTPServer(Application([(f"{PREFIX}(/.*/ws)", Socket), (f"{PREFIX}(/.*)", Pages)]))
-            server.listen(0, "127.0.0.1")
-            port.append(next(iter(server._sockets.values())).getsockname()[1])
-            ready.set()
-            await stop.wait()
-            server.stop()
-            await server.close_all_connections()
-
-        threading.Thread(target=asyncio.run, args=(run(),), daemon=True).start()
-        assert ready.wait(30)
-        return f"http://localhost:{port[0]}{PREFIX}"
-
-    yield start
-    for loop, stop in loops:
-        loop.call_soon_threadsafe(stop.set)
+def outside(place) -> Iterator[str]:
+    with below_a_path(urlsplit(place).netloc) as address:
+        yield address
 
 
-def test_the_browser_behind_a_proxy_that_strips_its_path(guarded, proxy, visit):
-    outside = proxy(guarded)
+def test_the_browser_behind_a_proxy_that_strips_its_path(guarded, outside, visit):
     viewer = visit(f"/viewer?{urlsplit(guarded).query}&category=7", at=outside)
     viewer.page.get_by_role("button", name="Select cluster 1").click()
     viewer.expect_samples([8 + 12 * at for at in range(20)])
