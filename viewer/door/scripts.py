@@ -15,7 +15,7 @@ class Scripts(StaticHandler):
         super().initialize(path)
 
 
-def scripts() -> list[str]:
+def script_addresses() -> list[str]:
     """The addresses of BokehJS, relative to the page's base."""
     resources = Resources(
         "server", root_url="bokeh/", components=COMPONENTS, path_versioner=StaticHandler.append_version

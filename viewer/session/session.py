@@ -12,7 +12,7 @@ from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
 from viewer import html, state
-from viewer.door import scripts
+from viewer.door import script_addresses
 from viewer.pictures.pool import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
@@ -65,7 +65,7 @@ class Session:
         with self.doc.models.freeze():  # one search for all models and not one after every root
             for model in (self.banner, *(model for view in self.views for model in view.models)):
                 self.doc.add_root(model)
-        self.doc.template_variables.update(app=base, scripts=scripts(), pages=_pages(self.views))
+        self.doc.template_variables.update(app=base, scripts=script_addresses(), pages=_pages(self.views))
 
     def update(self, **changes: Any) -> None:
         """Change the state; every view that watches one of the changed settings is drawn anew."""
