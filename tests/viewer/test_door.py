@@ -1,15 +1,19 @@
 """Who is let in: by which name of the server, from which page, with which token; and behind a proxy, at which path."""
 
+import asyncio
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.path_proxy import PREFIX, below_a_path
 from viewer.cli import token as chosen
-from viewer.door import hosts, tokens
+from viewer.door import browser, hosts, tokens
+from viewer.pictures import pool
 
 ROUTES = [
     "",
@@ -231,6 +235,37 @@ def test_an_allowed_name_is_answered(serve, digits):
     assert ask(address, **named).status == 200 and ask(address, "/ws", **UPGRADE, **named).status == 101
     assert ask(address, "/ws", **UPGRADE, Origin="https://evil.example").status == 403
     assert ask(address).headers["Content-Security-Policy"] == "frame-ancestors 'self' spray.example.org"
+
+
+def test_the_browser_is_opened_by_a_file_of_ones_own(monkeypatch):
+    opened = []
+    monkeypatch.setattr(browser.webbrowser, "open", lambda address, **_: opened.append(address))
+    browser.show("http://localhost:5006/viewer?token=mine")
+    file = Path(urlsplit(opened[0]).path)
+    assert "mine" not in opened[0] and file.stat().st_mode & 0o777 == 0o600
+    assert 'content="0;url=http://localhost:5006/viewer?token=mine"' in file.read_text()
+
+
+def test_only_so_many_pictures_wait_and_none_is_drawn_for_nobody(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_WAITING", 4)
+    go, begun = threading.Event(), []
+
+    def draw(name: int) -> bytes:
+        begun.append(name)
+        go.wait(30)
+        return b"done"
+
+    async def run() -> list[bytes]:
+        asked = [asyncio.create_task(pool.drawn(draw, name)) for name in range(4)]
+        await asyncio.sleep(0)  # all four have asked, and two threads draw
+        with pytest.raises(pool.Full):
+            await pool.drawn(draw, 4)
+        asked.pop().cancel()
+        await asyncio.sleep(0)
+        go.set()
+        return await asyncio.gather(*asked)
+
+    assert asyncio.run(run()) == [b"done"] * 3 and sorted(begun) == [0, 1, 2]
 
 
 @pytest.fixture
