@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from tqdm import tqdm
 
 import lrp
 import spray
+from viewer.cli import main as serve
 
 BOX = (slice(None), slice(0, 2), slice(0, 2))
 GRAY = 0.5
@@ -153,11 +152,9 @@ def main() -> None:
         shutil.rmtree(given.out)
     build(given.out)
     if given.no_serve:
-        print(f"built {given.out}; serve it with: bokeh serve viewer --args {given.out}")
+        print(f"built {given.out}; serve it with: lrp-viewer {given.out}")
         return
-    print(f"open http://localhost:{given.port}/viewer (Ctrl-C stops)", flush=True)
-    command = [sys.executable, "-m", "bokeh", "serve", "viewer", "--port", str(given.port), "--args", str(given.out)]
-    raise SystemExit(subprocess.call(command))
+    serve([str(given.out), "--port", str(given.port), "--no-show"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run by Bokeh once for every server: the pictures' route, and the projects opened before the first visitor."""
+"""Run by Bokeh once for every server: its door, the pictures' route, the projects opened before anyone comes."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(root)  # served from a checkout that is not installed
 
-from viewer.pictures.routes import install
+from viewer import door
+from viewer.pictures import routes
 from viewer.projects import open_projects
 from viewer.scene import resolve
 from viewer.session.spare import keep_one
@@ -14,8 +15,9 @@ from viewer.state import State
 
 PATHS = sys.argv[1:]
 
-# At import and not in a hook: Bokeh collects the routes of an application before it calls any hook.
-install(lambda: open_projects(PATHS))
+# At import and not in a hook: Bokeh makes its server and collects the routes before it calls any hook.
+door.install()
+routes.install(lambda: open_projects(PATHS))
 
 
 def on_server_loaded(_server_context) -> None:

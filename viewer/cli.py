@@ -4,14 +4,39 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bokeh.command.bootstrap import main as bokeh
+from bokeh.command.subcommand import Argument
+from bokeh.command.subcommands.serve import Serve
+from bokeh.server.auth_provider import NullAuth
 
-EPILOG = """\
+from viewer.door import tokens
+
+EPILOG = f"""\
+the address that is printed ends in a token: without it, other users of this computer and other pages reach nothing
+  --token TOKEN          one of your own; better in the variable {tokens.VARIABLE}, as every user sees the options
+  --no-token             none: whoever reaches the address is let in; so is who passes the login of --auth-module
+
 every other option is one of `bokeh serve`, for instance
   --port 5007            --address 0.0.0.0 --allow-websocket-origin my.host:5006
   --prefix /spray        --auth-module auth.py        --ssl-certfile cert.pem
 projects come first; a project may also be the project.yaml of ViRelAy"""
+
+
+class Command(Serve):
+    """`bokeh serve` with a token."""
+
+    args = (
+        *Serve.args,
+        ("--token", Argument(default=None)),
+        ("--no-token", Argument(action="store_true")),
+    )
+
+    def customize_kwargs(self, args: argparse.Namespace, server_kwargs: dict[str, Any]) -> dict[str, Any]:
+        """What viewer.door takes beside Bokeh's own; Bokeh would open the browser without the token."""
+        has_login = not isinstance(server_kwargs["auth_provider"], NullAuth)
+        show, args.show = args.show, False
+        return server_kwargs | {"token": token(args.token, args.no_token, has_login), "show": show}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,8 +44,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["convert"]:
         convert(given[1:])
-    else:
-        bokeh(serve(given[1:] if given[:1] == ["serve"] else given))
+        return
+    parser = argparse.ArgumentParser("lrp-viewer")
+    command = Command(parser)
+    command.invoke(parser.parse_args(serve(given[1:] if given[:1] == ["serve"] else given)[2:]))
+
+
+def token(given: str | None, none: bool, has_login: bool) -> str:
+    """The token to ask for; empty for none.
+
+    >>> token("abc", False, True), token(None, True, False), token(None, False, True), len(token(None, False, False))
+    ('abc', '', '', 48)
+    """
+    if none:
+        return ""
+    try:
+        return tokens.checked(given) or ("" if has_login else tokens.new())
+    except ValueError as error:
+        raise SystemExit(f"lrp-viewer: {error}") from error
 
 
 def serve(arguments: Sequence[str]) -> list[str]:

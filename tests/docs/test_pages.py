@@ -71,9 +71,10 @@ def serve(command: str) -> None:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     words = f"exec {command} --port {port} --no-show"
-    server = subprocess.Popen(["bash", "-c", words], env=environment(), start_new_session=True)
+    given = environment() | {"LRP_VIEWER_TOKEN": "token-of-the-tests"}
+    server = subprocess.Popen(["bash", "-c", words], env=given, start_new_session=True)
     try:
-        assert answers(f"http://localhost:{port}/viewer", server), f"no answer from: {command}"
+        assert answers(f"http://localhost:{port}/viewer?token=token-of-the-tests", server), f"no answer from: {command}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)

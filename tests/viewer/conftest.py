@@ -12,6 +12,9 @@ from tests.support import viewer_projects
 from tests.support.viewer_pages import ARGUMENTS, CHROMIUM, Viewer
 
 ROOT = Path(__file__).resolve().parents[2]
+MAIN = "from viewer.cli import main; main()"
+RUNNING = r"running at: (http://\S+)"
+SAID = r"\n    (http://\S+)\n"  # by the viewer itself
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,8 @@ def serve(tmp_path_factory):
     """Start `bokeh serve viewer` on projects, as a user would; all servers end with the session."""
     servers = []
 
-    def start(*paths: Path, options: tuple[str, ...] = ()) -> str:
+    def start(*paths: Path, options: tuple[str, ...] = (), lrp_viewer: bool = False) -> str:
+        """The server's address; `lrp_viewer` starts it by that command, whose address has a token."""
         log = tmp_path_factory.mktemp("server") / "log"
         command = [
             sys.executable,
@@ -53,9 +57,11 @@ def serve(tmp_path_factory):
             "--args",
             *map(str, paths),
         ]
+        if lrp_viewer:
+            command = [sys.executable, "-c", MAIN, *map(str, paths), "--port", "0", "--no-show", *options]
         with log.open("w") as out:
             servers.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT))
-        return _address(log, servers[-1])
+        return _address(log, servers[-1], SAID if lrp_viewer else RUNNING)
 
     def stop() -> None:
         """End the server that was started last."""
@@ -78,9 +84,9 @@ def _end(servers: list[subprocess.Popen], seconds: float = 30) -> None:
             server.wait(10)
 
 
-def _address(log: Path, server: subprocess.Popen, seconds: float = 60) -> str:
+def _address(log: Path, server: subprocess.Popen, line: str, seconds: float = 60) -> str:
     for _ in range(int(seconds * 20)):
-        if found := re.search(r"running at: (http://\S+)", log.read_text()):
+        if found := re.search(line, log.read_text()):
             return found[1]
         assert server.poll() is None, log.read_text()
         time.sleep(0.05)

@@ -11,7 +11,6 @@ the samples named by `of`.
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from bokeh.server import urls
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
@@ -19,13 +18,13 @@ from tornado.web import HTTPError, RequestHandler, authenticated
 
 from viewer.pictures import pictures
 from viewer.pictures.images import Look
+from viewer.pictures.pool import Full, drawn
 from viewer.projects import FIRST_METHOD, Project, methods
 
 PART = "([^/]+)"
 MODE = r"([a-z]+)\.png"
 NUMBER = r"(-?\d{1,19})"
 LONGEST_SETTING = 4000  # characters of a setting
-POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
 Render = Callable[..., bytes]
 
 
@@ -96,6 +95,7 @@ class PictureHandler(AuthRequestHandler):
 
     projects: Callable[[], Mapping[str, Project]]
     make: Render
+    work: asyncio.Future[bytes] | None = None
 
     def initialize(self, **_: object) -> None:
         """Bokeh hands every handler its application's context, which pictures have no use for."""
@@ -109,15 +109,21 @@ class PictureHandler(AuthRequestHandler):
             query = {name: self.get_query_argument(name) for name in self.request.query_arguments}
             if max(map(len, [*query.values(), *parts])) > LONGEST_SETTING:
                 raise SettingError("a setting is too long")
-            data = await asyncio.get_running_loop().run_in_executor(POOL, type(self).make, project, query, *parts)
+            self.work = asyncio.ensure_future(drawn(type(self).make, project, query, *parts))
+            data = await self.work
+        except Full as error:
+            raise HTTPError(503, "too many pictures at once") from error
         except SettingError as error:
             raise HTTPError(400, "%s", error) from error
         except (KeyError, ValueError, OSError, RuntimeError) as error:  # not there, or in a damaged file
             raise HTTPError(404, "%r", error) from error
         self.set_header("Content-Type", "image/png")
-        self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "private, max-age=86400")
         self.finish(data)
+
+    def on_connection_close(self) -> None:
+        if self.work is not None:
+            self.work.cancel()
 
 
 def install(projects: Callable[[], Mapping[str, Project]]) -> None:

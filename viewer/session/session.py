@@ -12,7 +12,8 @@ from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
 from viewer import html, state
-from viewer.pictures.routes import POOL
+from viewer.door import script_addresses
+from viewer.pictures.pool import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
 from viewer.scene.points.density import is_dense
@@ -64,7 +65,7 @@ class Session:
         with self.doc.models.freeze():  # one search for all models and not one after every root
             for model in (self.banner, *(model for view in self.views for model in view.models)):
                 self.doc.add_root(model)
-        self.doc.template_variables.update(app=base, pages=_pages(self.views))
+        self.doc.template_variables.update(app=base, scripts=script_addresses(), pages=_pages(self.views))
 
     def update(self, **changes: Any) -> None:
         """Change the state; every view that watches one of the changed settings is drawn anew."""
@@ -201,5 +202,9 @@ def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def _base(path: str) -> str:
-    """The application's own address, under which its pictures and scripts lie."""
-    return path.removesuffix("/ws").rstrip("/")
+    """The folder of pictures and scripts, seen from the page: only the browser knows the path that a proxy put it at.
+
+    >>> _base("/spray/viewer"), _base("/spray/viewer/")
+    ('viewer/', './')
+    """
+    return f"{path.rpartition('/')[2] or '.'}/"

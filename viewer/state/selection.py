@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 EMPTY = np.empty(0, np.int64)
-MOST_BYTES = 8 << 20  # bytes that a text may unpack to: 64 million samples
+MOST_BYTES = 1 << 19  # that the bits of a text may unpack to: ids of 4 million samples in a row, 32 MB
+MOST_GAPS = 8 << 20  # bytes likewise: a million ids, 8 MB
 
 
 def encode(ids: np.ndarray) -> str:
@@ -28,14 +29,14 @@ def encode(ids: np.ndarray) -> str:
     return min(texts, key=len)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def decode(text: str) -> np.ndarray:
     """Sorted ids of `encode`'s text; ValueError for any other text."""
     if not text:
         return EMPTY
     try:
         kind, (first, packed) = text[0], text[1:].split(".", 1)
-        start, data = int(first), _unpack(packed)
+        start, data = int(first), _unpack(packed, MOST_BYTES if kind == "b" else MOST_GAPS)
         if kind == "g":
             gaps = np.concatenate([np.zeros(1, "<u8"), np.frombuffer(data, "<u8")])
             ids = np.int64(start) + np.cumsum(gaps, dtype=np.uint64).view(np.int64)
@@ -45,7 +46,7 @@ def decode(text: str) -> np.ndarray:
             raise ValueError(kind)
     except (ValueError, OverflowError, zlib.error, binascii.Error):
         raise ValueError("this is not a selection of samples") from None
-    ids = ids.astype(np.int64)
+    ids = ids.astype(np.int64, copy=False)
     ids.flags.writeable = False
     return ids
 
@@ -71,10 +72,10 @@ def _pack(data: bytes) -> str:
     return base64.urlsafe_b64encode(zlib.compress(data, 9)).decode().rstrip("=")
 
 
-def _unpack(text: str) -> bytes:
+def _unpack(text: str, most: int) -> bytes:
     packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     unpacker = zlib.decompressobj()
-    data = unpacker.decompress(packed, MOST_BYTES)
+    data = unpacker.decompress(packed, most)
     if unpacker.unconsumed_tail:
         raise ValueError("too long")
     return data

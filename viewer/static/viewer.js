@@ -175,6 +175,11 @@ function key(event) {
 
 // Start
 
+function showLost() {
+  byId("lost").hidden = false;
+  byId("lost").querySelector("a").href = location.href; // an empty address would be the folder of scripts
+}
+
 function start() {
   const page = named("page");
   setTheme(root.dataset.theme);
@@ -185,7 +190,7 @@ function start() {
   startPlots();
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
-  Bokeh.documents[0].on_event?.("connection_lost", () => (byId("lost").hidden = false));
+  Bokeh.documents[0].on_event?.("connection_lost", showLost);
   root.dataset.ready = "";
 }
 

@@ -1,0 +1,67 @@
+"""What is refused before any route hears of it, each with one line that says what to do."""
+
+from typing import NamedTuple
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import RequestHandler, stream_request_body
+
+from viewer.door.hosts import Allowed, is_host, is_origin
+
+LONGEST_ADDRESS = 60_000  # characters: a selection of any 300 000 samples; Tornado ends at 64 kB of headers
+FOREIGN = ("cross-site", "same-site")  # a page of another port of this computer is of the same site
+
+
+class Refusal(NamedTuple):
+    status: int
+    line: str
+
+
+NO_HOST = Refusal(
+    403, "This server does not go by that name: open it as localhost, or start it with --allow-websocket-origin NAME."
+)
+NO_ORIGIN = Refusal(
+    403, "A page of another site asks for this: open the viewer by itself, or start it with --allow-websocket-origin."
+)
+NO_TOKEN = Refusal(
+    403, "The viewer wants its token: open the address that ends in ?token=... where the viewer was started."
+)
+NO_BODY = Refusal(413, "Nothing can be sent here.")
+TOO_LONG = Refusal(414, f"This address has more than {LONGEST_ADDRESS} characters: export the view as a file instead.")
+TOO_MANY = Refusal(503, "Too many pages are open on this server: close one, and load this page again in half a minute.")
+
+
+def of_place(rules: Allowed, request: HTTPServerRequest) -> Refusal | None:
+    """Whether the browser was led here by another site: under its name, or from one of its pages."""
+    headers = request.headers
+    host, origin = headers.get("Host", ""), headers.get("Origin")
+    if not is_host(rules, host):
+        return NO_HOST
+    if origin is not None:
+        return None if is_origin(rules, origin, host) else NO_ORIGIN
+    # Pictures and scripts are asked for without an origin. A link from elsewhere may lead here.
+    if headers.get("Sec-Fetch-Site") in FOREIGN and headers.get("Sec-Fetch-Mode") != "navigate":
+        return NO_ORIGIN
+    return None
+
+
+def of_size(request: HTTPServerRequest) -> Refusal | None:
+    """No route takes a body, and Tornado would keep one of 100 MB."""
+    if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
+        return NO_BODY
+    return TOO_LONG if len(request.uri or "") > LONGEST_ADDRESS else None
+
+
+@stream_request_body
+class Refused(RequestHandler):
+    """Answers with one line, and reads no body for it."""
+
+    def initialize(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+
+    def prepare(self) -> None:
+        self.set_status(self.refusal.status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(self.refusal.line + "\n")
+
+    def data_received(self, chunk: bytes) -> None:
+        """What comes before the connection ends is dropped."""
