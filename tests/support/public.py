@@ -2,9 +2,9 @@
 
 `python -m tests.support.public` prints what was found of each and the counts.
 
-Around each stands a small network, conv -> (softplus) -> the operator -> dense, without biases. What is right is
-said by the operator's values alone: an affine or homogeneous function shares relevance as its input times
-its gradient (the constant's part stays with it), a function of each value alone passes it on, a product, a norm or a softmax has a rule
+Around each stands a small network, conv -> (softplus) -> the operator -> dense, without biases. What is right is said
+by the operator's values alone: an affine or homogeneous function shares relevance as its input times its gradient (the
+constant's part stays with it), a function of each value alone passes it on, a product, a norm or a softmax has a rule
 of its own, and conserves. Everything else must be refused.
 """
 
