@@ -12,9 +12,11 @@ import gc
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
 MALLOC = {
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1, 128 * 2**10),
@@ -22,6 +24,25 @@ MALLOC = {
     "M_MMAP_MAX": (-4, 0, 65536),
 }
 """glibc's bounds by their names in mallopt(3): number, value inside `memory_kept`, and afterwards."""
+
+P, R = ParamSpec("P"), TypeVar("R")
+
+_tracing = threading.RLock()
+
+
+def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
+    """Threads take turns: `torch.export` and recording change what the whole process sees while they run.
+
+    What they import at their first call (sympy) adds a filter of warnings, which goes again.
+    """
+
+    @wraps(function)
+    def taking_turns(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _tracing, warnings.catch_warnings():
+            return function(*args, **kwargs)
+
+    return taking_turns
+
 
 Undo = Callable[[], object]
 

@@ -18,6 +18,7 @@ from lrp.explain.one_call import Explainer
 from lrp.explain.target import Target
 from lrp.graph.export.models import check_evaluating
 from lrp.graph.graph import Example
+from lrp.rules.rule import short
 
 Predict = Callable[[Any], Tensor]
 Explain = Callable[..., tuple[Tensor, Any]]
@@ -59,7 +60,7 @@ class Method:
 
 def _short(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"tensor{tuple(value.shape)}"
+        return short(value)
     return "LRP" if isinstance(value, Explainer) else getattr(value, "__qualname__", str(value))
 
 

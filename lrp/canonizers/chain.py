@@ -12,6 +12,7 @@ from lrp.canonizers.concatenations import nest_concatenations
 from lrp.canonizers.constants import fold_factors, fold_shifts
 from lrp.canonizers.identities import drop_identities
 from lrp.graph.graph import Graph
+from lrp.process import one_at_a_time
 
 Rewrite = Callable[[Graph], Graph]
 
@@ -27,6 +28,7 @@ CANONIZERS: tuple[Rewrite, ...] = (
 """The default chain, in order. `merge_linear` is there for those who want it."""
 
 
+@one_at_a_time
 def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS) -> Graph:
     """Apply `rewrites` in order; the function is unchanged, and so is the argument.
 

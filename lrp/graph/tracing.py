@@ -28,12 +28,14 @@ from lrp.graph.normal import normal_form
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
 from lrp.graph.source import source_of
+from lrp.process import one_at_a_time
 
 SHOWN = 11
 """Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,
 ...) would make tracing believe that the two must be equal."""
 
 
+@one_at_a_time
 def trace(model: Model, example: Example, output: Selector | None = None, *, seed: int | None = None) -> Graph:
     """Turn a module into a functional graph and its parameters, `graph(graph.params, x) == model(x)`.
 

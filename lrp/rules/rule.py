@@ -101,11 +101,22 @@ class Rule:
     options: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={_short(v)}' for k, v in self.options)})"
+        return f"{self.name}({', '.join(f'{k}={short(v)}' for k, v in self.options)})"
 
 
-def _short(value: Any) -> str:
-    return f"tensor{tuple(value.shape)}" if isinstance(value, Tensor) else f"{value!r}"
+def short(value: Any) -> str:
+    """An option as people read it; of a tensor the range of its values, and its shape.
+
+    Example:
+        >>> short(torch.tensor([[-1.0], [2.5]])), short(torch.zeros(())), short(0.5)
+        ('-1 to 2.5 of shape (2, 1)', '0 of shape ()', '0.5')
+    """
+    if not isinstance(value, Tensor):
+        return f"{value!r}"
+    if not value.numel() or value.is_meta:
+        return f"a tensor of shape {tuple(value.shape)}"
+    low, high = value.min().item(), value.max().item()
+    return f"{low:g}{f' to {high:g}' if low != high else ''} of shape {tuple(value.shape)}"
 
 
 P = ParamSpec("P")

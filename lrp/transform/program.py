@@ -14,6 +14,7 @@ from lrp._torch import fixed_size, pytree
 from lrp.composites.rows import checked
 from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
+from lrp.process import one_at_a_time
 from lrp.transform.assignment import Plan, assign
 from lrp.transform.layout import channels_last, is_thin
 from lrp.transform.passes import Weights, prepare, tensors
@@ -66,6 +67,7 @@ class Program:
         output, *kept = self.forward(*given)
         return output, Pullback(self, given, kept, output.shape)
 
+    @one_at_a_time
     def variant(self, at: tuple[str, ...], masked: tuple[str, ...]) -> fx.GraphModule:
         """The backward program that also returns hidden layers, or masks them; recorded at the first call."""
         if (at, masked) not in self._variants:
@@ -169,6 +171,7 @@ class Pullback:
         return pytree.tree_unflatten(plain, self.program.graph.structure)
 
 
+@one_at_a_time
 def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Program:
     """Turn a graph into a program that predicts and explains; every rule is decided here.
 

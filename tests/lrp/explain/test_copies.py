@@ -3,6 +3,8 @@ import io
 import pickle
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -138,3 +140,28 @@ def test_rules_of_ones_own_say_what_to_do():
     ):
         pickle.dumps(explain)
     assert torch.equal(copy.deepcopy(explain)(x, 0).relevance, explain(x, 0).relevance)
+
+
+def test_threads_make_and_use_explainers_at_once():
+    """Eight threads, each with a network of its own; what they share is the explainer of one more."""
+    filters, x = list(warnings.filters), torch.rand(4, 3, 8, 8, dtype=torch.float64)
+
+    def network(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 5)).double().eval()
+
+    networks = [network(number) for number in range(8)]
+    shared = lrp.explainer(networks[0], x, lrp.composites.epsilon_plus())
+
+    def made(model: nn.Module) -> list[torch.Tensor]:
+        own = lrp.explainer(model, x, lrp.composites.epsilon_plus())
+        return [own(x, 1).relevance, *(shared(x, 1).relevance for _ in range(5))]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(made, networks))
+    for model, relevances in zip(networks, found, strict=True):
+        alone = lrp.explainer(model, x, lrp.composites.epsilon_plus())(x, 1).relevance
+        torch.testing.assert_close(relevances[0], alone, rtol=1e-10, atol=1e-12)
+        for relevance in relevances[1:]:
+            torch.testing.assert_close(relevance, found[0][0], rtol=1e-10, atol=1e-12)
+    assert warnings.filters == filters
