@@ -6,6 +6,7 @@ Everything else of PyTorch that `lrp` uses is public.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,11 @@ from torch import Tensor, fx
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes as unseen_by_modes
+
+with warnings.catch_warnings():  # sympy, which this imports, adds a filter of its own
+    from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 FOLDER = Path(torch.__file__).parent
 """Where PyTorch's own code lies."""

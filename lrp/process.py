@@ -12,7 +12,6 @@ import gc
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -31,14 +30,11 @@ _tracing = threading.RLock()
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
-    """Threads take turns: `torch.export` and recording change what the whole process sees while they run.
-
-    What they import at their first call (sympy) adds a filter of warnings, which goes again.
-    """
+    """Threads take turns: `torch.export` and recording change what the whole process sees while they run."""
 
     @wraps(function)
     def taking_turns(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _tracing, warnings.catch_warnings():
+        with _tracing:
             return function(*args, **kwargs)
 
     return taking_turns
