@@ -1,7 +1,7 @@
 """The recipes by name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from spray.recipes.parts import concepts, from_features, named, partial
 from spray.recipes.recipe import Recipe, Stage, Step
@@ -15,7 +15,7 @@ from spray.stages.resample import histogram as histograms
 def spectral(
     *,
     variable: str = "relevance",
-    window: Mapping[str, int] | int | None = 2,
+    window: Mapping[str, int] | int | Literal["kind"] | None = "kind",
     normalization: str = "sum",
     name: str = "spectral",
     **options: Any,
@@ -26,7 +26,8 @@ def spectral(
 
     Args:
         variable: What to analyse.
-        window: Of pooling; None leaves the resolution as it is.
+        window: Of pooling, see `spray.pool`; None leaves the resolution as it is. By default what the kind of the
+            samples says: squares of an image, windows in time of a signal, the columns of a table as they are.
         normalization: See `spray.normalize`.
         name: Of the recipe.
         options: Of `from_features`.
@@ -37,7 +38,7 @@ def spectral(
     Example:
         >>> print(spectral(neighbors=5, embeddings=[]))
         spectral:
-          pooled = pool(attributions.relevance, window=2)
+          pooled = pool(attributions.relevance, window='kind')
           features = normalize(pooled, by='sum')
           neighbors = knn_graph(features, neighbors=5, metric='euclidean')
           affinity = knn_affinity(neighbors)

@@ -12,6 +12,8 @@ from scipy.ndimage import uniform_filter
 
 from spray.arrays import graph
 from spray.arrays.labels import check_finite, features, sample_ids
+from spray.kinds import kind_of, places_of
+from spray.kinds.image import IMAGE
 
 WINDOW = 7  # pixels of the mean that SSIM is made of
 
@@ -72,7 +74,7 @@ def ssim_distance(data: xr.DataArray, *, data_range: float | None = None) -> xr.
         `(sample, other)`, 0 for equal images.
 
     Raises:
-        ValueError: There is no height and width, or a number is not finite (the error names the samples).
+        ValueError: These are no images, or a number is not finite (the error names the samples).
 
     Example:
         >>> import numpy as np, xarray as xr
@@ -81,9 +83,9 @@ def ssim_distance(data: xr.DataArray, *, data_range: float | None = None) -> xr.
         [[0.0, 0.57], [0.57, 0.0]]
     """
     check_finite(data)
-    ids, values = sample_ids(data), data.transpose("sample", ...).values.astype(np.float64)
-    if values.ndim < 3:
-        raise ValueError(f"SSIM compares images, got {dict(data.sizes)}: give (sample, ..., height, width)")
+    if kind_of(data) is not IMAGE:
+        raise ValueError(f"SSIM compares images, got {kind_of(data)}: give (sample, ..., height, width)")
+    ids, values = sample_ids(data), data.transpose("sample", ..., *places_of(data)).values.astype(np.float64)
     extent = float(np.ptp(values)) if data_range is None else data_range
     return _matrix(_ssim(values.reshape(len(values), -1, *values.shape[-2:]), extent), ids)
 

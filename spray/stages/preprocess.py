@@ -3,11 +3,13 @@
 import itertools
 from collections.abc import Mapping
 from functools import reduce as fold
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from spray.arrays.labels import check_finite
+from spray.kinds import window_of
 
 POOLS = {"sum": np.add, "mean": np.add, "max": np.maximum}
 NORMS = {
@@ -20,18 +22,20 @@ NORMS = {
 def pool(
     data: xr.DataArray,
     *,
-    window: Mapping[str, int] | int = 2,
+    window: Mapping[str, int] | int | Literal["kind"] = "kind",
     stride: Mapping[str, int] | None = None,
     reduce: str = "sum",
 ) -> xr.DataArray:
     """Sum, mean or max over windows: y_i = sum_{0 <= w < window} x_{i stride + w} along each named dimension.
 
-    A number stands for a square window over the last two dimensions. Windows reach over the edge, where there is
-    nothing to add: the sum stays complete, the mean is over what is there. `stride` is the window unless given.
+    A number stands for that many places along each dimension that has places, "kind" for what the kind of the samples
+    has by default (`spray.kinds`): channels, leads and the columns of tables are never added up. Windows reach over the
+    edge, where there is nothing to add: the sum stays complete, the mean is over what is there. `stride` is the window
+    unless given.
 
     Args:
         data: `(sample, ...)`, numbers.
-        window: Its size along named dimensions; a number is for the last two.
+        window: Its size along named dimensions; a number, or "kind", is along those that the kind says.
         stride: From one window to the next; None for the window itself.
         reduce: "sum", "mean" or "max".
 
@@ -39,8 +43,8 @@ def pool(
         Data of the same dimensions, fewer pixels.
 
     Raises:
-        ValueError: `reduce` is another word, a size is not positive or of no dimension, or a number is not finite (the
-            error names the samples).
+        ValueError: `reduce` is another word, a size is not positive or of no dimension, the kind is not certain, or a
+            number is not finite (the error names the samples).
 
     Example:
         >>> import numpy as np, xarray as xr
@@ -51,21 +55,23 @@ def pool(
     """
     if reduce not in POOLS:
         raise ValueError(f"reduce must be one of {', '.join(POOLS)}, got {reduce!r}")
-    sizes = {str(dim): window for dim in data.dims[1:][-2:]} if isinstance(window, int) else dict(window)
+    sizes = dict(window) if isinstance(window, Mapping) else window_of(data, window)
     steps = dict(sizes if stride is None else stride)
     unknown = [dim for dim in sizes | steps if dim not in data.dims or dim == "sample"]
     if unknown or sizes.keys() != steps.keys() or min([1, *sizes.values(), *steps.values()]) < 1:
         raise ValueError(f"window {sizes} and stride {steps} need positive sizes along dimensions of {data.dims}")
     check_finite(data)
     dims = list(sizes)
+    if not dims:
+        return data
     pooled = _pool(data, dims, sizes, steps, POOLS[reduce])
     if reduce == "mean":
         ones = xr.DataArray(np.ones([data.sizes[dim] for dim in dims], data.dtype), dims=dims)
         pooled = pooled / _pool(ones, dims, sizes, steps, np.add)
-    return pooled.transpose(*data.dims).rename(data.name)
+    return pooled.transpose(*data.dims).rename(data.name).assign_attrs(data.attrs)
 
 
-def sum_pool(data: xr.DataArray, *, window: Mapping[str, int] | int = 2) -> xr.DataArray:
+def sum_pool(data: xr.DataArray, *, window: Mapping[str, int] | int | Literal["kind"] = "kind") -> xr.DataArray:
     """Sum over windows; total relevance is conserved.
 
     Args:

@@ -7,6 +7,7 @@ import scipy.ndimage
 import xarray as xr
 
 from spray.arrays.labels import check_finite
+from spray.kinds import places_of
 
 
 def resize(data: xr.DataArray, *, size: Mapping[str, int], order: int = 1, antialias: bool = False) -> xr.DataArray:
@@ -64,7 +65,7 @@ def _resize(values: np.ndarray, size: tuple[int, ...], order: int, antialias: bo
 
 
 def rescale(data: xr.DataArray, *, scale: float, order: int = 1, antialias: bool = False) -> xr.DataArray:
-    """Resize the last two dimensions by a factor, rounded to whole pixels, at least one.
+    """Resize along the places of a sample (height and width, or time) by a factor, rounded to whole ones, at least one.
 
     Args:
         data: `(sample, ..., height, width)`.
@@ -85,7 +86,7 @@ def rescale(data: xr.DataArray, *, scale: float, order: int = 1, antialias: bool
     """
     if not scale > 0:
         raise ValueError(f"scale must be positive, got {scale}")
-    size = {str(dim): max(1, round(scale * data.sizes[dim])) for dim in data.dims[1:][-2:]}
+    size = {str(dim): max(1, round(scale * data.sizes[dim])) for dim in places_of(data)}
     return resize(data, size=size, order=order, antialias=antialias)
 
 
