@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from viewer import html, pictures
 from viewer.pictures import Look
+from viewer.pictures.images import media_type
 from viewer.scene import Scene
 from viewer.scene.addresses import scene_look, sharpness
 from viewer.scene.gallery import Tile, gallery
@@ -32,9 +33,10 @@ def gallery_drawing(scene: Scene) -> Markup:
 
 
 def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> Markup:
-    data = base64.b64encode(pictures.picture(scene.project, tile.sample, scene.state.mode, look)).decode()
+    found = pictures.picture(scene.project, tile.sample, scene.state.mode, look)
+    data = f"data:{media_type(found)};base64,{base64.b64encode(found).decode()}"
     style = f"image-rendering: {'pixelated' if sharpness(scene) == 'pixelated' else 'auto'}"
-    image = html.tag("image", href=f"data:image/png;base64,{data}", x=x, y=y, width=SIDE, height=SIDE, style=style)
+    image = html.tag("image", href=data, x=x, y=y, width=SIDE, height=SIDE, style=style)
     mark = html.tag("circle", cx=x + 5, cy=y + SIDE + 11, r=4, fill=tile.colour) if tile.colour else ""
     labels = tile.label if tile.prediction in ("", tile.label) else f"{tile.label} → {tile.prediction}"
     number = html.tag("text", f"sample {tile.sample}", x=x + 14, y=y + SIDE + 15, **FONT)

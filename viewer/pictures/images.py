@@ -59,6 +59,11 @@ def strip(colour_map: str, width: int = 256, height: int = 16) -> np.ndarray:
     return palette(colour_map)[colours.bar(width, height)]
 
 
+def media_type(picture: bytes) -> str:
+    """Of a picture that is served or put into a file."""
+    return "image/svg+xml" if picture.startswith(b"<svg") else "image/png"
+
+
 def png(pixels: np.ndarray) -> bytes:
     """A lossless file of (height, width, 3) uint8 pixels."""
     grey = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()

@@ -17,7 +17,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from viewer.pictures import pictures
-from viewer.pictures.images import Look
+from viewer.pictures.images import Look, media_type
 from viewer.pictures.pool import Full, drawn
 from viewer.projects import FIRST_METHOD, Project, methods
 
@@ -117,7 +117,8 @@ class PictureHandler(AuthRequestHandler):
             raise HTTPError(400, "%s", error) from error
         except (KeyError, ValueError, OSError, RuntimeError) as error:  # not there, or in a damaged file
             raise HTTPError(404, "%r", error) from error
-        self.set_header("Content-Type", "image/png")
+        self.set_header("Content-Type", media_type(data))
+        self.set_header("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'unsafe-inline'")
         self.set_header("Cache-Control", "private, max-age=86400")
         self.finish(data)
 

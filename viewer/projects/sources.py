@@ -8,6 +8,7 @@ import numpy as np
 from viewer.projects.project import Category, Project
 
 FIRST_METHOD = "relevance"
+RANKED = ("class", "rank")  # relevance of several outputs of each sample
 
 
 class Source(NamedTuple):
@@ -25,7 +26,7 @@ def methods(project: Project) -> dict[str, str]:
     found = {
         str(name): str(v.attrs.get("method") or (project.facts.get("method") if name == FIRST_METHOD else "") or name)
         for name, v in project.attributions.data_vars.items()
-        if str(name).startswith(FIRST_METHOD) and v.ndim in (3, 4) and v.dims[0] == "sample" and v.dims[1] != "class"
+        if str(name).startswith(FIRST_METHOD) and v.dims[0] == "sample" and v.ndim > 1 and v.dims[1] not in RANKED
     }
     return dict(sorted(found.items(), key=lambda item: item[0] != FIRST_METHOD))
 
