@@ -36,7 +36,7 @@ from .stages.preprocess import channel_sum, normalize, pool, sum_pool
 from .stages.prototypes import cluster_means, gaussian_prototypes
 from .stages.ranking import cluster_scores, eigengap
 from .stages.resample import histogram, pad, rescale, resize, select
-from .store import ProjectError, open_analysis, open_attributions, save_analysis
+from .store import ProjectError, open_analysis, open_attributions, save_analysis, write_arrays
 
 __all__ = [
     "CLUSTERINGS",
@@ -101,4 +101,5 @@ __all__ = [
     "tsne",
     "umap",
     "virelay",
+    "write_arrays",
 ]

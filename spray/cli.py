@@ -1,4 +1,4 @@
-"""`spray analyse | info | rank | prune | convert`: projects from the shell."""
+"""`spray analyse | info | rank | prune | import | convert`: projects from the shell."""
 
 import inspect
 import re
@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 import numpy as np
+import xarray as xr
 
 from spray import analysis, memo, recipes, store, virelay
 from spray._tables import readable, table
+from spray.kinds import KINDS, kind_of
 from spray.recipes import partial, words
 from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
 from spray.stages.maps import EMBEDDINGS
@@ -89,7 +91,7 @@ def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
 
 @cli.command()
 @project_argument
-@click.option("--recipe", type=click.Choice(list(recipes.RECIPES)), default="spectral", show_default=True)
+@click.option("--recipe", type=click.Choice(list(recipes.RECIPES)), help="[default: that of the kind of samples]")
 @click.option("--by", default="label", show_default=True, help="per-sample coordinate, or 'none' for all at once")
 @click.option("--category", "categories", multiple=True, help="only this category; may be repeated")
 @click.option("--name", help="name of the analysis [default: the recipe's]")
@@ -106,7 +108,7 @@ def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
 @click.option("--memo/--no-memo", default=True, help="remember stages in PROJECT/cache", show_default=True)
 def analyse(
     project: Path,
-    recipe: str,
+    recipe: str | None,
     by: str,
     categories: tuple[str, ...],
     name: str | None,
@@ -116,8 +118,10 @@ def analyse(
     **options: Any,
 ) -> None:
     """Analyse PROJECT category by category; what is done already is kept."""
+    attributions = store.open_attributions(project)
+    recipe = recipe or default_recipe(attributions, options.get("variable") or "relevance")
     found = analysis.analyse(
-        store.open_attributions(project),
+        attributions,
         made(recipe, **options),
         by=None if by == "none" else by,
         categories=categories or None,
@@ -130,6 +134,14 @@ def analyse(
     failed = int((store.read_analysis_index(project, name).error.values != "").sum())
     click.echo(f"{len(found)} categories in {project}/analyses/{name}" + (f", {failed} failed" if failed else ""))
     click.echo(f"next: spray rank {project} --analysis {name}")
+
+
+def default_recipe(attributions: xr.Dataset, variable: str) -> str:
+    """The recipe for the kind of samples; the usual one where the kind is not certain, which then says so."""
+    try:
+        return kind_of(attributions[variable]).recipe
+    except (KeyError, ValueError):
+        return "spectral"
 
 
 def made(recipe: str, *, clusters: tuple[int, ...] | None = None, **options: Any) -> recipes.Recipe:
@@ -210,6 +222,28 @@ def prune(project: Path, older_than: float | None, max_size: float | None) -> No
     removed = memo.prune(project / "cache", older_than=span, max_size=None if max_size is None else int(max_size))
     left = memo.info(project / "cache")
     click.echo(f"removed {len(removed)}, {len(left)} entries of {readable(sum(e.size for e in left))} left")
+
+
+@cli.command("import")
+@click.argument("arrays", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(list(KINDS)), help="kind of samples, where the file does not say it")
+@click.option("--dims", help="names of the axes behind the samples, such as height,width,channel")
+def import_(arrays: Path, project: Path, kind: str | None, dims: str | None) -> None:
+    """Make PROJECT of ARRAYS, a file of numpy.savez, whose names are the arguments of spray.write_arrays.
+
+    relevance is needed; inputs, label, prediction, output, sample, kind, feature_name, channel_name are known; what
+    else is in it is a number or a name of each sample.
+    """
+    found = store.read_arrays(arrays)
+    if kind is not None:
+        found["kind"] = kind
+    if dims is not None:
+        found["dims"] = tuple(dims.split(","))
+    if "relevance" not in found:
+        raise click.UsageError(f"{arrays} holds {', '.join(found) or 'nothing'}, but no relevance")
+    store.write_arrays(project, **found)
+    click.echo(f"wrote {project}\nnext: spray analyse {project}")
 
 
 @cli.command()

@@ -23,6 +23,7 @@ class Kind:
     aka: Another name of an axis -> the one above.
     cells: `sizes -> window`: how many places are added up for features by default, by axis; none for features as they
         are.
+    recipe: Which recipe analyses it by default, of `spray.recipes.RECIPES`.
     said: What may be said beside it: variable or attribute -> what it is.
     """
 
@@ -31,6 +32,7 @@ class Kind:
     lead: tuple[str, ...] = ()
     aka: Mapping[str, str] = field(default_factory=dict)
     cells: Callable[[Sizes], Mapping[str, int]] = no_window
+    recipe: str = "spectral"
     said: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ Any function `(attributions of one category) -> Dataset` serves `spray.analyse` 
 """
 
 from spray.recipes.parts import KMEANS, SPECTRAL_KMEANS, concept_relevance, from_features, partial
-from spray.recipes.presets import OWN, RECIPES, concept, histogram, pcx, spectral, spectral_hdbscan
+from spray.recipes.presets import OWN, RECIPES, concept, histogram, pcx, spectral, spectral_hdbscan, text
 from spray.recipes.recipe import Recipe, Stage, Step
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "pcx",
     "spectral",
     "spectral_hdbscan",
+    "text",
 ]

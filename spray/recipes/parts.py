@@ -30,6 +30,7 @@ def from_features(
     neighbors: int = 10,
     metric: str = "euclidean",
     distance: Stage | None = None,
+    near: Step | None = None,
     affinity: Stage = knn_affinity,
     laplacian: Stage = symmetric_laplacian,
     components: int = 32,
@@ -48,6 +49,7 @@ def from_features(
         features: Steps; the last one makes the features.
         neighbors, metric: See `spray.knn_graph`.
         distance: A stage that makes all pairs' distances, where `metric` cannot.
+        near: A step that finds the neighbours itself, of no features; it is called "neighbors".
         affinity, laplacian: Stages.
         components: See `spray.spectral_embedding`.
         clusterings, embeddings: Stages of the spectral embedding.
@@ -61,11 +63,14 @@ def from_features(
         >>> from_features("mine", steps, embeddings=[], clusterings=[]).result
         ('embedding', 'neighbors', 'eigengap')
     """
-    last = (features := tuple(features))[-1].name
+    features = tuple(features)
+    if near is not None and (features or distance is not None or thorough):
+        raise ValueError("a recipe whose neighbours are found without features has none to analyse thoroughly")
+    last = features[-1].name if features else ""
     maps, clusters = named(embeddings, "embedding.spectral"), named(clusterings, "embedding.spectral")
-    near = [Step("neighbors", partial(knn_graph, neighbors=neighbors, metric=metric), (last,))]
+    found = [near or Step("neighbors", partial(knn_graph, neighbors=neighbors, metric=metric), (last,))]
     if distance is not None:
-        near = [
+        found = [
             Step("distance", distance, (last,), remember=False),
             Step("neighbors", partial(nearest, neighbors=neighbors), ("distance",)),
         ]
@@ -76,7 +81,7 @@ def from_features(
         scores += [Step("null", null, (last,)), Step("attribution_tau", attribution_tau, (last, "clusterings"))]
     steps = (
         *features,
-        *near,
+        *found,
         Step("affinity", affinity, ("neighbors",), remember=False),
         Step("laplacian", laplacian, ("affinity",), remember=False),
         Step("embedding", partial(spectral_embedding, components=components), ("laplacian",)),

@@ -10,6 +10,7 @@ from spray.stages.maps import pca
 from spray.stages.preprocess import normalize, pool
 from spray.stages.prototypes import gaussian_prototypes
 from spray.stages.resample import histogram as histograms
+from spray.stages.words import word_neighbors
 
 
 def spectral(
@@ -80,6 +81,29 @@ def spectral_hdbscan(*, min_cluster_size: Iterable[int] = (5, 10, 20), component
     """
     stages = [partial(hdbscan, min_cluster_size=size) for size in min_cluster_size]
     return spectral(name="spectral_hdbscan", clusterings=stages, components=components, **options)
+
+
+def text(*, variable: str = "relevance", tokens: str = "token_text", neighbors: int = 10, **options: Any) -> Recipe:
+    """SpRAy of texts: neighbours by the relevance of their words, wherever these stand.
+
+    Tokens at the same place of two texts have nothing in common, so a text has no features by places.
+
+    Args:
+        variable: What to analyse, `(sample, token)`.
+        tokens: The variable that holds the tokens' texts.
+        neighbors: Of each text.
+        options: Of `from_features`, but for features and distances.
+
+    Returns:
+        A recipe.
+
+    Example:
+        >>> print(text(embeddings=[]).steps[0])
+        neighbors = word_neighbors(attributions.relevance, attributions.token_text, neighbors=10)
+    """
+    sources = (f"attributions.{variable}", f"attributions.{tokens}")
+    near = Step("neighbors", partial(word_neighbors, neighbors=neighbors), sources)
+    return from_features("text", (), near=near, **options)
 
 
 def histogram(*, variable: str = "relevance", bins: int = 256, **options: Any) -> Recipe:
@@ -160,10 +184,11 @@ def pcx(
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "spectral": spectral,
     "spectral_hdbscan": spectral_hdbscan,
+    "text": text,
     "histogram": histogram,
     "concept": concept,
     "pcx": pcx,
 }
 
-OWN = {"spectral_hdbscan": {"clusterings"}}
+OWN = {"spectral_hdbscan": {"clusterings"}, "text": {"near", "distance", "metric", "thorough"}}
 """What a recipe gives to `from_features` itself, so that nobody else can."""

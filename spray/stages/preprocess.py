@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from spray.arrays.labels import check_finite
-from spray.kinds import window_of
+from spray.kinds import kind_of, window_of
+from spray.kinds.text import TEXT
 
 POOLS = {"sum": np.add, "mean": np.add, "max": np.maximum}
 NORMS = {
@@ -56,6 +57,11 @@ def pool(
     if reduce not in POOLS:
         raise ValueError(f"reduce must be one of {', '.join(POOLS)}, got {reduce!r}")
     sizes = dict(window) if isinstance(window, Mapping) else window_of(data, window)
+    if not isinstance(window, Mapping) and kind_of(data) is TEXT:
+        raise ValueError(
+            "tokens at the same place of two texts have nothing in common: analyse texts by their words "
+            "(spray.recipes.text, --recipe text), or give window=None to compare places all the same"
+        )
     steps = dict(sizes if stride is None else stride)
     unknown = [dim for dim in sizes | steps if dim not in data.dims or dim == "sample"]
     if unknown or sizes.keys() != steps.keys() or min([1, *sizes.values(), *steps.values()]) < 1:

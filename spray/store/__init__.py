@@ -12,6 +12,8 @@ from spray.store.categories import read_analysis_index as read_analysis_index
 from spray.store.categories import save_analysis as save_analysis
 from spray.store.categories import write_analysis_index as write_analysis_index
 from spray.store.categories import write_category as write_category
+from spray.store.given import read_arrays as read_arrays
+from spray.store.given import write_arrays as write_arrays
 from spray.store.netcdf import read_netcdf as read_netcdf
 from spray.store.netcdf import write_netcdf as write_netcdf
 from spray.store.project import Place as Place

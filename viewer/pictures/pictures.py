@@ -26,7 +26,7 @@ def picture(project: Project, sample: int, mode: str, look: Look) -> bytes:
     row = project.find(np.array([sample]))
     if row[0] < 0:
         raise KeyError(f"no sample {sample}")
-    image = None if mode == "heatmap" else read(project, "image", row)[0]
+    image = read(project, "image", row)[0] if _has_input(project, look.method, mode) else None
     relevance = None if mode == "input" else read(project, look.method, row)[0]
     return _encoded(project, image, relevance, mode, look, int(row[0]))
 
@@ -36,7 +36,7 @@ def mean_picture(project: Project, samples: str, minus: str, mode: str, look: Lo
     """The mean of several samples, less the mean of others: what a cluster has, and others have not."""
     if kind(project, look.method).name == "text":
         return _word_list(project, samples, minus, look)
-    image = None if mode == "heatmap" else _mean(project, "image", samples)
+    image = _mean(project, "image", samples) if _has_input(project, look.method, mode) else None
     relevance = None if mode == "input" else _difference(project, look.method, samples, minus)
     return _encoded(project, image, relevance, mode, look)
 
@@ -60,6 +60,13 @@ def cluster_samples(category: Category, clustering: str) -> dict[int, str]:
     return {int(number): encode(spread(category.sample[groups == number])) for number in np.unique(groups)}
 
 
+def _has_input(project: Project, method: str, mode: str) -> bool:
+    """Whether the input is read: without one an overlay is the heatmap alone, and a text is its tokens."""
+    if mode == "heatmap" or "image" in project.attributions:
+        return mode != "heatmap"
+    return mode == "input" and kind(project, method).name != "text"
+
+
 def _difference(project: Project, method: str, samples: str, minus: str) -> np.ndarray:
     mean = _mean(project, method, samples)
     return mean - _mean(project, method, minus) if minus else mean
@@ -75,7 +82,7 @@ def _encoded(
 ) -> bytes:
     if mode not in MODES:
         raise KeyError(f"no mode {mode}")
-    shown = kind(project, "image" if relevance is None else look.method)
+    shown = kind(project, "image" if relevance is None and image is not None else look.method)
     limits = value_range(project) if image is not None and shown.name in ADDED_UP else (0.0, 1.0)
     return DRAW[shown.name](Given(image, relevance, look, limits, beside(project, row)))
 

@@ -16,7 +16,7 @@ LISTED = 14
 
 
 def draw(given: Given) -> bytes:
-    tokens = list(map(plain, given.beside.get("token_text", _ids(given))))
+    tokens = list(map(plain, given.beside["token_text"] if "token_text" in given.beside else _ids(given)))
     mask = given.beside.get("mask", np.ones(len(tokens)))
     strength = np.zeros(len(tokens)) if given.relevance is None else signed(given.relevance, given.look)
     shown = [(token, float(value)) for token, value, kept in zip(tokens, strength, mask, strict=False) if kept]
@@ -56,11 +56,11 @@ def listed(found: Sequence[tuple[str, float, int]], samples: int, given: Given) 
     parts: list[Markup] = []
     for row, ((word, value, count), level) in enumerate(zip(found[:LISTED], strength, strict=False)):
         y = 14 + 16 * row
-        length = abs(level) * 70
+        length = abs(level) * 62
         background = colour(float(level), given.look)
         parts += [
-            html.tag("rect", x=130, y=y - 10, width=f"{length:.1f}", height=12, fill=background, stroke="#888888"),
-            words(shortened(word, 18), 4, y),
-            words(f"{number(value)}, in {count}", 204 - 0, y, size=7, text_anchor="start"),
+            html.tag("rect", x=114, y=y - 10, width=f"{length:.1f}", height=12, fill=background, stroke="#888888"),
+            words(shortened(word, 17), 4, y),
+            words(f"{number(value)}, in {count}", 180, y, size=8),
         ]
     return sheet(parts, title=f"words of {samples} texts")
