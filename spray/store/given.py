@@ -113,7 +113,7 @@ def write_arrays(
             raise ProjectError(f"{key} has {array.sizes['sample']} samples, relevance has {count}")
     ids = np.arange(count) if sample is None else np.asarray(_plain(sample))
     whole = xr.Dataset(arrays, {"sample": ids, **coords})
-    extra = {key: value for key, value in {"sampling_rate": sampling_rate}.items() if value is not None}
+    extra: dict[str, Any] = {key: value for key, value in {"sampling_rate": sampling_rate}.items() if value is not None}
     if isinstance(unit, str):
         extra["unit"] = unit
     write_project(
