@@ -19,7 +19,7 @@ from lrp.graph.graph import Graph
 from lrp.rules import Rule
 from spray import store
 
-LONGEST = 80  # characters of a setting that are shown
+LONGEST, HEAD = 80, 24  # characters of a setting that are shown
 
 
 def agree(path: Path, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -50,19 +50,22 @@ def _refuse_other(path: Path, before: Mapping[str, Any] | None, now: Mapping[str
     if changed:
         found = "; ".join(f"{key}: {_difference(before.get(key), now.get(key))}" for key in changed)
         raise store.ProjectError(
-            f"{path} holds another run, it differs in {found}. Give another folder, or delete this one"
+            f"{path} holds another run, it differs in {found}: give another folder, or delete this one"
         )
 
 
 def _difference(before: Any, now: Any) -> str:
-    """Both values in a line; of long ones where they differ."""
+    """Both values in a line; of long ones the beginning, and where they differ."""
     texts = [" ".join(str(value).split()) for value in (before, now)]
-    start = max(0, len(commonprefix(texts)) - 20) if max(map(len, texts)) > LONGEST else 0
-    there, here = (
-        ("..." if start else "") + text[start : start + LONGEST] + ("..." if len(text) > start + LONGEST else "")
-        for text in texts
-    )
+    start = len(commonprefix(texts)) - HEAD // 2 if max(map(len, texts)) > LONGEST else 0
+    there, here = (_around(text, start) for text in texts)
     return f"{there} there, {here} now"
+
+
+def _around(text: str, start: int) -> str:
+    shown = text[start : start + LONGEST] if start > HEAD else text[:LONGEST]
+    before = f"{text[:HEAD]} ... " if start > HEAD else ""
+    return before + shown + (" ..." if not text.endswith(shown) else "")
 
 
 def identity(methods: Mapping[str, Any]) -> dict[str, Any]:
