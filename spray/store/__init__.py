@@ -14,6 +14,7 @@ from spray.store.categories import save_analysis as save_analysis
 from spray.store.categories import write_analysis_index as write_analysis_index
 from spray.store.categories import write_category as write_category
 from spray.store.complete import Missing as Missing
+from spray.store.complete import expected_number as expected_number
 from spray.store.complete import expected_samples as expected_samples
 from spray.store.complete import missing as missing
 from spray.store.netcdf import read_netcdf as read_netcdf

@@ -1,6 +1,7 @@
 """Complete is a number: how many samples a project should have, and what of them is not there."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -97,21 +98,43 @@ def missing(path: Place) -> Missing:
         >>> print(found)
         incomplete: 2 of 5 samples (without part 0, 2)
     """
-    wanted = read_project(path).get("samples")
+    wanted = _wanted(read_project(path))
     whole, ids, failed = _present(path)
-    if not _is_known(wanted):
+    if wanted is None:
         return Missing(len(ids), None, failed=failed)
-    number, size = wanted["number"], wanted["part_size"]
+    number, size, digest = wanted
     lost = tuple(part for part in range(-(-number // size)) if part not in whole)
     samples = tuple(range(part * size, min((part + 1) * size, number)) for part in lost)
-    others = not lost and _digest([*ids.tolist(), *failed]) != wanted["ids"]
+    others = not lost and _digest([*ids.tolist(), *failed]) != digest
     return Missing(len(ids), number, lost, samples, failed, others)
 
 
-def _is_known(wanted: Any) -> bool:
-    """Whether project.json says how many samples there are; a project may come from a stranger."""
-    numbers = [wanted.get(name) for name in ("number", "part_size")] if isinstance(wanted, dict) else [0]
-    return all(type(number) is int and number > 0 for number in numbers) and numbers[0] <= numbers[1] * MOST_PARTS
+def expected_number(facts: Mapping[str, Any]) -> int | None:
+    """How many samples a project should have.
+
+    Args:
+        facts: Of `read_project`, or the attributes of `open_attributions`.
+
+    Returns:
+        The number; None where the facts do not say.
+
+    Example:
+        >>> expected_number({"samples": {"number": 3, "ids": "", "part_size": 2}}), expected_number({})
+        (3, None)
+    """
+    return None if (wanted := _wanted(facts)) is None else wanted[0]
+
+
+def _wanted(facts: Mapping[str, Any]) -> tuple[int, int, str] | None:
+    """Number of samples, samples a part, digest of ids, if they are there and sane: a project may be a stranger's."""
+    try:
+        found = facts.get("samples")
+        found = json.loads(found) if isinstance(found, str) else found
+        number, size, ids = found["number"], found["part_size"], found["ids"]
+        sane = type(number) is type(size) is int and 0 < number <= size * MOST_PARTS
+    except (ValueError, TypeError, LookupError):
+        return None
+    return (number, size, str(ids)) if sane else None
 
 
 def _present(path: Place) -> tuple[set[int], np.ndarray, dict[int, str]]:
