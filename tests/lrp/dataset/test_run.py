@@ -1,5 +1,6 @@
 """attribute_dataset: what is stored is what the explainer says, whatever happens in between."""
 
+import fcntl
 import json
 import os
 import signal
@@ -159,6 +160,110 @@ def test_a_part_that_was_cut_is_computed_again(explain, tmp_path, size):
     os.truncate(store.parts(path)[0], size)
     lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
     xr.testing.assert_identical(store.open_attributions(path).load(), whole)
+
+
+@pytest.mark.parametrize("at", [0, 700, -100])
+def test_a_part_with_a_flipped_bit_is_computed_again(explain, tmp_path, at):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    whole, part = store.open_attributions(path).load(), store.parts(path)[1]
+    raw = bytearray(part.read_bytes())
+    raw[at] ^= 1
+    part.write_bytes(raw)
+    assert store.missing(path).parts == (1,)
+    lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    xr.testing.assert_identical(store.open_attributions(path).load(), whole)
+    assert store.missing(path).complete
+
+
+def test_a_locked_part_is_left_as_it_is(explain, tmp_path):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    part = store.parts(path)[0]
+    before = part.stat()
+    with part.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(store.Unreadable, match="another program has it open"):
+            lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    assert part.stat() == before
+
+
+@pytest.mark.parametrize("make", [lambda size: Digits(size), Stream])
+def test_the_number_of_samples_is_written(explain, tmp_path, make):
+    path = lrp.attribute_dataset(explain, make(12), tmp_path / "p", **SMALL)
+    found = store.missing(path)
+    assert (found.present, found.expected, found.complete) == (12, 12, True)
+    store.parts(path)[0].unlink()
+    assert str(store.missing(path)) == "incomplete: 2 of 12 samples (without part 0)"
+
+
+def test_samples_left_out_are_no_missing_part(explain, tmp_path):
+    dataset = Digits(12)
+    dataset.images[3] = float("nan")
+    path = lrp.attribute_dataset(explain, dataset, tmp_path / "p", errors="skip", **SMALL)
+    found = store.missing(path)
+    assert list(found.failed) == [3] and not found.parts and not found.others and not found.complete
+
+
+def test_a_project_of_before_learns_its_number_when_resumed(explain, tmp_path):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    file = path / "project.json"
+    facts = json.loads(file.read_text())
+    del facts["samples"]
+    facts["settings"] = {k: v for k, v in facts["settings"].items() if not k.startswith("input ")}
+    file.write_text(json.dumps(facts))
+    assert store.missing(path).expected is None and store.missing(path).complete is None
+    lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    assert store.missing(path).complete
+
+
+@pytest.mark.parametrize("then", ["gone", "another"])
+def test_nothing_is_written_into_a_folder_that_was_moved_away(explain, tmp_path, then):
+    class Moving(Digits):
+        def __getitem__(self, index):
+            if index == 15 and (tmp_path / "p").exists():
+                (tmp_path / "p").rename(tmp_path / "elsewhere")
+                if then == "another":
+                    (tmp_path / "p").mkdir()
+            return super().__getitem__(index)
+
+    with pytest.raises(ProjectError, match="was moved, deleted or replaced while this ran"):
+        lrp.attribute_dataset(explain, Moving(30), tmp_path / "p", **SMALL)
+    assert list((tmp_path / "p").rglob("*")) == [] and list(store.parts(tmp_path / "elsewhere")) == [0]
+    lrp.attribute_dataset(explain, Digits(30), tmp_path / "elsewhere", **SMALL | {"name": "p"})
+    assert store.missing(tmp_path / "elsewhere").complete
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda images: images * 255, "input range: .0, 1. there, beyond"),
+        (lambda images: images.double(), "input type: float32 there, float64 now"),
+    ],
+)
+def test_inputs_that_are_read_otherwise_are_refused(tmp_path, change, named):
+    def explain(x, target=None):
+        return x.float().mean((2, 3)).repeat(1, 3), x.float()
+
+    lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    other = Digits(12)
+    other.images = change(other.images)
+    with pytest.raises(ProjectError, match=named):
+        lrp.attribute_dataset(explain, other, tmp_path / "p", **SMALL)
+
+
+def test_the_transform_of_a_dataset_is_a_setting(explain, tmp_path):
+    def crop(image):
+        return image
+
+    def whole(image):
+        return image
+
+    dataset = Digits(12)
+    dataset.transform = crop
+    for _ in range(2):
+        lrp.attribute_dataset(explain, Subset(dataset, range(10)), tmp_path / "p", **SMALL)
+    dataset.transform = whole
+    with pytest.raises(ProjectError, match=r"input transform: .*crop there, .*whole now"):
+        lrp.attribute_dataset(explain, Subset(dataset, range(10)), tmp_path / "p", **SMALL)
 
 
 def test_claim_is_exclusive(tmp_path):
