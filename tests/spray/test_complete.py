@@ -188,7 +188,9 @@ def test_xarray_alone_reads_what_is_sealed(tmp_path):
 # Locked or unreadable is not damaged
 
 
-LOCKER = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); sys.stdin.read()"
+LOCKER = (
+    "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); sys.stdin.read()"
+)
 
 
 @pytest.mark.parametrize("sealed", [True, False])
