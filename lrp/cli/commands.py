@@ -36,8 +36,8 @@ def main() -> None:
     lrp attribute --model torchvision:resnet50 --weights resnet50.pt --data photos --out project
 
     Exit codes: 0 done, 1 something in the data, the model or the project is wrong (one line on stderr says what), 2 the
-    command line is wrong, 3 `lrp attribute` did all it could, but parts are missing or left to other processes (one line
-    on stderr says which), 130 interrupted; `lrp attribute` goes on where it was when run again.
+    command line is wrong, 3 `lrp attribute` did all it could, but parts are missing or left to other processes (one
+    line on stderr says which), 130 interrupted; `lrp attribute` goes on where it was when run again.
     """
 
 

@@ -33,8 +33,8 @@ def staying(path: Path) -> Callable[[], None]:
     def check() -> None:
         if before is None or _identity(path) != before:
             raise ProjectError(
-                f"{path} was moved, deleted or replaced while this ran, and nothing more is written there: run the same "
-                "again with its new place to go on"
+                f"{path} was moved, deleted or replaced while this ran, and nothing more is written there: run the "
+                "same again with its new place to go on"
             )
 
     return check

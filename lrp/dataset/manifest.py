@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,8 @@ def _refuse_other(path: Path, before: Mapping[str, Any] | None, now: Mapping[str
 def _difference(before: Any, now: Any) -> str:
     """Both values in a line; of long ones the beginning, and where they differ."""
     texts = [" ".join(str(value).split()) for value in (before, now)]
-    start = len(commonprefix(texts)) - HEAD // 2 if max(map(len, texts)) > LONGEST else 0
+    same = next((at for at, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    start = same - HEAD // 2 if max(map(len, texts)) > LONGEST else 0
     there, here = (_around(text, start) for text in texts)
     return f"{there} there, {here} now"
 

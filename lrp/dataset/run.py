@@ -122,7 +122,7 @@ def attribute_dataset(
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
-        ids = []
+        ids: list[np.ndarray] = []
         for shard in work.shards:
             check()
             _work_on(path, shard, recorder, batch_size, workers, bar, check)

@@ -128,7 +128,7 @@ def expected_number(facts: Mapping[str, Any]) -> int | None:
 def _wanted(facts: Mapping[str, Any]) -> tuple[int, int, str] | None:
     """Number of samples, samples a part, digest of ids, if they are there and sane: a project may be a stranger's."""
     try:
-        found = facts.get("samples")
+        found: Any = facts.get("samples")
         found = json.loads(found) if isinstance(found, str) else found
         number, size, ids = found["number"], found["part_size"], found["ids"]
         sane = type(number) is type(size) is int and 0 < number <= size * MOST_PARTS
