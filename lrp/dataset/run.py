@@ -122,14 +122,14 @@ def attribute_dataset(
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
-        ids: list[np.ndarray] = []
+        seen: list[np.ndarray] = []
         for shard in work.shards:
             check()
             _work_on(path, shard, recorder, batch_size, workers, bar, check)
-            ids.append(shard.ids)
-    if work.size is None and ids:
+            seen.append(shard.ids)
+    if work.size is None and seen:
         check()
-        store.add_facts(path, samples=store.expected_samples(np.concatenate(ids), shard_size))
+        store.add_facts(path, samples=store.expected_samples(np.concatenate(seen), shard_size))
     return path
 
 

@@ -1,8 +1,8 @@
 """The digest at the end of a file: whether its bytes are those that were written.
 
 It lies behind the last byte that HDF5 knows of, where readers of netCDF ignore it, and is checked before HDF5 sees the
-file, which a single flipped bit can make hang. A program that changes the file in place (HDF5 then cuts off what it does
-not know) makes it one without a digest, which is read as it is.
+file, which a single flipped bit can make hang. A program that changes the file in place (HDF5 then cuts off what it
+does not know) makes it one without a digest, which is read as it is.
 """
 
 from functools import lru_cache
