@@ -133,6 +133,7 @@ def analyse(
     )
     failed = int((store.read_analysis_index(project, name).error.values != "").sum())
     click.echo(f"{len(found)} categories in {project}/analyses/{name}" + (f", {failed} failed" if failed else ""))
+    banner(project)
     click.echo(f"next: spray rank {project} --analysis {name}")
 
 
@@ -142,6 +143,23 @@ def default_recipe(attributions: xr.Dataset, variable: str) -> str:
         return kind_of(attributions[variable]).recipe
     except (KeyError, ValueError):
         return "spectral"
+
+
+def banner(project: Path, index: Any = None) -> None:
+    """Say on stderr that a project is incomplete, and that an analysis, whose index is given, is of fewer samples."""
+    if not (project / "project.json").exists():  # analyses alone can be ranked
+        return
+    try:
+        found = store.missing(project)
+    except store.ProjectError as error:
+        click.echo(f"warning: {error}", err=True)
+        return
+    if found.complete is False:
+        click.echo(f"warning: {found}", err=True)
+    told = set() if index is None or "coverage" not in index else set(map(str, index.coverage.values)) - {""}
+    now = f"{found.present} of {found.expected} samples"
+    for coverage in sorted(told - {now}):
+        click.echo(f"warning: the analysis is of {coverage}, the project has {now}", err=True)
 
 
 def made(recipe: str, *, clusters: tuple[int, ...] | None = None, **options: Any) -> recipes.Recipe:
@@ -174,7 +192,8 @@ def info(project: Path) -> None:
     facts, index, files = store.read_project(project), store.read_index(project), store.parts(project)
     size = sum(file.stat().st_size for file in files.values())
     rows = [(key, facts.get(key) or "-") for key in ("name", "model", "dataset", "method", "created")]
-    rows += [("samples", f"{index.sizes['sample']} in {len(files)} parts, {readable(size)}")]
+    banner(project)
+    rows += [("samples", f"{_of(index.sizes['sample'], facts)} in {len(files)} parts, {readable(size)}")]
     for name in store.analyses(project):
         found = store.read_analysis_index(project, name)
         failed = int((found.error.values != "").sum())
@@ -184,6 +203,11 @@ def info(project: Path) -> None:
     total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)
     rows += [("memo", f"{len(entries)} entries, {readable(total)}, {hits} hits: {stages}")]
     click.echo(table(rows))
+
+
+def _of(samples: int, facts: Mapping[str, Any]) -> str:
+    number = store.expected_number(facts)
+    return f"{samples}" if number in (None, samples) else f"{samples} of {number}"
 
 
 @cli.command()
@@ -196,6 +220,7 @@ def rank(project: Path, name: str | None, sort: str | None, top: int) -> None:
     names = store.analyses(project)
     name = name or (names[0] if len(names) == 1 else "spectral")
     index = store.read_analysis_index(project, name)
+    banner(project, index)
     columns = [str(key) for key, column in index.data_vars.items() if column.dtype.kind in "fiu"]
     sort = sort or next((column for column in ORDER if column in columns), "n")
     if sort not in columns:

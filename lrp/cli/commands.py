@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
+from spray import store
+
+INCOMPLETE = 3
+"""Exit code of `lrp attribute`: parts are missing."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -31,7 +36,8 @@ def main() -> None:
     lrp attribute --model torchvision:resnet50 --weights resnet50.pt --data photos --out project
 
     Exit codes: 0 done, 1 something in the data, the model or the project is wrong (one line on stderr says what), 2 the
-    command line is wrong, 130 interrupted; `lrp attribute` then goes on where it was when run again.
+    command line is wrong, 3 `lrp attribute` did all it could, but parts are missing or left to other processes (one
+    line on stderr says which), 130 interrupted; `lrp attribute` goes on where it was when run again.
     """
 
 
@@ -78,7 +84,8 @@ def attribute(
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
 
     It can be interrupted at any time and run again, and any number of processes may work on one project: each shard of
-    samples is computed once. A project refuses to go on with another model, composite or setting.
+    samples is computed once. A project refuses to go on with another model, composite or setting. Whoever ends while
+    others are still at it ends with exit code 3.
     """
     dataset: Any = lrp.open_images(data, size=size, gray=setting.gray)
     example = _example(dataset, setting)
@@ -91,6 +98,12 @@ def attribute(
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip
     click.echo(path)
+    found = store.missing(path)
+    if found.complete is False:
+        again = ": other processes are at them, or were; run the same again when they have ended" if found.parts else ""
+        click.echo(f"{found}{again}", err=True)
+    if found.parts:
+        sys.exit(INCOMPLETE)
 
 
 def _example(dataset: Any, setting: Setting) -> Tensor:

@@ -25,11 +25,17 @@ def claimed(path: Path, number: int) -> Iterator[bool]:
 
 
 def _done(path: Path, number: int) -> bool:
-    """Whether a shard's file is there and can be opened: one that a failing disk left empty is computed again."""
+    """Whether a shard's file is there and as it was written: one that a failing disk damaged is computed again.
+
+    Raises:
+        Unreadable: It is locked or not ours to read: then it may be whole.
+    """
     if (part := store.parts(path).get(number)) is None:
         return False
     try:
         read_attrs(part, remedy="it is computed again")
+    except store.Unreadable:
+        raise
     except store.ProjectError as error:
         log.warning("%s", error)
         return False

@@ -12,22 +12,28 @@ import torch
 from torch import Tensor, nn
 
 from lrp.attribution.methods import Method
+from lrp.dataset.inputs import PREFIX
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.rules import Rule
 from spray import store
+
+LONGEST, HEAD = 80, 24  # characters of a setting that are shown
 
 
 def agree(path: Path, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     """Write project.json, or check that the run described there is this one.
 
     Raises:
-        ProjectError: It is another run; every difference is listed, nothing is changed.
+        ProjectError: It is another run; every difference is listed in one line, nothing is changed.
     """
     settings = json.loads(json.dumps(settings))
     with store.locked(path):
         if (path / "project.json").exists():
-            _refuse_other(path, store.read_project(path).get("settings"), settings)
+            before = store.read_project(path)
+            _refuse_other(path, before.get("settings"), settings)
+            if "samples" in facts and "samples" not in before:  # a project of ours up to 0.2
+                store.add_facts(path, samples=facts["samples"])
         elif store.parts(path):
             raise store.ProjectError(f"{path} has attributions but no project.json: give another folder")
         else:
@@ -37,14 +43,29 @@ def agree(path: Path, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> 
 def _refuse_other(path: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
     if before is None:
         raise store.ProjectError(f"{path} is a project that attribute_dataset did not write: give another folder")
-    changed = [key for key in now.keys() | before.keys() if before.get(key) != now.get(key)]
+    changed = sorted(key for key in now.keys() | before.keys() if before.get(key) != now.get(key))
+    # what is known of inputs depends on the first one, and projects up to 0.2 know nothing of it
+    changed = [key for key in changed if not key.startswith(PREFIX) or (key in before and key in now)]
     if changed:
-        lines = [f"  {key}: {before.get(key)} there, {now.get(key)} now" for key in sorted(changed)]
+        found = "; ".join(f"{key}: {_difference(before.get(key), now.get(key))}" for key in changed)
         raise store.ProjectError(
-            f"{path} holds another run, it differs in\n"
-            + "\n".join(lines)
-            + "\ngive another folder, or delete this one"
+            f"{path} holds another run, it differs in {found}: give another folder, or delete this one"
         )
+
+
+def _difference(before: Any, now: Any) -> str:
+    """Both values in a line; of long ones the beginning, and where they differ."""
+    texts = [" ".join(str(value).split()) for value in (before, now)]
+    same = next((at for at, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    start = same - HEAD // 2 if max(map(len, texts)) > LONGEST else 0
+    there, here = (_around(text, start) for text in texts)
+    return f"{there} there, {here} now"
+
+
+def _around(text: str, start: int) -> str:
+    shown = text[start : start + LONGEST] if start > HEAD else text[:LONGEST]
+    before = f"{text[:HEAD]} ... " if start > HEAD else ""
+    return before + shown + (" ..." if not text.endswith(shown) else "")
 
 
 def identity(methods: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,12 @@ drops when its owner dies: any number of processes may work on one project.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
@@ -21,11 +22,13 @@ from tqdm.auto import tqdm
 
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.claims import claimed
+from lrp.dataset.home import staying
+from lrp.dataset.inputs import reading
 from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
 from lrp.dataset.normalize import Normalization
 from lrp.dataset.records import Recorder
-from lrp.dataset.shards import Shard, shards
+from lrp.dataset.shards import Shard, Work, shards
 from lrp.dataset.targets import SampleTarget, targets
 from lrp.explain.one_call import Explainer
 from lrp.graph import Graph
@@ -83,12 +86,14 @@ def attribute_dataset(
         progress: Show a progress bar; it stays silent where there is no terminal.
 
     Returns:
-        The project's folder, for `spray.open_attributions`.
+        The project's folder, for `spray.open_attributions`. Shards that other processes are at are not waited for:
+        `spray.store.missing` tells what is not there.
 
     Raises:
         ValueError, IndexError, TypeError: The target does not fit the output or the dataset.
         SampleError: A sample cannot be read, or has an output or relevance that is not finite.
-        ProjectError: The folder holds another run: other weights, composite, target, ids or shard size.
+        ProjectError: The folder holds another run: other weights, composite, target, ids, shard size or way to read
+            inputs. Or it was moved away meanwhile.
         OSError: The disk is full, say. Whatever the error, finished shards stay, and the same call goes on from there.
 
     Example:
@@ -107,24 +112,42 @@ def attribute_dataset(
     wanted = targets(target, work.size)
     label_names = list(getattr(dataset, "classes", ()) if label_names is None else label_names)
     settings = {"target": wanted.text, "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
-    settings |= {"normalize": str(normalize), "keep": str(keep), **identity(methods)}
+    settings |= {"normalize": str(normalize), "keep": str(keep), **reading(dataset, work.first), **identity(methods)}
     facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
-    agree(path, settings, {"dataset": type(dataset).__name__, "label_names": label_names, **facts})
+    facts |= {"dataset": type(dataset).__name__, "label_names": label_names, **_expected(work, shard_size)}
+    agree(path, settings, facts)
+    check = staying(path)
     first = next(iter(methods.values()))
     recorder = Recorder(methods, wanted, _device(first), keep, normalize, concepts, label_names, errors == "skip")
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
+        seen: list[np.ndarray] = []
         for shard in work.shards:
-            _work_on(path, shard, recorder, batch_size, workers, bar)
+            check()
+            _work_on(path, shard, recorder, batch_size, workers, bar, check)
+            seen.append(shard.ids)
+    if work.size is None and seen:
+        check()
+        store.add_facts(path, samples=store.expected_samples(np.concatenate(seen), shard_size))
     return path
 
 
-def _work_on(path: Path, shard: Shard, recorder: Recorder, batch_size: int, workers: int, bar: tqdm) -> None:
-    """Explain and write one shard, unless that is done or another process is at it."""
+def _expected(work: Work, shard_size: int) -> dict[str, Any]:
+    """How many samples there will be, if that is known before all are read."""
+    if work.size is None:
+        return {}
+    return {"samples": store.expected_samples(np.concatenate([shard.ids for shard in work.shards]), shard_size)}
+
+
+def _work_on(
+    path: Path, shard: Shard, recorder: Recorder, batch_size: int, workers: int, bar: tqdm, check: Callable[[], None]
+) -> None:
+    """Explain and write one shard, unless that is done or another process is at it; `check` is asked before writing."""
     with claimed(path, shard.number) as ours:
         if ours:
             explained = recorder.shard(shard.load(batch_size, workers), bar.update)
+            check()
             _write(path, shard.number, explained)
 
 

@@ -20,9 +20,13 @@ class Shard:
     """A run of samples that becomes one file."""
 
     number: int
-    size: int
+    ids: np.ndarray
     load: Callable[[int, int], Iterable[list[Sample]]]
     """`load(batch_size, workers)` reads the samples, batch by batch."""
+
+    @property
+    def size(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Work:
     size: int | None
     ids: str
     """What the ids are: equal texts, equal ids."""
+    first: Callable[[], Sample] | None = None
+    """The first sample; None for a stream, of which it would be gone."""
 
 
 def shards(dataset: Dataset | Mapping | Iterable, shard_size: int, ids: Sequence[int] | None = None) -> Work:
@@ -70,9 +76,10 @@ def _indexed(dataset: Any, shard_size: int, ids: Sequence[int] | None) -> Work:
             chosen = Subset(_Guarded(dataset, known), positions)
             return DataLoader(chosen, batch_size, num_workers=workers, collate_fn=list)
 
-        return Shard(number, len(positions), load)
+        return Shard(number, known[positions.start : positions.stop], load)
 
-    return Work([cut(number) for number in range(-(-size // shard_size))], size, f"{size} samples, {digest}")
+    cuts = [cut(number) for number in range(-(-size // shard_size))]
+    return Work(cuts, size, f"{size} samples, {digest}", lambda: _Guarded(dataset, known)[0])
 
 
 def _own_ids(dataset: Any) -> np.ndarray:
@@ -133,7 +140,8 @@ def _iterated(dataset: Iterable, shard_size: int) -> Iterable[Shard]:
     stream = (Sample(_id(item, position), item, position=position) for position, item in enumerate(dataset))
     number = 0
     while block := list(islice(stream, shard_size)):
-        yield Shard(number, len(block), lambda size, _, block=block: _runs(block, size))
+        ids = np.asarray([sample.id for sample in block], dtype=np.int64)
+        yield Shard(number, ids, lambda size, _, block=block: _runs(block, size))
         number += 1
 
 

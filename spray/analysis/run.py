@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ def analyse(
     that reads a category when asked for; run again, what is there and still right is not done again. A category that
     fails is recorded with its error, in the index or in the tree's attribute `errors`, and the others are done.
 
+    Where the project says how many samples its data set has, each result has the attribute `coverage`: "500 of 1000
+    samples", of all categories together.
+
     Categories are shared among `processes`, or among the workers of `client`, a `dask.distributed.Client`.
 
     Args:
@@ -73,7 +77,10 @@ def analyse(
     """
     data = _as_dataset(attributions)
     groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
-    tasks = [Task(category, data.isel(sample=rows), recipe, by, memo, out, name) for category, rows in groups.items()]
+    told = coverage(data, out)
+    tasks = [
+        Task(category, data.isel(sample=rows), recipe, by, memo, out, name, told) for category, rows in groups.items()
+    ]
     results, errors = {}, {}
     run = over_client(client) if client is not None else over_processes(processes) if processes > 1 else in_turn
     with tqdm(total=len(tasks), desc="analyse", unit="category", disable=None if progress else True) as bar:
@@ -95,6 +102,31 @@ def analyse(
     tree = to_tree({category: results[category] for category in groups if category in results})
     tree.attrs.update({"errors": json.dumps(errors)} if errors else {})
     return tree
+
+
+def coverage(data: xr.Dataset, out: store.Place | None = None) -> str:
+    """How many samples there are of those that there should be, "" where nobody knows.
+
+    Args:
+        data: Of `spray.open_attributions`, whose attributes say what the project expects.
+        out: A project that says it, if the attributes do not.
+
+    Returns:
+        "500 of 1000 samples".
+
+    Raises:
+        ProjectError: `out` has a project.json that cannot be read.
+
+    Example:
+        >>> import json, xarray as xr
+        >>> samples = json.dumps({"number": 1000, "ids": "", "part_size": 256})
+        >>> coverage(xr.Dataset(coords={"sample": range(500)}, attrs={"samples": samples}))
+        '500 of 1000 samples'
+    """
+    number = store.expected_number(data.attrs)
+    if number is None and out is not None and (Path(out) / "project.json").exists():
+        number = store.expected_number(store.read_project(out))
+    return "" if number is None else f"{data.sizes['sample']} of {number} samples"
 
 
 def to_tree(results: Mapping[str, xr.Dataset]) -> xr.DataTree:

@@ -32,6 +32,8 @@ class Task:
     memo: store.Place | None
     out: store.Place | None
     name: str
+    coverage: str = ""
+    """How many samples there are of those that there should be."""
 
 
 def run(task: Task, report: Report = lambda _: None) -> Result:
@@ -61,7 +63,8 @@ def _analysed(task: Task, report: Report) -> xr.Dataset:
 
 def _key(task: Task) -> str:
     """What the result depends on: recipe, samples and attributions, libraries."""
-    return digest(task.recipe, identity(task.data), store.versions())
+    told = [task.coverage] if task.coverage else []  # else the keys of versions up to 0.2 would change
+    return digest(task.recipe, identity(task.data), store.versions(), *told)
 
 
 def _is_done(task: Task, key: str) -> bool:
@@ -79,6 +82,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "n": task.data.sizes["sample"],
         "recipe": str(task.recipe),
         "versions": json.dumps(store.versions()),
+        **({"coverage": task.coverage} if task.coverage else {}),
     }
 
 

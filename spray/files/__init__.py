@@ -2,11 +2,15 @@
 
 from spray.files.interrupts import uninterrupted as uninterrupted
 from spray.files.links import ProjectError as ProjectError
+from spray.files.links import Unreadable as Unreadable
 from spray.files.links import refuse_links as refuse_links
 from spray.files.links import remove as remove
 from spray.files.locks import claim as claim
 from spray.files.locks import locked as locked
 from spray.files.orphans import remove_orphans as remove_orphans
+from spray.files.seals import DamagedFile as DamagedFile
+from spray.files.seals import check_seal as check_seal
+from spray.files.seals import seal as seal
 from spray.files.writing import append as append
 from spray.files.writing import replacing as replacing
 from spray.files.writing import write_text as write_text

@@ -11,6 +11,10 @@ class ProjectError(ValueError):
     """A project folder or one of its files is not what it should be; the message names value, place and remedy."""
 
 
+class Unreadable(ProjectError):
+    """A file that is locked by another program, or that we may not read: nothing is said of its content."""
+
+
 def refuse_links(path: Path, root: Path | None = None) -> None:
     """Nothing, if neither `path` nor a folder between it and `root` is a link.
 

@@ -1,6 +1,7 @@
 """The project format."""
 
 from spray.files import ProjectError as ProjectError
+from spray.files import Unreadable as Unreadable
 from spray.files import locked as locked
 from spray.files import replacing as replacing
 from spray.store.categories import Analysis as Analysis
@@ -12,11 +13,16 @@ from spray.store.categories import read_analysis_index as read_analysis_index
 from spray.store.categories import save_analysis as save_analysis
 from spray.store.categories import write_analysis_index as write_analysis_index
 from spray.store.categories import write_category as write_category
+from spray.store.complete import Missing as Missing
+from spray.store.complete import expected_number as expected_number
+from spray.store.complete import expected_samples as expected_samples
+from spray.store.complete import missing as missing
 from spray.store.given import read_arrays as read_arrays
 from spray.store.given import write_arrays as write_arrays
 from spray.store.netcdf import read_netcdf as read_netcdf
 from spray.store.netcdf import write_netcdf as write_netcdf
 from spray.store.project import Place as Place
+from spray.store.project import add_facts as add_facts
 from spray.store.project import open_attributions as open_attributions
 from spray.store.project import parts as parts
 from spray.store.project import read_index as read_index

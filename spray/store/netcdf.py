@@ -1,10 +1,11 @@
 """Reading and writing single netCDF files: atomic, thread-safe, errors that say what to do."""
 
+import fcntl
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from spray.files import ProjectError, replacing, uninterrupted
+from spray.files import DamagedFile, ProjectError, Unreadable, check_seal, replacing, seal, uninterrupted
 
 T = TypeVar("T")
 
@@ -47,9 +48,11 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root
     for name, variable in stored.variables.items():
         if variable.dtype == np.float16:  # netCDF has no half precision; its 13 zero bits compress away
             stored[name] = variable.astype(np.float32)
-    # an interrupt inside of these libraries would leave a lock of theirs taken for ever
-    with replacing(path, root) as temporary, LOCK, uninterrupted():
-        stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    with replacing(path, root) as temporary:
+        # an interrupt inside of these libraries would leave a lock of theirs taken for ever
+        with LOCK, uninterrupted():
+            stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+        seal(temporary)
 
 
 def _layout(variable: xr.Variable, large: str) -> dict:
@@ -77,32 +80,58 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
 
     Raises:
         ProjectError: There is no file, or it is damaged.
+        Unreadable: It may be whole, but is locked, or we may not read it.
 
     Example:
         >>> read_netcdf(Path("none.nc"), load, remedy="write it first")
         Traceback (most recent call last):
         spray.files.links.ProjectError: no file none.nc: write it first
     """
-    try:
-        with LOCK, uninterrupted(), xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
-            return use(dataset)
-    except FileNotFoundError:
-        raise ProjectError(f"no file {path}: {remedy}") from None
-    except (OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
-        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+    with _checked(path, remedy), xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
+        return use(dataset)
 
 
 def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
     """The attributes of a file alone, which is ten times as fast as opening it as a dataset.
 
     Raises:
-        ProjectError: It is no complete netCDF file.
+        ProjectError: As for `read_netcdf`.
     """
+    with _checked(path, remedy), netCDF4.Dataset(path) as file:
+        return {name: file.getncattr(name) for name in file.ncattrs()}
+
+
+@contextmanager
+def _checked(path: Path, remedy: str) -> Iterator[None]:
+    """The library's lock while a file is read that is as it was written; its errors say what is wrong with the file."""
     try:
-        with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
-            return {name: file.getncattr(name) for name in file.ncattrs()}
-    except (OSError, RuntimeError) as error:
+        check_seal(path)
+        with LOCK, uninterrupted():
+            yield
+    except FileNotFoundError:
+        raise ProjectError(f"no file {path}: {remedy}") from None
+    except (DamagedFile, OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
+        if why := _unreadable(path):  # a program that has it open for writing marks it so
+            raise Unreadable(f"{path} cannot be read, but need not be damaged: {why}") from error
+        if isinstance(error, DamagedFile):
+            raise DamagedFile(f"{error}: {remedy}") from None
         raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+
+
+def _unreadable(path: Path) -> str:
+    """Why no program could read a file now, whatever is in it; the library calls all of that an HDF error."""
+    locking = "set HDF5_USE_FILE_LOCKING=FALSE"
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as HDF5 does
+    except BlockingIOError:
+        return f"another program has it open; close it there, or {locking}"
+    except PermissionError:
+        return "you have no permission to read it"
+    except OSError as error:
+        return f"{error.strerror}; if its file system has no locks, {locking}"
+    return ""
 
 
 def load(dataset: xr.Dataset) -> xr.Dataset:

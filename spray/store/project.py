@@ -66,13 +66,41 @@ def write_project(
     project |= {"composite": composite, "label_names": [str(label) for label in label_names]}
     with locked(Path(path)):
         created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
-        project |= {"created": created, "versions": versions()} | extra
-        try:
-            text = json.dumps(project, indent=2, ensure_ascii=False)
-        except TypeError as error:
-            why = f"project facts must be JSON (text, numbers, lists, mappings): {error}"
-            raise ProjectError(f"{file}: {why}") from error
-        write_text(file, text + "\n", Path(path))
+        _write_facts(path, project | {"created": created, "versions": versions()} | extra)
+
+
+def add_facts(path: Place, **facts: Any) -> None:
+    """Write further facts to project.json; all others stay as they are.
+
+    Args:
+        path: The project's folder.
+        facts: What JSON can hold.
+
+    Raises:
+        ProjectError: There is no project, or a fact is nothing that JSON can hold.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> write_project(folder, name="digits", model="vgg16")
+        >>> add_facts(folder, model="vgg19")
+        >>> read_project(folder)["name"], read_project(folder)["model"]
+        ('digits', 'vgg19')
+    """
+    with locked(Path(path)):
+        before = read_project(path)
+        if before | facts != before:
+            _write_facts(path, before | facts)
+
+
+def _write_facts(path: Place, facts: Mapping[str, Any]) -> None:
+    file = Path(path) / "project.json"
+    try:
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
+    except TypeError as error:
+        why = f"project facts must be JSON (text, numbers, lists, mappings): {error}"
+        raise ProjectError(f"{file}: {why}") from error
+    write_text(file, text + "\n", Path(path))
 
 
 def versions() -> dict[str, str]:
@@ -232,17 +260,27 @@ def read_index(path: Place) -> xr.Dataset:
 
 
 def _build_index(path: Place, files: Mapping[int, Path]) -> xr.Dataset:
-    rows, layouts = [], {}
+    rows, layouts, failed = [], {}, {}
     for number, file in files.items():
         small, layouts[file.name] = read_netcdf(file, lambda part: (_small(part), _layout(part)), remedy=REMEDY)
         _check_samples(small, str(file))
+        failed |= failures(small.attrs)
         row = np.arange(small.sizes["sample"])
         rows.append(small.assign(part=("sample", np.full_like(row, number)), row=("sample", row)))
     _check_layouts(layouts)
     fixed = rows[0].drop_dims("sample")
     index = xr.concat([row.drop_vars(list(fixed.variables)) for row in rows], "sample", join="outer")
     _check_unique(index.sample.values, f"{path} (all parts together)")
-    return index.merge(fixed).assign_attrs(layout=json.dumps(next(iter(layouts.values()))))
+    layout = json.dumps(next(iter(layouts.values())))
+    return index.merge(fixed).assign_attrs(layout=layout, failed=json.dumps(failed))
+
+
+def failures(attrs: Mapping[str, Any]) -> dict[int, str]:
+    """The samples that a part says were left out, and why."""
+    try:
+        return {int(sample): str(why) for sample, why in json.loads(attrs.get("failed", "{}")).items()}
+    except (ValueError, TypeError, AttributeError):  # of another program
+        return {}
 
 
 def _small(part: xr.Dataset) -> xr.Dataset:

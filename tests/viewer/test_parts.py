@@ -175,6 +175,19 @@ def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
     assert isinstance(session.scene, Scene)
 
 
+def test_a_banner_says_that_a_project_is_incomplete(tmp_path):
+    path = viewer_projects.write(tmp_path / "p", 9)
+    banner = Session(Document(), open_projects([str(path)])).banner
+    assert "incomplete" not in banner.text, "projects of before do not say how many samples there should be"
+    ids = np.arange(12) * 3 + 5
+    store.add_facts(path, samples=store.expected_samples(ids, 3))
+    analysed = store.open_analysis(path, "spectral")["3"].assign_attrs(coverage="6 of 12 samples")
+    store.write_category(path, "spectral", "3", analysed)
+    session = Session(Document(), open_projects([str(path)]))
+    assert session.banner.visible and "incomplete: 9 of 12 samples (without part 3)" in session.banner.text
+    assert "this analysis is of 6 of 12 samples, the project has 9 of 12 samples" in session.banner.text
+
+
 STRANGE = {
     "no clusters": lambda data: data.drop_vars("cluster"),
     "clusters that are no numbers": lambda data: data.assign(cluster=data.cluster.astype(float) * np.nan),

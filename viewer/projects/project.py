@@ -31,6 +31,7 @@ class Project:
     analyses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> categories
     error: str = ""
     foreign: Mapping[str, Mapping[str, xr.Dataset]] | None = None  # the analyses of a project that is not ours
+    incomplete: str = ""  # a line that says so, if samples are missing
 
     def categories(self, analysis: str) -> Mapping[str, xr.Dataset]:
         """Category -> dataset, each read when it is asked for."""
@@ -40,6 +41,12 @@ class Project:
     def home(self) -> Path:
         """The folder that keeps what visitors add."""
         return self.path if self.foreign is None else self.path.with_suffix(".viewer")
+
+    @property
+    def coverage(self) -> str:
+        """How many samples there are of those that there should be; "" where the project does not say."""
+        number = store.expected_number(self.facts)
+        return "" if number is None else f"{self.attributions.sizes['sample']} of {number} samples"
 
     @property
     def name(self) -> str:
@@ -135,7 +142,7 @@ def _open(key: str, path: Path, stamp: tuple) -> Project:
         facts = store.read_project(path)
         attributions = store.open_attributions(path)
         names = {name: tuple(store.open_analysis(path, name)) for name in store.analyses(path)}
-        return Project(key, path, stamp, facts, attributions, names)
+        return Project(key, path, stamp, facts, attributions, names, incomplete=str(store.missing(path)))
     except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
         return Project(key, path, stamp, error=str(error) or repr(error))
 

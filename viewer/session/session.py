@@ -178,18 +178,24 @@ class Session:
             self.message(f"That did not work: {error!r}")
 
     def message(self, *lines: str) -> None:
-        note = _note(self.scene)
-        alerts = (html.tag("p", line, role="alert") for line in lines)
-        self.banner.text = html.join(alerts) + (html.tag("p", note, role="status") if note else "")
-        self.banner.visible = bool(lines or note)
+        notes = _notes(self.scene)
+        told = [html.tag("p", line, role="alert") for line in lines] + [html.tag("p", n, role="status") for n in notes]
+        self.banner.text, self.banner.visible = html.join(told), bool(told)
 
 
-def _note(scene: Scene | Blank) -> str:
+def _notes(scene: Scene | Blank) -> list[str]:
     """What has to be said as long as this category is shown."""
-    if isinstance(scene, Blank) or not is_dense(scene.category):
-        return ""
-    n = f"{len(scene.category.sample):,}".replace(",", " ")
-    return f"{n} samples are too many to draw one by one: each pixel shows how many lie there, in their mean colour."
+    notes = [scene.project.incomplete] if scene.project.incomplete else []
+    if isinstance(scene, Blank):
+        return notes
+    told = str(scene.category.facts.get("coverage", ""))
+    if told and told != scene.project.coverage:
+        notes.append(f"this analysis is of {told}, the project has {scene.project.coverage or 'others'}")
+    if is_dense(scene.category):
+        n = f"{len(scene.category.sample):,}".replace(",", " ")
+        how = "each pixel shows how many lie there, in their mean colour"
+        notes.append(f"{n} samples are too many to draw one by one: {how}.")
+    return notes
 
 
 def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:

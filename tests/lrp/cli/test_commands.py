@@ -19,6 +19,7 @@ from torch import nn
 
 import lrp
 from lrp.cli.commands import main
+from lrp.dataset.claims import claimed
 from spray import store
 
 HERE = Path(__file__).parent
@@ -36,6 +37,9 @@ def here(tmp_path, monkeypatch):
         "        return torch.special.bessel_j0(x)\n"
         "def rgb():\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))\n"
+        "def wide():\n"
+        "    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)\n"
+        "    return nn.Sequential(*layers)\n"
         "def bessel():\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), Bessel(), nn.Flatten(), nn.Linear(144, 3))\n"
         "word = lambda: 'no model'\n"
@@ -120,7 +124,27 @@ def test_another_run_is_refused_with_exit_code_1(photos, here):
     words = ["--data", photos, "--out", here / "p"]
     run("attribute", *TINY, *words)
     found = run("attribute", *TINY, *words, "--composite", "epsilon_plus", code=1)
-    assert "holds another run, it differs in\n  composite:" in found.stderr and "Traceback" not in found.output
+    assert "holds another run, it differs in composite:" in found.stderr and "Traceback" not in found.output
+
+
+def test_reading_inputs_otherwise_is_refused_in_one_line(photos, here):
+    words = ["--model", "tiny_models:wide", "--normalize", "half", "--data", photos, "--out", here / "p", "-q"]
+    run("attribute", *words, "--size", 10)
+    found = run("attribute", *words, "--size", 12, code=1)
+    line = found.stderr.splitlines()[-1]
+    assert "it differs in input shape: 3x10x10 there, 3x12x12 now; input size: 10 there, 12 now" in line
+
+
+def test_parts_left_to_others_are_exit_code_3_and_one_line(photos, here):
+    words = ["--data", photos, "--out", here / "p", "--shard-size", 5, "-q", "--weights", here / "weights.pt"]
+    torch.save(tiny().state_dict(), here / "weights.pt")
+    with claimed(here / "p", 1) as ours:
+        assert ours
+        found = run("attribute", *TINY, *words, code=3)
+    assert "incomplete: 7 of 12 samples (without part 1): other processes" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    run("attribute", *TINY, *words)
+    assert store.missing(here / "p").complete
 
 
 @pytest.mark.parametrize(

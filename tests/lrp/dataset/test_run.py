@@ -1,5 +1,6 @@
 """attribute_dataset: what is stored is what the explainer says, whatever happens in between."""
 
+import fcntl
 import json
 import os
 import signal
@@ -117,6 +118,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, uninterrupted):
     finish(run(project, log))
     assert_same(project, uninterrupted)
     loads = np.bincount([int(line) for line in log.read_text().split()], minlength=40)
+    loads[0] -= 2  # each run looks at the first sample, to see how inputs are read
     assert loads.min() == 1 and loads.max() <= 2
     assert (loads == 2).sum() <= 10, "more than one shard was computed twice"
     assert all(store.parts(project)[number].stat().st_mtime_ns == time for number, time in done.items())
@@ -140,14 +142,15 @@ def test_two_processes_share_the_work(tmp_path, uninterrupted):
     for process in both:
         finish(process)
     assert_same(project, uninterrupted)
-    assert sorted(map(int, log.read_text().split())) == list(range(40)), "each sample exactly once"
+    # and each process looks at the first one, to see how inputs are read
+    assert sorted(map(int, log.read_text().split())) == [0, 0, *range(40)], "each sample exactly once"
 
 
 def test_finished_project_computes_nothing(explain, tmp_path):
     dataset = Digits(12, log=tmp_path / "log")
     for _ in range(2):
         lrp.attribute_dataset(explain, dataset, tmp_path / "p", **SMALL)
-    assert len((tmp_path / "log").read_text().split()) == 12
+    assert len((tmp_path / "log").read_text().split()) == 12 + 2  # each looks at the first one
 
 
 @pytest.mark.parametrize("size", [0, 1000])
@@ -157,6 +160,111 @@ def test_a_part_that_was_cut_is_computed_again(explain, tmp_path, size):
     os.truncate(store.parts(path)[0], size)
     lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
     xr.testing.assert_identical(store.open_attributions(path).load(), whole)
+
+
+@pytest.mark.parametrize("at", [0, 700, -100])
+def test_a_part_with_a_flipped_bit_is_computed_again(explain, tmp_path, at):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    whole, part = store.open_attributions(path).load(), store.parts(path)[1]
+    raw = bytearray(part.read_bytes())
+    raw[at] ^= 1
+    part.write_bytes(raw)
+    assert store.missing(path).parts == (1,)
+    lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    xr.testing.assert_identical(store.open_attributions(path).load(), whole)
+    assert store.missing(path).complete
+
+
+def test_a_locked_part_is_left_as_it_is(explain, tmp_path):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    part = store.parts(path)[0]
+    before = part.stat()
+    with part.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(store.Unreadable, match="another program has it open"):
+            lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    assert part.stat() == before
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_number_of_samples_is_written(explain, tmp_path, stream):
+    dataset = Stream() if stream else Digits(25)
+    path = lrp.attribute_dataset(explain, dataset, tmp_path / "p", **SMALL)
+    found = store.missing(path)
+    assert (found.present, found.expected, found.complete) == (25, 25, True)
+    store.parts(path)[0].unlink()
+    assert str(store.missing(path)) == "incomplete: 15 of 25 samples (without part 0)"
+
+
+def test_samples_left_out_are_no_missing_part(explain, tmp_path):
+    dataset = Digits(12)
+    dataset.images[3] = float("nan")
+    path = lrp.attribute_dataset(explain, dataset, tmp_path / "p", errors="skip", **SMALL)
+    found = store.missing(path)
+    assert list(found.failed) == [3] and not found.parts and not found.others and not found.complete
+
+
+def test_a_project_of_before_learns_its_number_when_resumed(explain, tmp_path):
+    path = lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    file = path / "project.json"
+    facts = json.loads(file.read_text())
+    del facts["samples"]
+    facts["settings"] = {k: v for k, v in facts["settings"].items() if not k.startswith("input ")}
+    file.write_text(json.dumps(facts))
+    assert store.missing(path).expected is None and store.missing(path).complete is None
+    lrp.attribute_dataset(explain, Digits(12), path, **SMALL)
+    assert store.missing(path).complete
+
+
+@pytest.mark.parametrize("then", ["gone", "another"])
+def test_nothing_is_written_into_a_folder_that_was_moved_away(explain, tmp_path, then):
+    class Moving(Digits):
+        def __getitem__(self, index):
+            if index == 15 and (tmp_path / "p").exists():
+                (tmp_path / "p").rename(tmp_path / "elsewhere")
+                if then == "another":
+                    (tmp_path / "p").mkdir()
+            return super().__getitem__(index)
+
+    with pytest.raises(ProjectError, match="was moved, deleted or replaced while this ran"):
+        lrp.attribute_dataset(explain, Moving(30), tmp_path / "p", **SMALL)
+    assert list((tmp_path / "p").rglob("*")) == [] and list(store.parts(tmp_path / "elsewhere")) == [0]
+    lrp.attribute_dataset(explain, Digits(30), tmp_path / "elsewhere", **SMALL | {"name": "p"})
+    assert store.missing(tmp_path / "elsewhere").complete
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda images: images * 255, "input range: .0, 1. there, beyond"),
+        (lambda images: images.double(), "input type: float32 there, float64 now"),
+    ],
+)
+def test_inputs_that_are_read_otherwise_are_refused(tmp_path, change, named):
+    def explain(x, target=None):
+        return x.float().mean((2, 3)).repeat(1, 3), x.float()
+
+    lrp.attribute_dataset(explain, Digits(12), tmp_path / "p", **SMALL)
+    other = Digits(12)
+    other.images = change(other.images)
+    with pytest.raises(ProjectError, match=named):
+        lrp.attribute_dataset(explain, other, tmp_path / "p", **SMALL)
+
+
+def test_the_transform_of_a_dataset_is_a_setting(explain, tmp_path):
+    def crop(image):
+        return image
+
+    def whole(image):
+        return image
+
+    dataset = Digits(12)
+    dataset.transform = crop
+    for _ in range(2):
+        lrp.attribute_dataset(explain, Subset(dataset, range(10)), tmp_path / "p", **SMALL)
+    dataset.transform = whole
+    with pytest.raises(ProjectError, match=r"input transform: .*crop there, .*whole now"):
+        lrp.attribute_dataset(explain, Subset(dataset, range(10)), tmp_path / "p", **SMALL)
 
 
 def test_claim_is_exclusive(tmp_path):
