@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,11 +14,14 @@ import numpy as np
 import xarray as xr
 
 from spray.files import ProjectError, replacing, uninterrupted
+from spray.store import guard
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # The netCDF library is not thread-safe, not even for opening two different files.
 LOCK = threading.RLock()
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root: Path | None = None) -> None:
@@ -50,6 +54,7 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root
     # an interrupt inside of these libraries would leave a lock of theirs taken for ever
     with replacing(path, root) as temporary, LOCK, uninterrupted():
         stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    guard.trust(path)
 
 
 def _layout(variable: xr.Variable, large: str) -> dict:
@@ -67,6 +72,8 @@ def _layout(variable: xr.Variable, large: str) -> dict:
 def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T:
     """`use(dataset)` of an open file, which is closed afterwards; `use` must load what it keeps.
 
+    This is where whatever goes wrong with a file becomes an error of its project: the libraries raise anything.
+
     Args:
         path: The file.
         use: What to do with the open dataset.
@@ -76,7 +83,7 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
         What `use` returned.
 
     Raises:
-        ProjectError: There is no file, or it is damaged.
+        ProjectError: There is no file, or it is damaged, or claims what it does not have (see `guard`).
 
     Example:
         >>> read_netcdf(Path("none.nc"), load, remedy="write it first")
@@ -84,12 +91,20 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
         spray.files.links.ProjectError: no file none.nc: write it first
     """
     try:
+        guard.check(path)
         with LOCK, uninterrupted(), xr.open_dataset(path, engine="netcdf4", cache=False) as dataset:
             return use(dataset)
-    except FileNotFoundError:
-        raise ProjectError(f"no file {path}: {remedy}") from None
-    except (OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
-        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+    except Exception as error:
+        raise _told(path, error, remedy) from error
+
+
+def _told(path: Path, error: Exception, remedy: str) -> ProjectError:
+    """What went wrong with a file, as an error of its project."""
+    if isinstance(error, ProjectError):
+        return error if remedy in str(error) else ProjectError(f"{error}: {remedy}")
+    if isinstance(error, FileNotFoundError):
+        return ProjectError(f"no file {path}: {remedy}")
+    return ProjectError(f"{path} is no complete netCDF file ({error or type(error).__name__}): {remedy}")
 
 
 def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
@@ -99,15 +114,27 @@ def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
         ProjectError: It is no complete netCDF file.
     """
     try:
+        guard.check(path)
         with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             return {name: file.getncattr(name) for name in file.ncattrs()}
-    except (OSError, RuntimeError) as error:
-        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+    except Exception as error:
+        raise _told(path, error, remedy) from error
 
 
 def load(dataset: xr.Dataset) -> xr.Dataset:
-    """All values in memory, and no trace of the file they came from."""
+    """All values in memory, and no trace of the file they came from.
+
+    Raises:
+        ProjectError: They are more than the memory of this computer.
+    """
+    affordable(dataset.nbytes)
     return dataset.load().drop_encoding()
+
+
+def affordable(size: int) -> None:
+    """Nothing, if this computer has memory for so many bytes: the operating system ends who fills more."""
+    if size > MEMORY:
+        raise ProjectError(f"{size / 1e9:.1f} GB asked for at once, and this computer has {MEMORY / 1e9:.1f} GB in all")
 
 
 def kept(file: Path, state: str) -> xr.Dataset | None:
@@ -120,13 +147,17 @@ def kept(file: Path, state: str) -> xr.Dataset | None:
 
 
 def cached(file: Path, state: str, build: Callable[[], xr.Dataset], root: Path | None = None) -> xr.Dataset:
-    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
+    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to.
+
+    What cannot be written is logged: a project works without, only slower.
+    """
     if (found := kept(file, state)) is not None:
         return found
     fresh = build().assign_attrs(state=state)
-    # a project that cannot be written to works, only slower; the netCDF library reports a full disk as RuntimeError
-    with suppress(OSError, RuntimeError, ProjectError):
+    try:
         write_netcdf(file, fresh, root=root)
+    except (OSError, RuntimeError, ProjectError) as error:  # the netCDF library reports a full disk as RuntimeError
+        log.info("%s is not kept (%s)", file, error)
     return fresh
 
 
