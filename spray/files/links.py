@@ -38,6 +38,34 @@ def refuse_links(path: Path, root: Path | None = None) -> None:
             )
 
 
+def within(path: Path, root: Path) -> Path:
+    """`path`, if it is a file or folder of the project: a link out of it would show a stranger's page our own files.
+
+    Args:
+        path: What is to be read; it need not be there.
+        root: The folder that the user named.
+
+    Raises:
+        ProjectError: It leads elsewhere.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "project.json").symlink_to("/etc/hostname")
+        >>> within(root / "project.json", root)
+        Traceback (most recent call last):
+        spray.files.links.ProjectError: ...project.json leads out of the project, to /etc/hostname...
+    """
+    for place in (path, *path.parents):
+        if place == root:
+            break
+        if place.is_symlink():  # looked at first: resolving thousands of parts takes long
+            if not path.resolve().is_relative_to(root.resolve()):
+                raise ProjectError(f"{path} leads out of the project, to {path.resolve()}: put the file itself there")
+            break
+    return path
+
+
 def remove(path: Path, root: Path | None = None) -> None:
     """Delete a file, if it is there.
 

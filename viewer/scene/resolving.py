@@ -29,7 +29,7 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     state = replace(state, analysis=analysis, category=name)
     try:
         category = open_category(project, analysis, name)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+    except Exception as error:  # whatever is wrong with it: the other categories and projects can be looked at
         return Blank(projects, state, project, str(error) or repr(error), tuple(warnings))
     if not category.embeddings:
         problem = f"category {name!r} of analysis {analysis!r} has no embedding"
