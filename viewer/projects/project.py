@@ -193,7 +193,7 @@ def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
     found = {
         str(name): variable.values.astype(np.float32)
         for name, variable in data.data_vars.items()
-        if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.dtype.kind in "fiu"
+        if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.shape[1] and variable.dtype.kind in "fiu"
         if name not in NOT_EMBEDDINGS
     }
     known = [name for name in EMBEDDINGS_FIRST if name in found]
