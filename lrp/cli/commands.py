@@ -50,6 +50,7 @@ def main() -> None:
     help="The project's folder; run the same command again to go on after an interruption.",
 )
 @click.option("--size", type=click.IntRange(1), help="Scale pictures to this side and crop the middle.")
+@click.option("--exif/--no-exif", default=True, show_default=True, help="Turn pictures as their cameras noted.")
 @click.option("--target", default="prediction", show_default=True, help=f"prediction, label, topN, every; {FORMS}.")
 @click.option(
     "--method",
@@ -72,7 +73,7 @@ def main() -> None:
 @click.option("--name", help="Of the project. Default: the folder's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
-    setting: Setting, data: str, out: Path, size: int | None, target: str, methods: Sequence[str], dtype: str,
+    setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str], dtype: str,
     sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
@@ -80,7 +81,7 @@ def attribute(
     It can be interrupted at any time and run again, and any number of processes may work on one project: each shard of
     samples is computed once. A project refuses to go on with another model, composite or setting.
     """
-    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray)
+    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray, exif=exif)
     example = _example(dataset, setting)
     composite = setting.composite(example)
     explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
@@ -193,7 +194,7 @@ def _pictures(files: Sequence[Path], size: int, gray: bool) -> Tensor:
     for file in files:
         try:
             found.append(reading.open(file))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise Unusable(f"{file} is no picture: {error}") from error
     return torch.stack(found)
 

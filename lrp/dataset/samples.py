@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.graph.graph import Graph
+from spray.colour import reading
 
 
 class SampleError(RuntimeError):
@@ -71,7 +72,10 @@ def _input(sample: Sample, given: Any) -> Any:
     if isinstance(given, tuple | list):
         return tuple(_input(sample, value) for value in given)
     if isinstance(given, Image.Image):
-        return pixels(given)
+        try:
+            return pixels(given)
+        except reading.UnknownPicture as error:
+            raise SampleError(f"{sample} is {error}") from error
     if not isinstance(given, Tensor | np.ndarray | np.generic):
         found = type(given).__name__
         raise SampleError(f"{sample} has a {found} for an image, not a tensor; give the dataset a transform")
@@ -99,9 +103,14 @@ def _extra(sample: Sample, extra: Any) -> dict[str, Any]:
 
 
 def pixels(image: Image.Image) -> Tensor:
-    """A picture as `(channel, height, width)` in [0, 1]; whatever is not gray becomes RGB."""
-    array = np.array(image if image.mode == "L" else image.convert("RGB"))
-    return torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).float() / 255
+    """A picture as `(channel, height, width)` in [0, 1]; whatever is not gray becomes RGB.
+
+    Raises:
+        UnknownPicture: Its values have no one meaning as colours, see `spray.colour.reading`.
+    """
+    array = np.array(reading.colours(image))
+    values = torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).float()
+    return values / 255 if array.dtype == np.uint8 else values
 
 
 def same_shape(record: Record, other: Record) -> None:

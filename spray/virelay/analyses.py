@@ -18,6 +18,7 @@ import xarray as xr
 
 from spray._optional import optional
 from spray.files import ProjectError, replacing
+from spray.store import guard
 
 Place = str | PathLike[str]
 
@@ -44,6 +45,7 @@ def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
         [7, 3]
     """
     h5py = optional("h5py", purpose="reading HDF5")
+    guard.check(Path(path), strict=False)
     try:
         with h5py.File(path, "r") as file:
             found = {_from_there(name): _read(name, group, Path(path)) for name, group in file.items()}
