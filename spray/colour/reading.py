@@ -7,13 +7,28 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "PPM", "JPEG2000", "TGA", "ICO", "PCX")
 """MPO is what some telephones write as .jpg: the first of its pictures is the photo."""
 SIXTEEN = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
 ALPHA = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 PLAIN = frozenset(("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV"))
+ORIENTATION = 0x0112  # of EXIF
+TURNS = dict(
+    enumerate(
+        (
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.ROTATE_180,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.TRANSPOSE,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.TRANSVERSE,
+            Image.Transpose.ROTATE_90,
+        ),
+        start=2,
+    )
+)
 BITS, PHOTOMETRIC, SAMPLE_FORMAT, LEAST, MOST = 258, 262, 339, 340, 341  # tags of TIFF
 
 
@@ -44,24 +59,15 @@ def open_picture(file: str | PathLike[str], *, exif: bool = True) -> Image.Image
             frames = getattr(picture, "n_frames", "several")
             raise UnknownPicture(f"{picture.format} of {frames} pictures: give one picture a file")
         picture.load()
-        # a copy forgets format and tags, which tell the range of values: it is turned when they have been used
-        kept = colours(picture)
-        return ImageOps.exif_transpose(_noted(kept, picture)) if exif else kept
+        turn = TURNS.get(picture.getexif().get(ORIENTATION, 1)) if exif else None
+        kept = colours(picture)  # first: what is turned has no tags, which tell the range of values
+        return kept if turn is None else kept.transpose(turn)
 
 
 def _known() -> list[str]:
     """Those of `FORMATS` that this Pillow has: AVIF came with 11.3."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
-
-
-def _noted(kept: Image.Image, picture: Image.Image) -> Image.Image:
-    """`kept` with the orientation of `picture`."""
-    orientation = picture.getexif().get(0x0112, 1)
-    if kept is not picture:
-        kept.getexif().clear()
-    kept.getexif()[0x0112] = orientation
-    return kept
 
 
 def colours(picture: Image.Image) -> Image.Image:

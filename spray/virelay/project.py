@@ -125,10 +125,10 @@ def _dataset(folder: Path, dataset: Mapping[str, Any]) -> Rows:
 
 def _open(path: Path) -> Any:
     h5py = optional("h5py", purpose="reading HDF5")
-    guard.check(path, strict=False)
     try:
+        guard.check(path, strict=False)
         return h5py.File(path, "r")
-    except OSError as error:
+    except (OSError, ProjectError) as error:
         raise ProjectError(f"{path} cannot be read as HDF5: {error}") from error
 
 
