@@ -16,6 +16,7 @@ from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
+from lrp.dataset.run import left_out
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
 
@@ -69,7 +70,7 @@ def main() -> None:
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--shard-size", default=256, show_default=True, help="Samples in one file, at most lost by a kill.")
 @click.option("--workers", default=0, show_default=True, help="Processes that read pictures ahead.")
-@click.option("--skip-errors", is_flag=True, help="Leave samples out that cannot be read or explained, and note them.")
+@click.option("--skip-errors", is_flag=True, help="Leave samples out that cannot be read or explained, note them, and say how many.")
 @click.option("--name", help="Of the project. Default: the folder's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
@@ -91,6 +92,9 @@ def attribute(
         errors="skip" if skip_errors else "raise", progress=not quiet,
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip
+    if skip_errors and (failed := left_out(path)):
+        sample, why = next(iter(failed.items()))
+        click.echo(f"{len(failed)} samples were left out, the first, {sample}: {why}", err=True)
     click.echo(path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,8 +19,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lrp.dataset.samples import pixels
+from lrp.dataset.zarrs import check_codecs
 from spray.colour.reading import FORMATS, colours, open_picture
 from spray.store import guard
+from spray.store.netcdf import affordable
 
 PICTURES = frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
 IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "target", "targets")
@@ -113,7 +117,7 @@ class Pictures(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, str]]:
         name, label = self.samples[index]
         image = self.reading.open(self.folder / name)
-        return image, label, {"file": name}
+        return image, label, {"file": os.fsencode(name).decode("utf-8", "backslashreplace")}  # of any bytes
 
 
 def _pictures(folder: Path) -> Iterable[Path]:
@@ -134,6 +138,8 @@ class Arrays(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, Any]]:
         image = np.asarray(self.images[index])
+        if image.dtype.kind not in "iufb":
+            raise ValueError(f"an image of {image.dtype}: give real numbers")
         values = torch.from_numpy(image.copy()).float()
         label = -1 if self.labels is None else _label(self.labels[index])
         extra = {name: _plain(values[index]) for name, values in self.extra.items()}
@@ -157,11 +163,14 @@ def _npy(path: Path) -> dict[str, Any]:
 
 
 def _npz(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as packed:
+        affordable(sum(entry.file_size for entry in packed.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 
 
 def _zarr(path: Path) -> dict[str, Any]:
+    check_codecs(path)
     group = _needed("zarr", path).open(str(path), mode="r")
     return dict(group.arrays()) if hasattr(group, "arrays") else {"image": group}
 
