@@ -38,7 +38,8 @@ class Sample(NamedTuple):
     """In the dataset."""
 
     def __str__(self) -> str:
-        return f"sample {self.id}" + (f" ({self.origin})" if self.origin else "")
+        origin = self.origin.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes
+        return f"sample {self.id}" + (f" ({origin})" if origin else "")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def read(sample: Sample) -> Record:
     """
     item = sample.item
     if isinstance(item, Exception):
-        raise SampleError(f"{sample} cannot be read: {type(item).__name__}: {item}") from item
+        why = str(item).encode("utf-8", "backslashreplace").decode()
+        raise SampleError(f"{sample} cannot be read: {type(item).__name__}: {why}") from item
     image, *rest = item if isinstance(item, tuple | list) else (item,)
     if len(rest) > 2:
         raise SampleError(
