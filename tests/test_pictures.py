@@ -31,9 +31,7 @@ def tiff(values: np.ndarray, **tags: object) -> bytes:
     entries += [(262, 3, photometric), (273, 4, 8), (277, 3, 1), (278, 4, values.shape[0]), (279, 4, len(data))]
     entries += [(339, 3, form)]
     packed = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
-    return (
-        b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + packed + b"\0\0\0\0"
-    )
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + packed + b"\0\0\0\0"
 
 
 def twelve(values: np.ndarray) -> bytes:

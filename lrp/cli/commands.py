@@ -70,12 +70,16 @@ def main() -> None:
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--shard-size", default=256, show_default=True, help="Samples in one file, at most lost by a kill.")
 @click.option("--workers", default=0, show_default=True, help="Processes that read pictures ahead.")
-@click.option("--skip-errors", is_flag=True, help="Leave samples out that cannot be read or explained, note them, and say how many.")
+@click.option(
+    "--skip-errors",
+    is_flag=True,
+    help="Leave samples out that cannot be read or explained, note them, and say how many.",
+)
 @click.option("--name", help="Of the project. Default: the folder's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
-    setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str], dtype: str,
-    sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
+    setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str],
+    dtype: str, sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
 

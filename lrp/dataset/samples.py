@@ -16,7 +16,6 @@ from lrp._torch import pytree
 from lrp.graph.graph import Graph
 from spray.colour import reading
 
-
 OWN = re.compile(
     "label|label_name|prediction|target|part|row|image|explained|place|class|rank|channel|height|width|length|feature|"
     "output(_.*)?|relevance(_.*)?|concept_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+"

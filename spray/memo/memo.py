@@ -127,7 +127,9 @@ def _compute(path: Path, stage: Callable, call: inspect.BoundArguments) -> Any:
     try:
         write_entry(path, value, facts)
     except (OSError, RuntimeError) as error:  # the netCDF library reports a full disk as RuntimeError
-        warnings.warn(f"{facts['stage']} is computed and not remembered, {path} cannot be written: {error}", stacklevel=3)
+        warnings.warn(
+            f"{facts['stage']} is computed and not remembered, {path} cannot be written: {error}", stacklevel=3
+        )
     return value
 
 

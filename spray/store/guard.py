@@ -66,7 +66,7 @@ OWN: set[State] = set()
 
 @lru_cache(maxsize=100_000)
 def _judged(path: str, _state: State, strict: bool) -> str:
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         start = file.read(8)
     if strict and not start.startswith(MAGIC):
         return "it begins as none"

@@ -330,7 +330,9 @@ def _layout_of(index: xr.Dataset, path: Place) -> dict[str, tuple[list[str], lis
         return layout
     except Exception as error:
         file = Path(path) / "attributions" / "index.nc"
-        raise ProjectError(f"{file} does not say what the parts hold ({error!r}): delete it, it is made anew") from error
+        raise ProjectError(
+            f"{file} does not say what the parts hold ({error!r}): delete it, it is made anew"
+        ) from error
 
 
 def _project_attrs(project: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 MEMORY = 4 << 30  # bytes of addresses that looking at a file may take
@@ -26,8 +27,8 @@ class Refused(ValueError):
 
 def examine(path: str, strict: bool) -> None:
     """Nothing, if the file holds what it claims, within itself; `strict` for files of projects, which are ours."""
-    size = os.stat(path).st_size
-    with open(path, "rb") as file:
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
         classic = file.read(3) == b"CDF"
     claimed = 0 if classic else _claimed_hdf5(path, strict, size)
     if strict or classic:
@@ -72,8 +73,9 @@ def _claimed_hdf5(path: str, strict: bool, size: int) -> int:
 def _objects(file: Any, strict: bool) -> Iterator[tuple[str, Any]]:
     """Every group and dataset; links that lead elsewhere are refused, and so are groups within themselves."""
     import h5py
+    from h5py import h5o
 
-    stack, seen = [("", file)], {h5py.h5o.get_info(file.id).addr}
+    stack, seen = [("", file)], {h5o.get_info(file.id).addr}
     while stack:
         path, group = stack.pop()
         yield path or "/", group
@@ -88,7 +90,7 @@ def _objects(file: Any, strict: bool) -> Iterator[tuple[str, Any]]:
                 continue
             found = group[name]
             if isinstance(found, h5py.Group):
-                address = h5py.h5o.get_info(found.id).addr
+                address = h5o.get_info(found.id).addr
                 if address in seen:
                     raise Refused(f"the group {place} is there more than once")
                 seen.add(address)
@@ -103,7 +105,8 @@ def _attribute(holder: Any, name: str) -> int:
         value = holder.attrs[name]
     except TypeError:  # of a type that h5py does not have; netCDF's own reader sees to it
         return 0
-    return sum(map(_length, value.ravel())) if getattr(value, "dtype", None) == object else _length(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return sum(map(_length, value.ravel())) if kind == "O" else _length(value)
 
 
 def _length(value: Any) -> int:
@@ -166,7 +169,8 @@ def main() -> None:
             answer = "looking at it takes too much memory"
         except Exception as error:  # whatever the libraries make of it
             answer = str(error) or repr(error)
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -193,8 +193,8 @@ def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
     found = {
         str(name): variable.values.astype(np.float32)
         for name, variable in data.data_vars.items()
-        if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.shape[1] and variable.dtype.kind in "fiu"
-        if name not in NOT_EMBEDDINGS
+        if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.dtype.kind in "fiu"
+        if name not in NOT_EMBEDDINGS and variable.shape[1]
     }
     known = [name for name in EMBEDDINGS_FIRST if name in found]
     return {name: found[name] for name in [*known, *(name for name in found if name not in known)]}
