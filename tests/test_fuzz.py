@@ -1,4 +1,4 @@
-"""Texts of strangers (links, exports, colour maps, composites, findings) are read, or a ValueError, and nothing else."""
+"""Texts of strangers: links, exports, colour maps, composites, findings. They are read, or it is a ValueError."""
 
 import json
 import random

@@ -25,6 +25,8 @@ from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
 SCHEMA = 1
+KINDS = {"name": str, "label_names": list, "category_names": dict, "settings": dict, "versions": dict}
+"""Facts that are used as what they are; project.json may be a stranger's."""
 PART = re.compile(r"part-([0-9]{5,})\.nc")
 MOST_FACTS = 256_000_000  # bytes of project.json
 LONGEST_NUMBER = 15  # digits in a part's name
@@ -130,6 +132,9 @@ def read_project(path: Place) -> dict[str, Any]:
         raise ProjectError(f"{file} was not written by this package (no integer 'schema'): give another folder")
     if project["schema"] > SCHEMA:
         raise ProjectError(f"{file} has schema {project['schema']}, we read up to {SCHEMA}: update lrp-spray")
+    for fact, kind in KINDS.items():
+        if project.get(fact) is not None and not isinstance(project[fact], kind):
+            raise ProjectError(f"{file} has {fact!r} of type {type(project[fact]).__name__}, expected {kind.__name__}")
     return project
 
 

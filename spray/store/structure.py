@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def _claimed_hdf5(path: str, strict: bool, size: int) -> int:
 def _objects(file: Any, strict: bool) -> Iterator[tuple[str, Any]]:
     """Every group and dataset; links that lead elsewhere are refused, and so are groups within themselves."""
     import h5py
-    from h5py import h5o
+
+    h5o = import_module("h5py.h5o")  # which its stubs do not know
 
     stack, seen = [("", file)], {h5o.get_info(file.id).addr}
     while stack:

@@ -72,7 +72,7 @@ class Project:
         text = str(label)
         if text in (names := self.facts.get("category_names") or {}):
             return str(names[text])
-        if text.isdecimal() and int(text) < len(self.label_names):
+        if len(text) < 10 and text.isdecimal() and int(text) < len(self.label_names):
             return self.label_names[int(text)]
         return text
 
