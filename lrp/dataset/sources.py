@@ -149,7 +149,8 @@ class Arrays(Dataset):
 def _label(value: Any) -> Any:
     """A label as one number: a file of classes as 3.0 is meant as 3, and what is no class is told so by the reader."""
     label = np.asarray(value)
-    whole = label.size == 1 and label.dtype.kind == "f" and float(label.item()).is_integer()
+    kind = label.dtype.kind if label.size == 1 else ""
+    whole = kind in ("i", "u", "b") or (kind == "f" and float(label.item()).is_integer())
     return int(label.item()) if whole else label
 
 

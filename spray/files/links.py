@@ -54,14 +54,15 @@ def within(path: Path, root: Path) -> Path:
         >>> (root / "project.json").symlink_to("/etc/hostname")
         >>> within(root / "project.json", root)
         Traceback (most recent call last):
-        spray.files.links.ProjectError: ...project.json leads out of the project, to /etc/hostname...
+        spray.files.links.ProjectError: ...project.json is a link to /etc/hostname, which leads out of the project: ...
     """
     for place in (path, *path.parents):
         if place == root:
             break
         if place.is_symlink():  # looked at first: resolving thousands of parts takes long
             if not path.resolve().is_relative_to(root.resolve()):
-                raise ProjectError(f"{path} leads out of the project, to {path.resolve()}: put the file itself there")
+                where = f"{place} is a link to {place.readlink()}, which leads out of the project"
+                raise ProjectError(f"{where}: put what it leads to in its place")
             break
     return path
 
