@@ -24,7 +24,8 @@ MALLOC = {
 }
 """glibc's bounds by their names in mallopt(3): number, value inside `memory_kept`, and afterwards."""
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _tracing = threading.RLock()
 

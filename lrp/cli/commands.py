@@ -17,6 +17,7 @@ from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
+from lrp.dataset.run import left_out
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
 from spray import store
@@ -56,6 +57,7 @@ def main() -> None:
     help="The project's folder; run the same command again to go on after an interruption.",
 )
 @click.option("--size", type=click.IntRange(1), help="Scale pictures to this side and crop the middle.")
+@click.option("--exif/--no-exif", default=True, show_default=True, help="Turn pictures as their cameras noted.")
 @click.option("--target", default="prediction", show_default=True, help=f"prediction, label, topN, every; {FORMS}.")
 @click.option(
     "--method",
@@ -74,12 +76,16 @@ def main() -> None:
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--shard-size", default=256, show_default=True, help="Samples in one file, at most lost by a kill.")
 @click.option("--workers", default=0, show_default=True, help="Processes that read pictures ahead.")
-@click.option("--skip-errors", is_flag=True, help="Leave samples out that cannot be read or explained, and note them.")
+@click.option(
+    "--skip-errors",
+    is_flag=True,
+    help="Leave samples out that cannot be read or explained, note them, and say how many.",
+)
 @click.option("--name", help="Of the project. Default: the folder's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
-    setting: Setting, data: str, out: Path, size: int | None, target: str, methods: Sequence[str], dtype: str,
-    sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
+    setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str],
+    dtype: str, sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
 
@@ -87,7 +93,7 @@ def attribute(
     samples is computed once. A project refuses to go on with another model, composite or setting. Whoever ends while
     others are still at it ends with exit code 3.
     """
-    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray)
+    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray, exif=exif)
     example = _example(dataset, setting)
     composite = setting.composite(example)
     explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
@@ -97,6 +103,9 @@ def attribute(
         errors="skip" if skip_errors else "raise", progress=not quiet,
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip
+    if skip_errors and (failed := left_out(path)):
+        sample, why = next(iter(failed.items()))
+        click.echo(f"{len(failed)} samples were left out, the first, {sample}: {why}", err=True)
     click.echo(path)
     found = store.missing(path)
     if found.complete is False:
@@ -206,7 +215,7 @@ def _pictures(files: Sequence[Path], size: int, gray: bool) -> Tensor:
     for file in files:
         try:
             found.append(reading.open(file))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise Unusable(f"{file} is no picture: {error}") from error
     return torch.stack(found)
 

@@ -27,13 +27,21 @@ def to_json(composite: Iterable[Row]) -> str:
 def from_json(text: str) -> Composite:
     """The inverse of `to_json`.
 
+    Raises:
+        ValueError: The text is no composite.
+
     Example:
         >>> from lrp import composites
         >>> table = composites.epsilon_gamma_box(low=-1.0, high=1.0)
         >>> composites.from_json(composites.to_json(table)) == table
         True
     """
-    return Composite((_match_from_data(row["match"]), _rule_from_data(row["rule"])) for row in json.loads(text))
+    try:
+        return Composite((_match_from_data(row["match"]), _rule_from_data(row["rule"])) for row in json.loads(text))
+    except ValueError:  # JSON's own errors are such
+        raise
+    except Exception as error:  # a stranger's text, which may say anything
+        raise ValueError(f"this is no composite as to_json writes it: {error!r}") from error
 
 
 def _match_to_data(match: Match) -> Any:
@@ -62,7 +70,10 @@ def _match_from_data(data: Any) -> Any:
     if "expression" in data:
         return re.compile(data["expression"], data["flags"])
     if "class" in data:
-        return getattr(nn, data["class"])
+        found = getattr(nn, data["class"], None)
+        if not (isinstance(found, type) and issubclass(found, nn.Module)):
+            raise ValueError(f"torch.nn has no module {data['class']!r}")
+        return found
     return Where(**(data | {name: _match_from_data(data[name]) for name in ("match", "name")}))
 
 

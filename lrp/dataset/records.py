@@ -18,7 +18,7 @@ from lrp.attribution.methods import Explain
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
 from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
-from lrp.dataset.samples import Record, Sample, SampleError, read, same_shape, single, stacked
+from lrp.dataset.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
 from lrp.dataset.targets import Targets
 from lrp.explain.one_call import Explainer
 
@@ -60,6 +60,7 @@ class Recorder:
             try:
                 record = read(sample)
                 same_shape(record, records[0] if records else record)
+                same_columns(record, records[0] if records else record)
                 if self.target.what == "label" and record.label < 0:
                     raise SampleError(f'{sample} has no label, and the target is "label"')
             except SampleError as error:
@@ -144,9 +145,6 @@ def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) ->
 def _columns(records: list[Record]) -> dict[str, np.ndarray]:
     """Per-sample numbers and texts."""
     names = records[0].extra.keys()
-    for record in records:
-        if record.extra.keys() != names:
-            raise SampleError(f"{record.sample} has the extra variables {list(record.extra)}, others {list(names)}")
     columns = {name: np.asarray([record.extra[name] for record in records]) for name in names}
     columns = {name: v.astype(object) if v.dtype.kind == "U" else v for name, v in columns.items()}
     ids = np.asarray([record.sample.id for record in records], dtype=np.int64)

@@ -7,6 +7,7 @@ drops when its owner dies: any number of processes may work on one project.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
@@ -28,12 +29,14 @@ from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
 from lrp.dataset.normalize import Normalization
 from lrp.dataset.records import Recorder
+from lrp.dataset.samples import own_names
 from lrp.dataset.shards import Shard, Work, shards
 from lrp.dataset.targets import SampleTarget, targets
 from lrp.explain.one_call import Explainer
 from lrp.graph import Graph
 from lrp.process import memory_kept
 from spray import store
+from spray.store.netcdf import read_attrs
 
 
 def attribute_dataset(
@@ -90,7 +93,8 @@ def attribute_dataset(
         `spray.store.missing` tells what is not there.
 
     Raises:
-        ValueError, IndexError, TypeError: The target does not fit the output or the dataset.
+        ValueError, IndexError, TypeError: The target does not fit the output or the dataset; an extra variable has
+            the name of one that the project has itself, such as `prediction`.
         SampleError: A sample cannot be read, or has an output or relevance that is not finite.
         ProjectError: The folder holds another run: other weights, composite, target, ids, shard size or way to read
             inputs. Or it was moved away meanwhile.
@@ -107,6 +111,7 @@ def attribute_dataset(
     """
     path, keep = Path(path), keep or Kept()
     _check(batch_size, shard_size, errors)
+    own_names(getattr(dataset, "extra", None) or ())  # of a file of arrays: known before anything is computed
     methods = explain if isinstance(explain, Mapping) else {"": explain}
     work = shards(dataset, shard_size, ids)
     wanted = targets(target, work.size)
@@ -131,6 +136,27 @@ def attribute_dataset(
         check()
         store.add_facts(path, samples=store.expected_samples(np.concatenate(seen), shard_size))
     return path
+
+
+def left_out(path: str | PathLike[str]) -> dict[int, str]:
+    """Samples that were left out because they cannot be read or explained (`errors="skip"`), and why.
+
+    Args:
+        path: Of the project.
+
+    Returns:
+        Sample -> the error.
+
+    Example:
+        >>> import tempfile
+        >>> left_out(tempfile.mkdtemp())
+        {}
+    """
+    found: dict[int, str] = {}
+    for part in store.parts(path).values():
+        failed = read_attrs(part, remedy="explain the samples again").get("failed", "{}")
+        found |= {int(sample): str(why) for sample, why in json.loads(failed).items()}
+    return found
 
 
 def _expected(work: Work, shard_size: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +14,13 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.graph.graph import Graph
+from spray.colour import reading
+
+OWN = re.compile(
+    "label|label_name|prediction|target|part|row|image|explained|place|class|rank|channel|height|width|length|feature|"
+    "output(_.*)?|relevance(_.*)?|concept_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+"
+)
+"""Variables and dimensions of a project that are not a dataset's own; see `lrp.dataset.kept`."""
 
 
 class SampleError(RuntimeError):
@@ -29,7 +37,8 @@ class Sample(NamedTuple):
     """In the dataset."""
 
     def __str__(self) -> str:
-        return f"sample {self.id}" + (f" ({self.origin})" if self.origin else "")
+        origin = self.origin.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes
+        return f"sample {self.id}" + (f" ({origin})" if origin else "")
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ def read(sample: Sample) -> Record:
     """
     item = sample.item
     if isinstance(item, Exception):
-        raise SampleError(f"{sample} cannot be read: {type(item).__name__}: {item}") from item
+        why = str(item).encode("utf-8", "backslashreplace").decode()
+        raise SampleError(f"{sample} cannot be read: {type(item).__name__}: {why}") from item
     image, *rest = item if isinstance(item, tuple | list) else (item,)
     if len(rest) > 2:
         raise SampleError(
@@ -71,7 +81,10 @@ def _input(sample: Sample, given: Any) -> Any:
     if isinstance(given, tuple | list):
         return tuple(_input(sample, value) for value in given)
     if isinstance(given, Image.Image):
-        return pixels(given)
+        try:
+            return pixels(given)
+        except reading.UnknownPicture as error:
+            raise SampleError(f"{sample} is {error}") from error
     if not isinstance(given, Tensor | np.ndarray | np.generic):
         found = type(given).__name__
         raise SampleError(f"{sample} has a {found} for an image, not a tensor; give the dataset a transform")
@@ -85,7 +98,9 @@ def _label(sample: Sample, label: Any) -> int:
             f"{sample} has the label {_short(label)}: give one integer, other facts as extra "
             "variables, and several inputs of a model as one tuple or dict: ((left, right), label)"
         )
-    return int(number.item())
+    if not -(2**63) <= (whole := int(number.item())) < 2**63:
+        raise SampleError(f"{sample} has the label {whole}, which has more than 64 bits")
+    return whole
 
 
 def _extra(sample: Sample, extra: Any) -> dict[str, Any]:
@@ -95,13 +110,49 @@ def _extra(sample: Sample, extra: Any) -> dict[str, Any]:
     for name, value in values.items():
         if value.size != 1 or value.dtype.kind not in "iufbU":
             raise SampleError(f"{sample} has {name!r} of {value.dtype} {value.shape}, expected one number or text")
+        if value.dtype.kind == "U" and (fault := _not_stored(value.item())):
+            raise SampleError(f"{sample} has {name!r} {value.item()!a}, a text with {fault}, which netCDF cannot hold")
+    own_names(values)
     return {name: value.item() for name, value in values.items()}
 
 
+def own_names(names: Iterable[str]) -> None:
+    """Raise if extra variables would take the place of what the project records itself.
+
+    Raises:
+        ValueError: They would; of one sample as of all.
+
+    Example:
+        >>> own_names(["patient", "prediction"])
+        Traceback (most recent call last):
+        ValueError: the project itself has 'prediction': give your own variable another name, such as 'my_prediction'
+    """
+    for name in names:
+        if OWN.fullmatch(name) or "/" in name or not name.isprintable() or name != name.strip() or not name:
+            why = f"the project itself has {name!r}" if OWN.fullmatch(name) else f"netCDF cannot hold the name {name!a}"
+            raise ValueError(f"{why}: give your own variable another name, such as 'my_{_plain(name)}'")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W", "", name)
+
+
+def _not_stored(text: str) -> str:
+    """What is in a text that would be lost, or end a whole shard, in netCDF."""
+    if "\0" in text:
+        return "the character NUL"
+    return "half a surrogate pair" if re.search("[\ud800-\udfff]", text) else ""
+
+
 def pixels(image: Image.Image) -> Tensor:
-    """A picture as `(channel, height, width)` in [0, 1]; whatever is not gray becomes RGB."""
-    array = np.array(image if image.mode == "L" else image.convert("RGB"))
-    return torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).float() / 255
+    """A picture as `(channel, height, width)` in [0, 1]; whatever is not gray becomes RGB.
+
+    Raises:
+        UnknownPicture: Its values have no one meaning as colours, see `spray.colour.reading`.
+    """
+    array = np.array(reading.colours(image))
+    values = torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).float()
+    return values / 255 if array.dtype == np.uint8 else values
 
 
 def same_shape(record: Record, other: Record) -> None:
@@ -116,6 +167,15 @@ def same_shape(record: Record, other: Record) -> None:
         if value.shape != like.shape:
             shapes = f"{tuple(value.shape)}, {other.sample} has {tuple(like.shape)}"
             raise SampleError(f"{record.sample} has shape {shapes}: resize or crop in the dataset's transform")
+
+
+def same_columns(record: Record, other: Record) -> None:
+    """Raise if the extra variables of two samples cannot be columns of one table."""
+    if record.extra.keys() != other.extra.keys():
+        raise SampleError(f"{record.sample} has the extra variables {list(record.extra)}, others {list(other.extra)}")
+    for name, value in record.extra.items():
+        if isinstance(value, str) != isinstance(other.extra[name], str):
+            raise SampleError(f"{record.sample} has {name!r} {value!r}, {other.sample} {other.extra[name]!r}")
 
 
 def stacked(records: Sequence[Record]) -> Any:

@@ -67,7 +67,7 @@ def _indexed(dataset: Any, shard_size: int, ids: Sequence[int] | None) -> Work:
     known = _own_ids(dataset) if ids is None else _checked(ids, size)
     # the last two parts of a file's path: a folder that was moved is the same, one with other files is not
     origins = "\n".join("/".join(_origin(dataset, at).split("/")[-2:]) for at in range(size))
-    digest = hashlib.sha256(known.tobytes() + origins.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(known.tobytes() + origins.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def cut(number: int) -> Shard:
         positions = range(number * shard_size, min((number + 1) * shard_size, size))

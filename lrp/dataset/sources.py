@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,13 +19,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lrp.dataset.samples import pixels
+from lrp.dataset.zarrs import check_codecs
+from spray.colour.reading import FORMATS, colours, open_picture
+from spray.store import guard
+from spray.store.netcdf import affordable
 
-PICTURES = frozenset(Image.registered_extensions()) - {".pdf", ".eps", ".ps", ".h5", ".hdf", ".nc"}
+PICTURES = frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
 IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "target", "targets")
 
 
 def open_images(
-    source: str | PathLike[str], *, size: int | tuple[int, int] | None = None, gray: bool = False
+    source: str | PathLike[str], *, size: int | tuple[int, int] | None = None, gray: bool = False, exif: bool = True
 ) -> Dataset:
     """A dataset of `(image, label, extra)`, images in [0, 1], for `lrp.attribute_dataset`.
 
@@ -34,6 +40,8 @@ def open_images(
             of `torchvision.datasets` that is in that folder already.
         size: Side of the square, or (height, width), that pictures of any size are scaled and cropped to.
         gray: Read pictures as one gray channel, not three colours.
+        exif: Turn pictures as their cameras noted. What is done to 16 bits, transparency and so on: see
+            `spray.colour.reading`.
 
     Raises:
         FileNotFoundError, ValueError: There is nothing, or nothing that is known; the message says what is.
@@ -47,14 +55,14 @@ def open_images(
         (torch.Size([1, 8, 8]), 3)
     """
     if str(source).startswith("torchvision:"):
-        return _collection(str(source), Reading(size, gray))
+        return _collection(str(source), Reading(size, gray, exif))
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"no file or folder {path}")
     if path.suffix in READERS:
         return Arrays(*_split(READERS[path.suffix](path), path))
     if path.is_dir():
-        return Pictures(path, Reading(size, gray))
+        return Pictures(path, Reading(size, gray, exif))
     raise ValueError(f"{path} is no folder and none of {', '.join(READERS)}")
 
 
@@ -64,10 +72,16 @@ class Reading:
 
     size: int | tuple[int, int] | None = None
     gray: bool = False
+    exif: bool = True
 
     def __call__(self, picture: Image.Image) -> Tensor:
         """`(channel, height, width)` in [0, 1]."""
-        return pixels(self._fitted(picture.convert("L" if self.gray else "RGB")))
+        return self._read(colours(picture))
+
+    def _read(self, picture: Image.Image) -> Tensor:
+        deep = picture.mode == "F"  # gray of more than 8 bits
+        values = pixels(self._fitted(picture if deep else picture.convert("L" if self.gray else "RGB")))
+        return values.clamp(0, 1).expand(3, -1, -1).clone() if deep and not self.gray else values.clamp(0, 1)
 
     def _fitted(self, picture: Image.Image) -> Image.Image:
         if self.size is None:
@@ -80,8 +94,7 @@ class Reading:
 
     def open(self, file: Path) -> Tensor:
         """Read a file."""
-        with Image.open(file) as picture:
-            return self(picture)
+        return self._read(open_picture(file, exif=self.exif))
 
 
 class Pictures(Dataset):
@@ -104,7 +117,7 @@ class Pictures(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, str]]:
         name, label = self.samples[index]
         image = self.reading.open(self.folder / name)
-        return image, label, {"file": name}
+        return image, label, {"file": os.fsencode(name).decode("utf-8", "backslashreplace")}  # of any bytes
 
 
 def _pictures(folder: Path) -> Iterable[Path]:
@@ -125,10 +138,20 @@ class Arrays(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, dict[str, Any]]:
         image = np.asarray(self.images[index])
+        if image.dtype.kind not in "iufb":
+            raise ValueError(f"an image of {image.dtype}: give real numbers")
         values = torch.from_numpy(image.copy()).float()
-        label = -1 if self.labels is None else int(np.asarray(self.labels[index]))
+        label = -1 if self.labels is None else _label(self.labels[index])
         extra = {name: _plain(values[index]) for name, values in self.extra.items()}
         return values / 255 if image.dtype == np.uint8 else values, label, extra
+
+
+def _label(value: Any) -> Any:
+    """A label as one number: a file of classes as 3.0 is meant as 3, and what is no class is told so by the reader."""
+    label = np.asarray(value)
+    kind = label.dtype.kind if label.size == 1 else ""
+    whole = kind in ("i", "u", "b") or (kind == "f" and float(label.item()).is_integer())
+    return int(label.item()) if whole else label
 
 
 def _plain(value: Any) -> Any:
@@ -141,11 +164,14 @@ def _npy(path: Path) -> dict[str, Any]:
 
 
 def _npz(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as packed:
+        affordable(sum(entry.file_size for entry in packed.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 
 
 def _zarr(path: Path) -> dict[str, Any]:
+    check_codecs(path)
     group = _needed("zarr", path).open(str(path), mode="r")
     return dict(group.arrays()) if hasattr(group, "arrays") else {"image": group}
 
@@ -164,17 +190,20 @@ class _OnDisk:
 
 
 def _hdf5(path: Path) -> dict[str, Any]:
+    guard.check(path, strict=False)
     with _needed("h5py", path).File(path, "r") as file:
         shapes = {name: array.shape for name, array in file.items() if hasattr(array, "shape")}
     return {name: _OnDisk(path, name, shape, _read_hdf5) for name, shape in shapes.items()}
 
 
 def _read_hdf5(path: Path, name: str, index: int) -> Any:
+    guard.check(path, strict=False)
     with import_module("h5py").File(path, "r") as file:
         return file[name][index]
 
 
 def _netcdf(path: Path) -> dict[str, Any]:
+    guard.check(path, strict=False)
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         small = {str(name): v.values for name, v in dataset.variables.items() if v.ndim == 1}
         large = {str(name): v.shape for name, v in dataset.variables.items() if v.ndim > 1}
@@ -182,6 +211,7 @@ def _netcdf(path: Path) -> dict[str, Any]:
 
 
 def _read_netcdf(path: Path, name: str, index: int) -> np.ndarray:
+    guard.check(path, strict=False)
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         return dataset.variables[name][index].values
 

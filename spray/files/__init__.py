@@ -5,6 +5,7 @@ from spray.files.links import ProjectError as ProjectError
 from spray.files.links import Unreadable as Unreadable
 from spray.files.links import refuse_links as refuse_links
 from spray.files.links import remove as remove
+from spray.files.links import within as within
 from spray.files.locks import claim as claim
 from spray.files.locks import locked as locked
 from spray.files.orphans import remove_orphans as remove_orphans

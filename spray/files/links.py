@@ -42,6 +42,35 @@ def refuse_links(path: Path, root: Path | None = None) -> None:
             )
 
 
+def within(path: Path, root: Path) -> Path:
+    """`path`, if it is a file or folder of the project: a link out of it would show a stranger's page our own files.
+
+    Args:
+        path: What is to be read; it need not be there.
+        root: The folder that the user named.
+
+    Raises:
+        ProjectError: It leads elsewhere.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "project.json").symlink_to("/etc/hostname")
+        >>> within(root / "project.json", root)
+        Traceback (most recent call last):
+        spray.files.links.ProjectError: ...project.json is a link to /etc/hostname, which leads out of the project: ...
+    """
+    for place in (path, *path.parents):
+        if place == root:
+            break
+        if place.is_symlink():  # looked at first: resolving thousands of parts takes long
+            if not path.resolve().is_relative_to(root.resolve()):
+                where = f"{place} is a link to {place.readlink()}, which leads out of the project"
+                raise ProjectError(f"{where}: put what it leads to in its place")
+            break
+    return path
+
+
 def remove(path: Path, root: Path | None = None) -> None:
     """Delete a file, if it is there.
 

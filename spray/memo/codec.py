@@ -1,9 +1,10 @@
 """Values as netCDF files, bit by bit and without pickle: arrays as variables, everything else as JSON.
 
 Encoding a value gives plain text that mentions arrays by number; decoding is its inverse. A digest of both is in the
-file, so a file that was cut, changed or made by somebody else is found out.
+file, keyed with this user's key, so a file that was cut, changed or made by somebody else is found out.
 """
 
+import hmac
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,11 @@ import scipy.sparse as sp
 import xarray as xr
 
 from spray.files import replacing, uninterrupted
-from spray.memo.digest import digest
+from spray.memo.key import seal
+from spray.store import guard
 from spray.store.netcdf import LOCK
 
-FORMAT, HEADER = 1, "header"
+FORMAT, HEADER = 2, "header"
 STORABLE = frozenset(np.dtype(kind).str for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"))
 Arrays = list[np.ndarray]
 
@@ -165,7 +167,7 @@ def write_entry(path: Path, value: Any, facts: dict[str, Any]) -> None:
     arrays: Arrays = []
     header = json.dumps({"format": FORMAT, "facts": facts, "value": encode(value, arrays)}).encode()
     with replacing(path) as temporary, LOCK, uninterrupted(), netCDF4.Dataset(temporary, "w") as file:
-        file.setncattr("digest", digest(header, arrays))
+        file.setncattr("digest", _seal(header, arrays))
         for name, array in {
             HEADER: np.frombuffer(header, np.uint8),
             **{f"v{i}": a for i, a in enumerate(arrays)},
@@ -174,6 +176,11 @@ def write_entry(path: Path, value: Any, facts: dict[str, Any]) -> None:
             variable = file.createVariable(name, array.dtype.str, (name,), fill_value=False)
             variable.set_auto_maskandscale(False)
             variable[:] = array
+    guard.trust(path)
+
+
+def _seal(header: bytes, arrays: Arrays) -> str:
+    return seal(header, (np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays))
 
 
 def read_entry(path: Path) -> Any:
@@ -184,6 +191,7 @@ def read_entry(path: Path) -> Any:
         FileNotFoundError: There is none.
     """
     try:
+        guard.check(path)
         with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
             header = np.asarray(file.variables[HEADER][:]).tobytes()
@@ -191,10 +199,10 @@ def read_entry(path: Path) -> Any:
             told = file.getncattr("digest")
     except FileNotFoundError:
         raise
-    except (OSError, RuntimeError, AttributeError, KeyError, ValueError) as error:
+    except Exception as error:  # whatever the libraries make of it
         raise Damaged(f"{type(error).__name__}: {error}") from error
-    if told != digest(header, arrays):
-        raise Damaged("content and digest differ")
+    if not isinstance(told, str) or not hmac.compare_digest(told.encode(), _seal(header, arrays).encode()):
+        raise Damaged("content and digest differ, or somebody else computed it")
     return decode(json.loads(header)["value"], arrays)
 
 
@@ -206,10 +214,11 @@ def read_facts(path: Path) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
     """
     try:
+        guard.check(path)
         with LOCK, uninterrupted(), netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
             return json.loads(np.asarray(file.variables[HEADER][:]).tobytes())["facts"]
     except FileNotFoundError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except Exception as error:
         raise Damaged(f"{type(error).__name__}: {error}") from error

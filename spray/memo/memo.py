@@ -11,7 +11,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -33,7 +35,8 @@ def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P
     """`stage`, remembered in `folder`.
 
     Entries are written aside and renamed, and locked while being computed: of several processes that need the same
-    one, the first computes and the others wait. A damaged entry is logged and computed again.
+    one, the first computes and the others wait. A damaged entry, or one of another user, is logged and computed again.
+    Where nothing can be written a result is computed, with a warning that it is not remembered.
 
     Args:
         stage: A pure function.
@@ -69,12 +72,23 @@ def memoize(stage: Callable[P, R], folder: str | os.PathLike[str]) -> Callable[P
         found, value = _recall(path)
         if found:
             return value
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with claim(path.with_suffix(".lock")):
+        with _claimed(path.with_suffix(".lock")):
             found, value = _recall(path)  # somebody else may have been faster
             return value if found else _compute(path, stage, call)
 
     return remembered
+
+
+@contextmanager
+def _claimed(file: Path) -> Iterator[None]:
+    """One process at a time, where a lock can be written; a folder that nobody can write to has no use for it."""
+    with ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(claim(file))
+        except OSError as error:
+            log.debug("no lock %s: %s", file, error)
+        yield
 
 
 def stage_name(stage: Callable) -> str:
@@ -110,7 +124,12 @@ def _compute(path: Path, stage: Callable, call: inspect.BoundArguments) -> Any:
         "parameters": {name: _brief(argument) for name, argument in call.arguments.items()},
         "seconds": round(time.perf_counter() - start, 3),
     }
-    write_entry(path, value, facts)
+    try:
+        write_entry(path, value, facts)
+    except (OSError, RuntimeError) as error:  # the netCDF library reports a full disk as RuntimeError
+        warnings.warn(
+            f"{facts['stage']} is computed and not remembered, {path} cannot be written: {error}", stacklevel=3
+        )
     return value
 
 

@@ -14,11 +14,12 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from spray.files import ProjectError, locked, remove
+from spray.files import ProjectError, locked, remove, within
 from spray.store.netcdf import cached, kept, load, read_attrs, read_netcdf, state_of, write_netcdf
 
 Place = str | PathLike[str]
 REMEDY = "delete the file and analyse this category again"
+NAME = re.compile(r"[\w-][\w .-]*")  # of an analysis
 LONGEST = 200  # file systems allow 255 bytes, and a temporary name is longer than the final one
 
 
@@ -123,6 +124,8 @@ def save_analysis(analysis: xr.DataTree | Mapping[str, xr.Dataset], path: Place,
 def analyses(path: Place) -> list[str]:
     """Names of the analyses of a project that hold at least one category or a recorded failure.
 
+    A folder that `write_category` could not have made, such as a file manager's "spectral (copy)", is none.
+
     Args:
         path: The project's folder.
 
@@ -138,7 +141,11 @@ def analyses(path: Place) -> list[str]:
         ['mine']
     """
     folder = Path(path) / "analyses"
-    return sorted(entry.name for entry in folder.glob("*") if entry.is_dir() and any(entry.glob("*.nc")))
+    return sorted(
+        entry.name
+        for entry in folder.glob("*")
+        if NAME.fullmatch(entry.name) and entry.is_dir() and any(entry.glob("*.nc"))
+    )
 
 
 @dataclass(frozen=True)
@@ -262,9 +269,9 @@ def _recorded_errors(file: Path) -> dict[str, str]:
     """Failures known to an earlier index: they have no file of their own."""
     try:
         index = read_netcdf(file, load, remedy="it is rebuilt")
-    except (ProjectError, ValueError):
+        return {str(c): str(e) for c, e in zip(index.category.values, index.error.values, strict=True) if e}
+    except (ValueError, AttributeError, TypeError):  # no index of ours
         return {}
-    return {str(c): str(e) for c, e in zip(index.category.values, index.error.values, strict=True) if e}
 
 
 def _build_index(files: list[Path], errors: Mapping[str, str]) -> xr.Dataset:
@@ -292,7 +299,7 @@ def _column(values: list[Any]) -> np.ndarray:
 
 
 def _folder(path: Place, name: str) -> Path:
-    if not re.fullmatch(r"[\w-][\w .-]*", name):
+    if not NAME.fullmatch(name):
         raise ProjectError(
             f"analysis name {name!r} must serve as a folder's name: use letters, digits, ' ', '-', '_', '.'"
         )
@@ -301,10 +308,12 @@ def _folder(path: Place, name: str) -> Path:
 
 def _files(path: Place, name: str, *, needed: bool = True) -> list[Path]:
     folder = _folder(path, name)
+    within(folder, Path(path))
     if needed and not folder.is_dir():
         known = ", ".join(analyses(path)) or "none"
         raise ProjectError(f"{path} has no analysis {name!r} (it has: {known}): give one of these or run spray.analyse")
-    return sorted(file for file in folder.glob("*.nc") if file.name != "index.nc" and not file.name.startswith("."))
+    found = (file for file in folder.glob("*.nc") if file.name != "index.nc" and not file.name.startswith("."))
+    return sorted(within(file, Path(path)) for file in found)
 
 
 def _quoted(category: str) -> str:
@@ -328,4 +337,6 @@ def _category(file: Path) -> str:
 
 
 def _natural(category: str) -> list:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", category)]
+    """Runs of digits by their value, which is not computed: one may have 5000 of them. "²" is no such digit."""
+    parts = ((part, part.lstrip("0")) for part in re.split(r"([0-9]+)", category))
+    return [(len(digits), digits) if re.fullmatch("[0-9]+", part) else (-1, part) for part, digits in parts]

@@ -1,6 +1,7 @@
 """One variable spread over many netCDF files as a single lazy array (xarray's documented backend interface)."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from spray.files import ProjectError
-from spray.store.netcdf import read_netcdf
+from spray.store.netcdf import affordable, read_netcdf
 
 REMEDY = "delete the file and compute this part again"
 
@@ -42,7 +43,9 @@ class PartsArray(BackendArray):
         """Values at an orthogonal key: an integer, slice or 1-D array for each dimension."""
         samples, rest = key[0], key[1:]
         wanted = np.atleast_1d(np.arange(self.shape[0])[samples])
-        out = np.empty((len(wanted), *_lengths(rest, self.shape[1:])), self.dtype)
+        shape = (len(wanted), *_lengths(rest, self.shape[1:]))
+        affordable(math.prod(shape) * self.dtype.itemsize)
+        out = np.empty(shape, self.dtype)
         for number in np.unique(self.part[wanted]):
             here = self.part[wanted] == number
             out[here] = self._read_part(int(number), self.row[wanted[here]], rest)
@@ -53,11 +56,14 @@ class PartsArray(BackendArray):
         # a run of rows as a slice is one read, a list of rows is one read each
         run = slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) == rows[-1] - rows[0] + 1 else rows
         path = self.files[number]
-        try:
-            values = read_netcdf(path, lambda part: part.variables[self.name][(run, *rest)].values, remedy=REMEDY)
-        except (KeyError, IndexError) as error:
-            raise ProjectError(f"{path} changed since its index was read ({error}): open the project again") from error
-        return values[back]
+
+        def values(part: xr.Dataset) -> np.ndarray:
+            found = part.variables.get(self.name)
+            if found is None or found.shape[1:] != self.shape[1:] or rows[-1] >= found.shape[0]:
+                raise ProjectError(f"{path} changed since its index was read: open the project again")
+            return found[(run, *rest)].values
+
+        return read_netcdf(path, values, remedy=REMEDY)[back]
 
 
 def _lengths(key: tuple, shape: tuple[int, ...]) -> tuple[int, ...]:

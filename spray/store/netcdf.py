@@ -3,9 +3,11 @@
 import fcntl
 import hashlib
 import json
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +16,14 @@ import numpy as np
 import xarray as xr
 
 from spray.files import DamagedFile, ProjectError, Unreadable, check_seal, replacing, seal, uninterrupted
+from spray.store import guard
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # The netCDF library is not thread-safe, not even for opening two different files.
 LOCK = threading.RLock()
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root: Path | None = None) -> None:
@@ -53,6 +58,7 @@ def write_netcdf(path: Path, dataset: xr.Dataset, *, large: str = "sample", root
         with LOCK, uninterrupted():
             stored.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
         seal(temporary)
+    guard.trust(path)
 
 
 def _layout(variable: xr.Variable, large: str) -> dict:
@@ -70,6 +76,8 @@ def _layout(variable: xr.Variable, large: str) -> dict:
 def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T:
     """`use(dataset)` of an open file, which is closed afterwards; `use` must load what it keeps.
 
+    This is where whatever goes wrong with a file becomes an error of its project: the libraries raise anything.
+
     Args:
         path: The file.
         use: What to do with the open dataset.
@@ -79,7 +87,7 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
         What `use` returned.
 
     Raises:
-        ProjectError: There is no file, or it is damaged.
+        ProjectError: There is no file, or it is damaged, or claims what it does not have (see `guard`).
         Unreadable: It may be whole, but is locked, or we may not read it.
 
     Example:
@@ -106,16 +114,21 @@ def _checked(path: Path, remedy: str) -> Iterator[None]:
     """The library's lock while a file is read that is as it was written; its errors say what is wrong with the file."""
     try:
         check_seal(path)
+        guard.check(path)
         with LOCK, uninterrupted():
             yield
     except FileNotFoundError:
         raise ProjectError(f"no file {path}: {remedy}") from None
-    except (DamagedFile, OSError, RuntimeError) as error:  # netCDF4 reports a bad chunk as RuntimeError
+    except Exception as error:  # whatever the libraries make of a damaged file
+        if isinstance(error, Unreadable):
+            raise
         if why := _unreadable(path):  # a program that has it open for writing marks it so
             raise Unreadable(f"{path} cannot be read, but need not be damaged: {why}") from error
         if isinstance(error, DamagedFile):
             raise DamagedFile(f"{error}: {remedy}") from None
-        raise ProjectError(f"{path} is no complete netCDF file ({error}): {remedy}") from error
+        if isinstance(error, ProjectError):
+            raise error if remedy in str(error) else ProjectError(f"{error}: {remedy}") from error
+        raise ProjectError(f"{path} is no complete netCDF file ({error or type(error).__name__}): {remedy}") from error
 
 
 def _unreadable(path: Path) -> str:
@@ -135,8 +148,19 @@ def _unreadable(path: Path) -> str:
 
 
 def load(dataset: xr.Dataset) -> xr.Dataset:
-    """All values in memory, and no trace of the file they came from."""
+    """All values in memory, and no trace of the file they came from.
+
+    Raises:
+        ProjectError: They are more than the memory of this computer.
+    """
+    affordable(dataset.nbytes)
     return dataset.load().drop_encoding()
+
+
+def affordable(size: int) -> None:
+    """Nothing, if this computer has memory for so many bytes: the operating system ends who fills more."""
+    if size > MEMORY:
+        raise ProjectError(f"{size / 1e9:.1f} GB asked for at once, and this computer has {MEMORY / 1e9:.1f} GB in all")
 
 
 def kept(file: Path, state: str) -> xr.Dataset | None:
@@ -149,13 +173,17 @@ def kept(file: Path, state: str) -> xr.Dataset | None:
 
 
 def cached(file: Path, state: str, build: Callable[[], xr.Dataset], root: Path | None = None) -> xr.Dataset:
-    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to."""
+    """The dataset in `file` if it describes `state`, else a new one, written if the folder can be written to.
+
+    What cannot be written is logged: a project works without, only slower.
+    """
     if (found := kept(file, state)) is not None:
         return found
     fresh = build().assign_attrs(state=state)
-    # a project that cannot be written to works, only slower; the netCDF library reports a full disk as RuntimeError
-    with suppress(OSError, RuntimeError, ProjectError):
+    try:
         write_netcdf(file, fresh, root=root)
+    except (OSError, RuntimeError, ProjectError) as error:  # the netCDF library reports a full disk as RuntimeError
+        log.info("%s is not kept (%s)", file, error)
     return fresh
 
 

@@ -20,12 +20,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spray.files import ProjectError, locked, write_text
+from spray.files import ProjectError, locked, within, write_text
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
 SCHEMA = 1
-PART = re.compile(r"part-(\d{5,})\.nc")
+KINDS = {"name": str, "label_names": list, "category_names": dict, "settings": dict, "versions": dict}
+"""Facts that are used as what they are; project.json may be a stranger's."""
+PART = re.compile(r"part-([0-9]{5,})\.nc")
+MOST_FACTS = 256_000_000  # bytes of project.json
+LONGEST_NUMBER = 15  # digits in a part's name
 LIBRARIES = ("lrp-spray", "torch", "xarray", "numpy", "scipy", "scikit-learn")
 
 Place = str | PathLike[str]
@@ -145,14 +149,20 @@ def read_project(path: Place) -> dict[str, Any]:
         raise ProjectError(f"no folder {path}: give the folder of a project, the one that holds project.json")
     if not file.is_file():
         raise ProjectError(f"{path} is no project, it has no project.json: write one with spray.store.write_project")
+    within(file, Path(path))
+    if file.stat().st_size > MOST_FACTS:
+        raise ProjectError(f"{file} has more than {MOST_FACTS / 1e6:.0f} MB: it is none of ours")
     try:
         project = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProjectError(f"{file} is no JSON text ({error}): restore it or write it again") from error
     if not isinstance(project, dict) or not isinstance(project.get("schema"), int):
         raise ProjectError(f"{file} was not written by this package (no integer 'schema'): give another folder")
     if project["schema"] > SCHEMA:
         raise ProjectError(f"{file} has schema {project['schema']}, we read up to {SCHEMA}: update lrp-spray")
+    for fact, kind in KINDS.items():
+        if project.get(fact) is not None and not isinstance(project[fact], kind):
+            raise ProjectError(f"{file} has {fact!r} of type {type(project[fact]).__name__}, expected {kind.__name__}")
     return project
 
 
@@ -223,7 +233,13 @@ def parts(path: Place) -> dict[int, Path]:
         [4]
     """
     folder = Path(path) / "attributions"
-    found = {int(match[1]): file for file in folder.glob("part-*.nc") if (match := PART.fullmatch(file.name))}
+    within(folder, Path(path))
+    found: dict[int, Path] = {}
+    for file in folder.glob("part-*.nc"):
+        if match := PART.fullmatch(file.name):
+            if len(match[1]) > LONGEST_NUMBER:
+                raise ProjectError(f"{file} has a number of more than {LONGEST_NUMBER} digits: it is no part of ours")
+            found[int(match[1])] = within(file, Path(path))
     return dict(sorted(found.items()))
 
 
@@ -336,7 +352,7 @@ def open_attributions(path: Place) -> xr.Dataset:
         (2, 8, 8)
     """
     project, index, files = read_project(path), read_index(path), parts(path)
-    layout = json.loads(index.attrs["layout"])
+    layout = _layout_of(index, path)
     state, part, row, lazy = index.attrs["state"], index.part.values, index.row.values, {}
     for name, (dims, shape, dtype, attrs) in layout.items():
         array = PartsArray(name, files, state, part, row, tuple(shape), np.dtype(dtype))
@@ -344,6 +360,22 @@ def open_attributions(path: Place) -> xr.Dataset:
     attributions = index.drop_vars(["part", "row"]).assign(lazy)
     attributions.attrs = _project_attrs(project)
     return attributions
+
+
+def _layout_of(index: xr.Dataset, path: Place) -> dict[str, tuple[list[str], list[int], str, dict]]:
+    """What the index says of the large variables; it came with the project, so it may say anything."""
+    try:
+        layout = json.loads(index.attrs["layout"])
+        for dims, shape, dtype, attrs in layout.values():
+            plain = np.dtype(dtype).kind in "biufcSUO" and all(isinstance(n, int) and n >= 0 for n in shape)
+            if not plain or len(dims) != len(shape) + 1 or not isinstance(attrs, dict):
+                raise ValueError(f"{dims}, {shape}, {dtype}")
+        return layout
+    except Exception as error:
+        file = Path(path) / "attributions" / "index.nc"
+        raise ProjectError(
+            f"{file} does not say what the parts hold ({error!r}): delete it, it is made anew"
+        ) from error
 
 
 def _project_attrs(project: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import xarray as xr
 
 from spray._optional import optional
 from spray.files import ProjectError, replacing
+from spray.store import guard
 
 Place = str | PathLike[str]
 
@@ -44,11 +45,18 @@ def read_hdf5(path: Place) -> dict[str, xr.Dataset]:
         [7, 3]
     """
     h5py = optional("h5py", purpose="reading HDF5")
+    remedy = "give an analysis file of CoRelAy"
+    try:
+        guard.check(Path(path), strict=False)
+    except (OSError, ProjectError) as error:
+        raise ProjectError(f"{path} cannot be read as HDF5 ({error}): {remedy}") from error
     try:
         with h5py.File(path, "r") as file:
             found = {_from_there(name): _read(name, group, Path(path)) for name, group in file.items()}
-    except OSError as error:
-        raise ProjectError(f"{path} cannot be read as HDF5 ({error}): give an analysis file of CoRelAy") from error
+    except ProjectError:
+        raise
+    except Exception as error:
+        raise ProjectError(f"{path} cannot be read as HDF5 ({error or type(error).__name__}): {remedy}") from error
     if not found:
         raise ProjectError(f"{path} has no category in it: give an analysis file of CoRelAy")
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from spray.colour.reading import as_bytes, open_picture
 from spray.store import ProjectError
 
 PADDING: dict[str, dict[str, Any]] = {
@@ -41,8 +42,7 @@ def image_directory(
         raise ProjectError(f"sampling methods {up!r}, {down!r} are not of {', '.join(UP)} and {', '.join(DOWN)}")
 
     def read(row: int) -> np.ndarray:
-        with Image.open(files[row]) as image:
-            fitted = fit(np.asarray(image.convert("RGB")), height, width, up, down)
+        fitted = fit(as_bytes(open_picture(files[row])), height, width, up, down)
         if fitted.shape != (height, width, 3):
             raise ProjectError(f"{files[row].name} is {fitted.shape[1]} x {fitted.shape[0]}, not {width} x {height}")
         return np.moveaxis(fitted, -1, 0)

@@ -17,7 +17,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from spray._optional import optional
-from spray.store import ProjectError
+from spray.store import ProjectError, guard
 from spray.virelay.analyses import read_hdf5
 from spray.virelay.images import image_directory
 
@@ -91,7 +91,9 @@ def open_virelay(path: Path) -> Virelay:
         dataset = _dataset(path.parent, project["dataset"])
         attributions = _attributions(path.parent, project.get("attributions") or {}, dataset)
         analyses = _analyses(path.parent, project.get("analyses") or [])
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError, OSError) as error:
+    except ImportError:  # h5py: nothing is wrong with the project
+        raise
+    except Exception as error:
         if isinstance(error, ProjectError):
             raise
         raise ProjectError(f"{path} is no project of ViRelAy: {error!r}") from error
@@ -124,8 +126,9 @@ def _dataset(folder: Path, dataset: Mapping[str, Any]) -> Rows:
 def _open(path: Path) -> Any:
     h5py = optional("h5py", purpose="reading HDF5")
     try:
+        guard.check(path, strict=False)
         return h5py.File(path, "r")
-    except OSError as error:
+    except (OSError, ProjectError) as error:
         raise ProjectError(f"{path} cannot be read as HDF5: {error}") from error
 
 

@@ -115,7 +115,7 @@ class PictureHandler(AuthRequestHandler):
             raise HTTPError(503, "too many pictures at once") from error
         except SettingError as error:
             raise HTTPError(400, "%s", error) from error
-        except (KeyError, ValueError, OSError, RuntimeError) as error:  # not there, or in a damaged file
+        except Exception as error:  # not there, or in a file that is damaged in whatever way
             raise HTTPError(404, "%r", error) from error
         self.set_header("Content-Type", media_type(data))
         self.set_header("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'unsafe-inline'")

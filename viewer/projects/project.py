@@ -1,5 +1,6 @@
 """Projects as the viewer sees them: opened once, read-only, shared by all sessions."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -78,7 +79,7 @@ class Project:
         text = str(label)
         if text in (names := self.facts.get("category_names") or {}):
             return str(names[text])
-        if text.isdecimal() and int(text) < len(self.label_names):
+        if len(text) < 10 and text.isdecimal() and int(text) < len(self.label_names):
             return self.label_names[int(text)]
         return text
 
@@ -110,13 +111,17 @@ def open_projects(paths: Sequence[str]) -> dict[str, Project]:
     """Key -> project, in the order given; a project that cannot be read is there, with its error."""
     projects: dict[str, Project] = {}
     for path in paths:
-        key = _unique(_name(Path(path).resolve()), projects)
-        projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
+        key = _unique(_name(Path(path)), projects)
+        try:
+            projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
+        except (OSError, ValueError, RuntimeError) as error:  # gone meanwhile, not readable, or a circle of links
+            projects[key] = Project(key, Path(path), error=str(error) or repr(error))
     return projects
 
 
 def _name(path: Path) -> str:
     """A folder's own name; project.yaml is called after the folder it lies in."""
+    path = Path(os.path.realpath(path))  # Path.resolve has an error for a circle of links
     return (path.parent.name if path.suffix in (".yaml", ".yml") else path.name) or "project"
 
 
@@ -143,7 +148,7 @@ def _open(key: str, path: Path, stamp: tuple) -> Project:
         attributions = store.open_attributions(path)
         names = {name: tuple(store.open_analysis(path, name)) for name in store.analyses(path)}
         return Project(key, path, stamp, facts, attributions, names, incomplete=str(store.missing(path)))
-    except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
+    except Exception as error:  # whatever it is: the other projects stay open
         return Project(key, path, stamp, error=str(error) or repr(error))
 
 
@@ -157,6 +162,15 @@ def _open_foreign(key: str, path: Path, stamp: tuple) -> Project:
 @lru_cache(maxsize=16)
 def open_category(project: Project, analysis: str, name: str) -> Category:
     """A category's arrays; ProjectError if its file is damaged or does not fit the project."""
+    try:
+        return _category(project, analysis, name)
+    except store.ProjectError:
+        raise
+    except Exception as error:  # what fits no project of ours may fail anywhere
+        raise store.ProjectError(f"category {name!r} of {analysis!r} cannot be shown: {error!r}") from error
+
+
+def _category(project: Project, analysis: str, name: str) -> Category:
     data = project.categories(analysis)[name]
     if "sample" not in data.coords:
         raise store.ProjectError(f"category {name!r} of {analysis!r} has no sample ids: analyse it again")
@@ -187,7 +201,7 @@ def _embeddings(data: xr.Dataset) -> dict[str, np.ndarray]:
         str(name): variable.values.astype(np.float32)
         for name, variable in data.data_vars.items()
         if variable.dims[:1] == ("sample",) and variable.ndim == 2 and variable.dtype.kind in "fiu"
-        if name not in NOT_EMBEDDINGS
+        if name not in NOT_EMBEDDINGS and variable.shape[1]
     }
     known = [name for name in EMBEDDINGS_FIRST if name in found]
     return {name: found[name] for name in [*known, *(name for name in found if name not in known)]}

@@ -29,11 +29,22 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     state = replace(state, analysis=analysis, category=name)
     try:
         category = open_category(project, analysis, name)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+    except Exception as error:  # whatever is wrong with it: the other categories and projects can be looked at
         return Blank(projects, state, project, str(error) or repr(error), tuple(warnings))
     if not category.embeddings:
         problem = f"category {name!r} of analysis {analysis!r} has no embedding"
         return Blank(projects, state, project, problem, tuple(warnings))
+    try:
+        return _scene(projects, project, category, state, warnings)
+    except Exception as error:
+        problem = f"category {name!r} of analysis {analysis!r} cannot be shown: {error!r}"
+        return Blank(projects, state, project, problem, tuple(warnings))
+
+
+def _scene(
+    projects: Mapping[str, Project], project: Project, category: Category, state: State, warnings: list[str]
+) -> Scene:
+    """The scene of a state whose project, analysis and category are there."""
     state = _within(project, category, state, warnings)
     known = ["", *others(projects, Source(project, state.method), category)] if state.other else [""]
     state = replace(state, other=_known("method", state.other, known, warnings))

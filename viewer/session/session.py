@@ -124,6 +124,7 @@ class Session:
         self.show(resolve(self.projects, wanted), warnings)
 
     def show(self, scene: Scene | Blank, warnings: tuple[str, ...] = ()) -> None:
+        scene, told = _told(scene)
         old, self.scene = self.scene, scene
         self.drawing = True
         self.doc.hold("combine")
@@ -132,7 +133,7 @@ class Session:
             due = [view for view in self.views if not self.drawn or view.due(old, scene)]
             for view in due:
                 self.guarded(view.draw, scene)
-            self.page.update(**messages(scene))
+            self.page.update(**told)
             self.drawn = True
         finally:
             self.doc.unhold()  # only now do widgets report what was filled in
@@ -181,6 +182,19 @@ class Session:
         notes = _notes(self.scene)
         told = [html.tag("p", line, role="alert") for line in lines] + [html.tag("p", n, role="status") for n in notes]
         self.banner.text, self.banner.visible = html.join(told), bool(told)
+
+
+def _told(scene: Scene | Blank) -> tuple[Scene | Blank, dict[str, Any]]:
+    """What the page is told of a scene; of one that cannot be told, why: the other projects are to be had."""
+    try:
+        return scene, messages(scene)
+    except Exception as error:
+        if isinstance(scene, Blank):
+            raise
+        LOG.exception("a category cannot be shown")
+        problem = f"category {scene.category.name!r} cannot be shown: {error!r}"
+        blank = Blank(scene.projects, scene.state, scene.project, problem, scene.warnings)
+        return blank, messages(blank)
 
 
 def _notes(scene: Scene | Blank) -> list[str]:

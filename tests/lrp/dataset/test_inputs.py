@@ -7,6 +7,7 @@ from torch import nn
 
 import lrp
 from lrp import SampleError
+from lrp.dataset.samples import Sample, read
 from lrp.testing import randomize
 from spray import store
 
@@ -151,3 +152,26 @@ def test_pixels_outside_of_their_range_are_told(tmp_path):
     explain = lrp.explainer(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)).eval(), images, EPSILON)
     with pytest.raises(ValueError, match=r"normalize is for images in \[0, 1\]"):
         project(explain, images, tmp_path, normalize=lrp.Normalization((0.5,), (0.5,)))
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"prediction": 1}, "the project itself has 'prediction'"),
+        ({"part": 1}, "the project itself has 'part'"),
+        ({"relevance_lrp": 1}, "the project itself has"),
+        ({"a/b": 1}, "cannot hold the name"),
+        ({"who": "a\0b"}, "the character NUL"),
+        ({"who": "\ud800"}, "half a surrogate pair"),
+        ({"who": 1j}, "complex128"),
+    ],
+)
+def test_what_a_project_cannot_hold_is_refused(extra, words):
+    with pytest.raises(ValueError if "project" in words or "name" in words else SampleError, match=words):
+        read(Sample(3, (torch.zeros(1, 2, 2), 0, extra), "photos/a.png"))
+
+
+@pytest.mark.parametrize("label", [1.5, 1j, 2**70, "a"])
+def test_a_label_is_a_whole_number(label):
+    with pytest.raises(SampleError, match="sample 3 has the label"):
+        read(Sample(3, (torch.zeros(1, 2, 2), label)))
