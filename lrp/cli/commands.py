@@ -21,6 +21,7 @@ from lrp.dataset.run import left_out
 from lrp.dataset.sources import Reading
 from lrp.explain.target import seed_of
 from spray import store
+from spray.kinds import KINDS
 
 INCOMPLETE = 3
 """Exit code of `lrp attribute`: parts are missing."""
@@ -70,6 +71,7 @@ def main() -> None:
 @click.option(
     "--concepts", multiple=True, metavar="LAYER", help="Also keep the relevance of each channel of this layer."
 )
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Of samples, where neither data nor model say it.")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
 @click.option("--sum-channels", is_flag=True, help="Keep relevance summed over channels.")
 @click.option("--pool", default=1, show_default=True, help="Keep relevance summed over POOL x POOL places.")
@@ -85,7 +87,7 @@ def main() -> None:
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
     setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str],
-    dtype: str, sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
+    kind: str | None, dtype: str, sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
 
@@ -99,7 +101,8 @@ def attribute(
     explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
     path = lrp.attribute_dataset(
         explain, dataset, out, target=dataset_target(target),
-        normalize=setting.normalize(example), keep=lrp.Kept(dtype=dtype, sum_channels=sum_channels, pool=pool),
+        normalize=setting.normalize(example),
+        keep=lrp.Kept(kind=kind, dtype=dtype, sum_channels=sum_channels, pool=pool),
         errors="skip" if skip_errors else "raise", progress=not quiet,
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ from lrp._torch import pytree
 from lrp.dataset.batches import Maps
 from lrp.dataset.samples import named_leaves
 from lrp.explain.target import class_count, is_logit
+from spray.kinds import KINDS, Kind
 
-DIMS = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
+PIXELS = ("channel", "height", "width")
 DTYPES = ("float32", "float16")
 
+Axes = Callable[[int], Sequence[str] | None]
 Labelled = tuple[tuple[str, ...], np.ndarray]
 """Dims and values."""
 
@@ -26,7 +29,8 @@ class Kept:
     """What is kept of each sample.
 
     image: What to store as the image, from the batch that the dataset gave. Default: the batch; bytes if normalized.
-    dims: Names of the image's dimensions. Default: channel, height, width for three.
+    dims: Names of the image's dimensions. Default: what the kind says, or the first operator that reads the input.
+    kind: Of samples, one of `spray.kinds.KINDS`, where neither the operator nor `dims` says it.
     dtype: Of relevance, "float32" or "float16".
     sum_channels: Relevance is summed over channels.
     pool: Relevance is summed over `pool` x `pool` places, which must divide the image's size. The image's own places
@@ -35,6 +39,7 @@ class Kept:
 
     image: Callable[[Tensor], Tensor] | None = None
     dims: Sequence[str] | None = None
+    kind: str | None = None
     dtype: str = "float32"
     sum_channels: bool = False
     pool: int = 1
@@ -42,22 +47,28 @@ class Kept:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES or self.pool < 1:
             raise ValueError(f"dtype one of {', '.join(DTYPES)} and pool >= 1, got {self.dtype!r} and {self.pool}")
+        if self.kind is not None and self.kind not in KINDS:
+            raise ValueError(f"kind one of {', '.join(KINDS)}, got {self.kind!r}")
 
     def __str__(self) -> str:
         image = getattr(self.image, "__qualname__", type(self.image).__qualname__) if self.image is not None else None
         return (
-            f"image={image}, dims={None if self.dims is None else list(self.dims)}, dtype={self.dtype}, "
-            f"sum_channels={self.sum_channels}, pool={self.pool}"
+            f"image={image}, dims={None if self.dims is None else list(self.dims)}, kind={self.kind}, "
+            f"dtype={self.dtype}, sum_channels={self.sum_channels}, pool={self.pool}"
         )
 
-    def variables(self, given: Any, maps: Maps, are_pixels: bool = False) -> dict[str, Labelled]:
+    def variables(
+        self, given: Any, maps: Maps, are_pixels: bool = False, axes: Axes = lambda _: None
+    ) -> dict[str, Labelled]:
         """All that has more than one number a sample; `given` as the dataset gave the batch, pixels in [0, 1] or not.
+
+        `axes` tells the names of an input's axes, by its number, where something says them.
 
         Of several inputs the first that receives relevance is the image, the others are `input_NAME`.
         """
         names, inputs = named_leaves(given)
         main = _main(names, maps.relevance)
-        found = self._image_and_relevance(given, inputs[main], maps, main, are_pixels)
+        found = self._image_and_relevance(given, inputs[main], maps, main, are_pixels, axes)
         for at in set(range(len(names))) - {main}:
             found |= self._further(names[at], inputs[at], maps, at)
         found["output"] = (("sample", *_output_dims(maps.output)), array(_plain(maps.output)))
@@ -70,13 +81,13 @@ class Kept:
         return found
 
     def _image_and_relevance(
-        self, given: Any, image: Tensor, maps: Maps, main: int, are_pixels: bool
+        self, given: Any, image: Tensor, maps: Maps, main: int, are_pixels: bool, axes: Axes
     ) -> dict[str, Labelled]:
         if self.image is not None:
             image = self.image(given)
         elif are_pixels:
             image = (image * 255).round().clamp(0, 255).byte()
-        names = self._names(image)
+        names = self._names(image, PIXELS if are_pixels else axes(main))
         own = [name if name == "channel" or self.pool == 1 else f"image_{name}" for name in names]
         found: dict[str, Labelled] = {"image": (("sample", *own), array(image))}
         for suffix, method in suffixes(maps.relevance).items():
@@ -101,9 +112,15 @@ class Kept:
                 found[key] = (("sample", _rank(maps), *dims), array(each).astype(self.dtype))
         return found
 
-    def _names(self, images: Tensor) -> tuple[str, ...]:
+    def _names(self, images: Tensor, said: Sequence[str] | None) -> tuple[str, ...]:
         rank = images.ndim - 1
-        names = self.dims or DIMS.get(rank) or [f"dim_{n}" for n in range(rank)]
+        kind = None if self.kind is None else KINDS[self.kind]
+        own = None if kind is None else next((n for n in _namings(kind, rank) if len(n) == rank), None)
+        names = self.dims or own or (said if self.kind is None else None)
+        if names is None and kind is not None:
+            raise ValueError(f"samples of shape {tuple(images.shape[1:])} are none of kind {kind}: say dims=")
+        if names is None:
+            names = _unsaid(images)
         if len(names) != rank:
             raise ValueError(f"dims {tuple(names)} name {len(names)} dimensions, the images have {rank}")
         return tuple(names)
@@ -117,6 +134,34 @@ class Kept:
         axes = [at + axis for axis, name in enumerate(names) if name != "channel"]
         values = array(_pooled(relevance, self.pool, axes) if self.pool > 1 else relevance)
         return (*lead, *names), values.astype(self.dtype)
+
+
+class UnsaidKind(UserWarning):
+    """Neither the data nor the model's first operator says what the axes of a sample are; the message says what they
+    are called then, and what to write."""
+
+
+def _unsaid(images: Tensor) -> tuple[str, ...]:
+    """Names where nothing says them: one or three channels in front are taken for a picture's, with a word."""
+    shape = tuple(images.shape[1:])
+    picture = len(shape) == 3 and shape[0] in (1, 3)
+    names = PIXELS if picture else ("feature",) if len(shape) == 1 else tuple(f"axis_{at}" for at in range(len(shape)))
+    if len(shape) != 1:
+        warnings.warn(
+            f"neither the data nor the model's first operator says what the axes of samples of shape {shape} are: they "
+            f"are taken for {', '.join(names)}. Say it by keep=lrp.Kept(kind=...), one of {', '.join(KINDS)}, or by "
+            "dims=; by --kind in the shell",
+            UnsaidKind,
+            stacklevel=2,
+        )
+    return names
+
+
+def _namings(kind: Kind, rank: int) -> list[tuple[str, ...]]:
+    """Names of a kind's axes, with its channels and without; neutral ones where they say nothing."""
+    if not kind.places:
+        return [tuple(f"axis_{at}" for at in range(rank))]
+    return [kind.places, (*kind.lead, *kind.places)]
 
 
 def _main(names: Sequence[str], relevance: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +15,16 @@ import xarray as xr
 from torch import Tensor
 
 from lrp._torch import pytree
-from lrp.attribution.methods import Explain
+from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
 from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
 from lrp.dataset.targets import Targets
+from lrp.explain.axes import axes_of_input
 from lrp.explain.one_call import Explainer
+from lrp.graph import Graph
+from spray.kinds import kind_of
 
 RELEVANCE = re.compile("^relevance|^concept_|^input_.*_relevance")
 
@@ -36,6 +40,8 @@ class Recorder:
     normalize: Normalization | None = None
     concepts: Sequence[str] | Mapping[str, int] = ()
     label_names: Sequence[str] = ()
+    axes: Sequence[str] | None = None
+    """Names of the samples' axes, where the data say them."""
     skip: bool = False
     """Leave samples out that cannot be read or explained, instead of raising."""
 
@@ -73,13 +79,27 @@ class Recorder:
         given = pytree.tree_map(lambda values: values.to(self.device), stacked(records))
         with torch.no_grad():
             maps = self._attribute(given if self.normalize is None else self._normalized(given), records)
-        data = self.kept.variables(given, maps, self.normalize is not None)
+        data = self.kept.variables(given, maps, self.normalize is not None, self._axes)
         known = {"target": maps.target, "prediction": maps.prediction}
         numbers = {name: array(values) for name, values in known.items() if values is not None} | _columns(records)
         explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
         for suffix, method in suffixes(self.methods).items():
             explained[f"relevance{suffix}"].attrs["method"] = method
+        for name in {"image", *(f"relevance{suffix}" for suffix in suffixes(self.methods))} & explained.keys():
+            with suppress(ValueError):  # dims of one's own, which say of no kind that it is one
+                explained[name].attrs["kind"] = self.kept.kind or kind_of(explained[name]).name
         return explained.isel(sample=_finite(explained, records, failures))
+
+    def _axes(self, at: int) -> Sequence[str] | None:
+        """Names of an input's axes: those of the data, or of the operator that reads it."""
+        if self.axes is not None:
+            return self.axes
+        for method in self.methods.values():
+            while isinstance(method, Method):
+                method = method.of
+            if isinstance(method, Explainer | Graph):
+                return axes_of_input(method if isinstance(method, Graph) else method.program.graph, at)
+        return None
 
     def _normalized(self, given: Any) -> Tensor:
         if not isinstance(given, Tensor):

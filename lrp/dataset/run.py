@@ -105,7 +105,8 @@ def attribute_dataset(
         >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)).eval()
         >>> explain = lrp.explainer(model, torch.zeros(1, 3, 2, 2), lrp.composites.epsilon_plus())
         >>> dataset = torch.utils.data.TensorDataset(torch.rand(10, 3, 2, 2), torch.arange(10) % 2)
-        >>> path = lrp.attribute_dataset(explain, dataset, tempfile.mkdtemp(), target="label", progress=False)
+        >>> path = lrp.attribute_dataset(explain, dataset, tempfile.mkdtemp(), target="label", progress=False,
+        ...                              keep=lrp.Kept(kind="image"))
         >>> dict(spray.store.open_attributions(path).relevance.sizes)
         {'sample': 10, 'channel': 3, 'height': 2, 'width': 2}
     """
@@ -123,7 +124,8 @@ def attribute_dataset(
     agree(path, settings, facts)
     check = staying(path)
     first = next(iter(methods.values()))
-    recorder = Recorder(methods, wanted, _device(first), keep, normalize, concepts, label_names, errors == "skip")
+    axes = getattr(dataset, "axes", None)
+    recorder = Recorder(methods, wanted, _device(first), keep, normalize, concepts, label_names, axes, errors == "skip")
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
     with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():

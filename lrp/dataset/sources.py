@@ -25,6 +25,7 @@ from spray.store import guard
 from spray.store.netcdf import affordable
 
 PICTURES = frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
+PIXELS = ("channel", "height", "width")
 IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "target", "targets")
 
 
@@ -101,7 +102,7 @@ class Pictures(Dataset):
     """Pictures of a folder in alphabetical order; its subfolders are the classes, without any the label is -1."""
 
     def __init__(self, folder: Path, reading: Reading | None = None):
-        self.folder, self.reading = folder, reading or Reading()
+        self.folder, self.reading, self.axes = folder, reading or Reading(), PIXELS
         self.classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(_pictures(entry)))
         found = sorted(_pictures(folder))
         if not found:
@@ -129,6 +130,8 @@ class Arrays(Dataset):
 
     def __init__(self, images: Any, labels: Any = None, extra: Mapping[str, Any] | None = None):
         self.images, self.labels, self.extra = images, labels, dict(extra or {})
+        pixels = len(images.shape) == 4 and images.shape[1] in (1, 3, 4) and getattr(images, "dtype", None) == np.uint8
+        self.axes = PIXELS if pixels else None
         for name, values in {"labels": labels, **self.extra}.items():
             if values is not None and values.shape[0] != images.shape[0]:
                 raise ValueError(f"{images.shape[0]} images but {values.shape[0]} {name}")
@@ -245,4 +248,6 @@ def _collection(source: str, reading: Reading) -> Dataset:
     make = getattr(torchvision().datasets, name, None)
     if make is None:
         raise ValueError(f"torchvision.datasets has no {name}")
-    return make(folder, transform=reading)
+    found = make(folder, transform=reading)
+    found.axes = PIXELS
+    return found

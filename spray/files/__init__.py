@@ -8,6 +8,7 @@ from spray.files.links import remove as remove
 from spray.files.links import within as within
 from spray.files.locks import claim as claim
 from spray.files.locks import locked as locked
+from spray.files.locks import unreadable as unreadable
 from spray.files.orphans import remove_orphans as remove_orphans
 from spray.files.seals import DamagedFile as DamagedFile
 from spray.files.seals import check_seal as check_seal

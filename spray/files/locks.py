@@ -1,5 +1,6 @@
 """The lock of a project: what reads a file, changes it and writes it is done by one process at a time."""
 
+import fcntl
 import math
 import threading
 import time
@@ -88,3 +89,19 @@ def _take(lock: FileLock) -> bool:
     except Timeout:
         return False
     return True
+
+
+def unreadable(path: Path) -> str:
+    """Why no program could read a file now, whatever is in it; the library calls all of that an HDF error."""
+    locking = "set HDF5_USE_FILE_LOCKING=FALSE"
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as HDF5 does
+    except BlockingIOError:
+        return f"another program has it open; close it there, or {locking}"
+    except PermissionError:
+        return "you have no permission to read it"
+    except OSError as error:
+        return f"{error.strerror}; if its file system has no locks, {locking}"
+    return ""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from spray.files import ProjectError
+from spray.files import ProjectError, Unreadable, unreadable
 
 PROGRAM = Path(__file__).with_name("structure.py")
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -72,6 +72,8 @@ def _judged(path: str, _state: State, strict: bool) -> str:
         return "it begins as none"
     seconds = SECONDS + _state[2] / BYTES_A_SECOND
     answer = WORKER.ask({"path": path, "strict": strict}, seconds)
+    if answer and (why := unreadable(Path(path))):  # for now: nothing to remember
+        raise Unreadable(f"{path} cannot be read, but need not be damaged: {why}")
     if answer is None:
         return f"the HDF5 library crashes on it, or has not ended after {seconds:.0f} s"
     return answer

@@ -1,6 +1,5 @@
 """Reading and writing single netCDF files: atomic, thread-safe, errors that say what to do."""
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -15,7 +14,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from spray.files import DamagedFile, ProjectError, Unreadable, check_seal, replacing, seal, uninterrupted
+from spray.files import DamagedFile, ProjectError, Unreadable, check_seal, replacing, seal, uninterrupted, unreadable
 from spray.store import guard
 
 log = logging.getLogger(__name__)
@@ -122,29 +121,13 @@ def _checked(path: Path, remedy: str) -> Iterator[None]:
     except Exception as error:  # whatever the libraries make of a damaged file
         if isinstance(error, Unreadable):
             raise
-        if why := _unreadable(path):  # a program that has it open for writing marks it so
+        if why := unreadable(path):  # a program that has it open for writing marks it so
             raise Unreadable(f"{path} cannot be read, but need not be damaged: {why}") from error
         if isinstance(error, DamagedFile):
             raise DamagedFile(f"{error}: {remedy}") from None
         if isinstance(error, ProjectError):
             raise error if remedy in str(error) else ProjectError(f"{error}: {remedy}") from error
         raise ProjectError(f"{path} is no complete netCDF file ({error or type(error).__name__}): {remedy}") from error
-
-
-def _unreadable(path: Path) -> str:
-    """Why no program could read a file now, whatever is in it; the library calls all of that an HDF error."""
-    locking = "set HDF5_USE_FILE_LOCKING=FALSE"
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as HDF5 does
-    except BlockingIOError:
-        return f"another program has it open; close it there, or {locking}"
-    except PermissionError:
-        return "you have no permission to read it"
-    except OSError as error:
-        return f"{error.strerror}; if its file system has no locks, {locking}"
-    return ""
 
 
 def load(dataset: xr.Dataset) -> xr.Dataset:
