@@ -58,6 +58,9 @@ def from_features(
     Returns:
         A recipe.
 
+    Raises:
+        ValueError: There are both features and a step that needs none.
+
     Example:
         >>> steps = [Step("features", normalize, ("attributions.relevance",))]
         >>> from_features("mine", steps, embeddings=[], clusterings=[]).result

@@ -141,7 +141,11 @@ def load(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def affordable(size: int) -> None:
-    """Nothing, if this computer has memory for so many bytes: the operating system ends who fills more."""
+    """Nothing, if this computer has memory for so many bytes: the operating system ends who fills more.
+
+    Raises:
+        ProjectError: It has not.
+    """
     if size > MEMORY:
         raise ProjectError(f"{size / 1e9:.1f} GB asked for at once, and this computer has {MEMORY / 1e9:.1f} GB in all")
 

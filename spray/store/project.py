@@ -223,6 +223,9 @@ def parts(path: Place) -> dict[int, Path]:
     Returns:
         Number -> file.
 
+    Raises:
+        ProjectError: A file's number is none of ours, or a link leads out of the project.
+
     Example:
         >>> import tempfile, numpy as np, xarray as xr
         >>> folder = tempfile.mkdtemp()

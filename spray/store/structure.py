@@ -27,7 +27,11 @@ class Refused(ValueError):
 
 
 def examine(path: str, strict: bool) -> None:
-    """Nothing, if the file holds what it claims, within itself; `strict` for files of projects, which are ours."""
+    """Nothing, if the file holds what it claims, within itself; `strict` for files of projects, which are ours.
+
+    Raises:
+        ValueError: It claims more, or leads elsewhere.
+    """
     size = Path(path).stat().st_size
     with Path(path).open("rb") as file:
         classic = file.read(3) == b"CDF"
