@@ -12,6 +12,7 @@ import numpy as np
 
 from spray import analysis, memo, recipes, store, virelay
 from spray._tables import readable, table
+from spray.arrays.rules import AUTO
 from spray.recipes import partial, words
 from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
 from spray.stages.maps import EMBEDDINGS
@@ -50,6 +51,17 @@ def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None
         return float(found[1]) * units[found[2]]
 
     return read
+
+
+def counted(_context: Any, parameter: Any, text: str | None) -> int | str | None:
+    """A number from 1, or the word that asks for a rule.
+
+    Raises:
+        click.BadParameter: It is something else.
+    """
+    if text is None or text == AUTO:
+        return text
+    return click.IntRange(1).convert(text, parameter, _context)
 
 
 def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:
@@ -94,8 +106,8 @@ def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
 @click.option("--category", "categories", multiple=True, help="only this category; may be repeated")
 @click.option("--name", help="name of the analysis [default: the recipe's]")
 @click.option("--variable", help="what to analyse [default: relevance; hidden for concept and pcx]")
-@click.option("--neighbors", type=click.IntRange(1), help="neighbours of each sample in the graph")
-@click.option("--components", type=click.IntRange(1), help="eigenvectors")
+@click.option("--neighbors", callback=counted, help="neighbours of each sample in the graph, or auto: from n")
+@click.option("--components", callback=counted, help="eigenvectors, or auto: from n")
 @click.option("--window", type=click.IntRange(1), help="pooling window in pixels; 1 keeps the resolution")
 @click.option("--clusters", callback=read_by(numbers), help="numbers of clusters of k-means, such as 2-8")
 @stages_option("clustering", CLUSTERINGS)

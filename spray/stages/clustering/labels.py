@@ -67,6 +67,27 @@ def by_size(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return new
 
 
+def graph_parts(graph_part: xr.DataArray) -> xr.Dataset:
+    """The parts of a graph as clusters, where it has more of them than components were asked for; else no clustering.
+
+    Fewer parts are what the embedding shows anyway.
+
+    Args:
+        graph_part: Of `spray.spectral_embedding`, `(sample)`.
+
+    Returns:
+        `cluster (clustering, sample)`, one row or none.
+
+    Example:
+        >>> import xarray as xr
+        >>> part = xr.DataArray([0, 0, 1, 2], dims="sample", attrs={"asked": 2})
+        >>> graph_parts(part).cluster.values.tolist(), graph_parts(part.assign_attrs(asked=3)).cluster.shape
+        ([[0, 0, 1, 2]], (0, 4))
+    """
+    many = len(np.unique(graph_part.values)) > graph_part.attrs["asked"]
+    return clusterings("graph_parts", {"parts": (graph_part.values, {})}, graph_part).isel(clustering=slice(int(many)))
+
+
 def combine(*clustered: xr.Dataset) -> xr.Dataset:
     """Clusterings of several methods one above the other; what each is based on becomes a coordinate.
 
