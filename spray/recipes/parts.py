@@ -73,7 +73,10 @@ def from_features(
     if thorough and clusters:
         stages = tuple(step.stage for step in clusters)
         null = partial(null_tau, clusterings=stages, neighbors=neighbors, metric=metric, components=components)
-        scores += [Step("null", null, (last, "clusterings")), Step("attribution_tau", attribution_tau, (last, "clusterings"))]
+        scores += [
+            Step("null", null, (last, "clusterings")),
+            Step("attribution_tau", attribution_tau, (last, "clusterings")),
+        ]
     steps = (
         *features,
         *near,

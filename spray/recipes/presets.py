@@ -61,7 +61,9 @@ def spectral(
     return from_features(name, (*pooled, scaled), **options)
 
 
-def spectral_hdbscan(*, min_cluster_size: Iterable[int | float] = (5, 10, 20), components: int | str = 8, **options: Any) -> Recipe:
+def spectral_hdbscan(
+    *, min_cluster_size: Iterable[int | float] = (5, 10, 20), components: int | str = 8, **options: Any
+) -> Recipe:
     """`spectral` with HDBSCAN alone, for several smallest sizes of a cluster: their number is found, noise is left out.
 
     A low-dimensional embedding suits densities better; that is why `components` is smaller here.

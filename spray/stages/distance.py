@@ -136,7 +136,7 @@ def nearest(distances: xr.DataArray, *, neighbors: int | str = 10) -> xr.Dataset
     order = np.argsort(ids, kind="stable")
     matrix = distances.transpose("sample", "other").values[np.ix_(order, order)].astype(np.float64)
     np.fill_diagonal(matrix, np.inf)
-    near = np.argsort(matrix, axis=1, kind="stable")[:, : count]
+    near = np.argsort(matrix, axis=1, kind="stable")[:, :count]
     return graph.neighbours(ids, order, near, np.take_along_axis(matrix, near, 1))
 
 

@@ -73,7 +73,7 @@ def spectral_embedding(
     asked = components
     if pieces > components:
         components = _for_parts(pieces, components, len(ids), every_part)
-    values, vectors = _smallest(matrix, degree, pieces, piece_of, components, seed)
+    values, vectors = _smallest(matrix, degree, piece_of, components, seed)
     if walk:
         vectors = vectors / np.sqrt(np.where(degree > 0, degree, 1))[:, None]
         vectors /= np.linalg.norm(vectors, axis=0)
@@ -99,7 +99,7 @@ def _for_parts(pieces: int, components: int, n: int, every_part: bool) -> int:
 
 
 def _smallest(
-    matrix: sp.csr_array, degree: np.ndarray, pieces: int, piece_of: np.ndarray, count: int, seed: int
+    matrix: sp.csr_array, degree: np.ndarray, piece_of: np.ndarray, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The smallest eigenpairs over all connected components, larger components first among equals."""
     sizes = np.bincount(piece_of)

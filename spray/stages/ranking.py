@@ -60,7 +60,8 @@ def tau(values: np.ndarray, labels: np.ndarray) -> float:
 
     lambda_m are the eigenvalues of (S_W + r tr(S_W) / q I)^-1 S_B with S_W, S_B the scatter within and between the K
     clusters, noise left out, r = 1e-3, q features: tau is the mean squared canonical correlation, of which there are
-    min(K - 1, q) (Hotelling 1936), between 0 and 1. 0 for fewer than two clusters. The definition is ours, after Fisher (1936) and Fukunaga (1972); Anders et al. (2022) give none.
+    min(K - 1, q) (Hotelling 1936), between 0 and 1. 0 for fewer than two clusters.
+    The definition is ours, after Fisher (1936) and Fukunaga (1972); Anders et al. (2022) give none.
 
     Labels and tau share the embedding, so tau is high on pure noise as well: compare it with `null_tau`.
 

@@ -71,7 +71,7 @@ def test_neighbours_components_and_sizes_follow_from_n():
     assert near.sizes["rank"] == 5
     laplacian = spray.symmetric_laplacian(spray.knn_affinity(near))
     assert spray.spectral_embedding(laplacian, components="auto").sizes["component"] == 9
-    with pytest.raises(ValueError, match='components must be a number or "auto", got \'many\''):
+    with pytest.raises(ValueError, match="components must be a number or \"auto\", got 'many'"):
         spray.spectral_embedding(laplacian, components="many")
     assert (hdbscan(data, min_cluster_size=0.1).cluster.values == hdbscan(data, min_cluster_size=10).cluster).all()
 
