@@ -15,6 +15,7 @@ from spray.verdict.null import null_variance
 from spray.verdict.score import odd_side, refined, split_variance
 from spray.verdict.whitening import Statistics, White, added, statistics, whiten, without
 
+SPREAD = 0.4  # of the levels of clean categories, where they are all alike
 USUAL = 0.5  # log ratio to nothing that a clean category reaches: one pseudo-category beside the others
 LOOK = 1.5  # suspicion from which on a category should be looked at
 SMALLEST = 20  # samples of which clusters can be told
@@ -106,28 +107,42 @@ def weighed(spaces: Spaces, rest: int, *, seed: int = 0) -> Weighed:
     return Weighed(members, above)
 
 
-def usual(levels: np.ndarray) -> np.ndarray:
-    """What is usual by view: the median of the other categories' levels and of one that `nothing` suggests.
+class Usual(NamedTuple):
+    """What clean categories reach, by view."""
 
-    With one other category it is the mean of the two, with many the one pseudo-category hardly counts.
+    level: np.ndarray
+    spread: np.ndarray
+
+
+def usual(levels: np.ndarray) -> Usual:
+    """The median of the other categories' levels and of one that nothing suggests; 0.4 + 1.48 MAD of the others.
+
+    MAD, the median absolute deviation, does not mind one that is poisoned; 1.48 makes it a Gaussian's deviation. With
+    one other category the level is the mean of two and the spread 0.4, with many the pseudo-category hardly counts.
 
     Args:
         levels: `(other category, view)`, NaN where a category has none.
 
     Returns:
-        `(view)`.
+        Level and spread, each `(view)`.
 
     Example:
         >>> import numpy as np
-        >>> usual(np.array([[1.5, 0.5]])).tolist()
+        >>> usual(np.array([[1.5, 0.5]])).level.tolist()
         [1.0, 0.5]
     """
-    return np.nanmedian(np.concatenate([levels, np.full((1, levels.shape[1]), USUAL)]), axis=0)
+    levels = levels[np.isfinite(levels).all(1)]
+    level = np.median(np.concatenate([levels, np.full((1, levels.shape[1]), USUAL)]), axis=0)
+    spread = np.full(levels.shape[1], SPREAD)
+    if len(levels):
+        spread += 1.48 * np.median(np.abs(levels - np.median(levels, axis=0)), axis=0)
+    return Usual(level, spread)
 
 
-def suspect(spaces: Spaces, found: Weighed, normal: np.ndarray) -> Suspect:
-    """The candidate that stands out most from what is usual: suspicion = (sum_v max(0, a_v - usual_v)^3)^(1/3).
+def suspect(spaces: Spaces, found: Weighed, normal: Usual) -> Suspect:
+    """The candidate that stands out most from what is usual: suspicion = (sum_v max(0, z_v)^3)^(1/3).
 
+    z_v = (a_v - level_v) / spread_v, with a_v the log of the split variance in view v over that of nothing.
     The cube root of the sum of cubes: views add up, and the strongest counts most, so that many views do no harm.
 
     Args:
@@ -142,24 +157,25 @@ def suspect(spaces: Spaces, found: Weighed, normal: np.ndarray) -> Suspect:
         >>> import numpy as np
         >>> values = np.random.default_rng(0).normal(size=(40, 2)) + 9 * np.repeat([[1, 0], [0, 0]], [10, 30], 0)
         >>> spaces = {"cells": White(values - values.mean(0), np.zeros((1, 2)))}
-        >>> one = suspect(spaces, weighed(spaces, 400), np.zeros(1))
+        >>> one = suspect(spaces, weighed(spaces, 400), Usual(np.zeros(1), np.ones(1)))
         >>> bool(one.suspicion > 1), np.flatnonzero(one.members).tolist()
         (True, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     n = len(next(iter(spaces.values())).values)
     if not len(found.members):
         return Suspect(0.0, np.zeros(n, bool), np.zeros(n, bool), dict.fromkeys(spaces, 0.0), np.zeros(n))
-    above = found.above - normal
+    above = (found.above - normal.level) / normal.spread
     total = np.cbrt((np.maximum(above, 0) ** 3).sum(1))
     best = int((total + 1e-6 * above.max(1)).argmax())
-    speak = [space for space, value in zip(spaces.values(), above[best], strict=True) if value > above[best].max() / 3]
+    most = above[best].max()
+    speak = [space for space, value in zip(spaces.values(), above[best], strict=True) if value >= min(most / 3, most)]
     values, others = (np.hstack(parts) for parts in zip(*speak, strict=True))
     cluster = odd_side(values, found.members[best], others)
     with few_threads(0):
         members = odd_side(values, refined(values, cluster), others)
     gap = values[members].mean(0) - values[~members].mean(0)
     line = (values - (values[members].mean(0) + values[~members].mean(0)) / 2) @ gap / np.linalg.norm(gap)
-    by_view = dict(zip(spaces, above[best].tolist(), strict=True))
+    by_view = dict(zip(spaces, (found.above[best] - normal.level).tolist(), strict=True))
     return Suspect(float(total[best]), members, cluster, by_view, line)
 
 
