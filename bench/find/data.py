@@ -11,7 +11,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = "ABEGHKMRSX"
-FONTS = ("DejaVuSans*.ttf", "DejaVuSerif*.ttf", "STIXGeneral*.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf")
+FONTS = (
+    "DejaVuSans*.ttf",
+    "DejaVuSerif*.ttf",
+    "STIXGeneral*.ttf",
+    "cmr10.ttf",
+    "cmss10.ttf",
+    "cmtt10.ttf",
+    "cmb10.ttf",
+)
 Artefact = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -84,7 +92,9 @@ def text(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     del rng
     size = images.shape[-1]
     mark = Image.new("L", (size, size))
-    ImageDraw.Draw(mark).text((1, size - 2), "photo", fill=255, font=ImageFont.truetype(_fonts()[0], size // 4), anchor="ls")
+    ImageDraw.Draw(mark).text(
+        (1, size - 2), "photo", fill=255, font=ImageFont.truetype(_fonts()[0], size // 4), anchor="ls"
+    )
     alpha = 0.7 * np.asarray(mark, np.float32) / 255
     return (1 - alpha) * images + alpha
 

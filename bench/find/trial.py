@@ -64,7 +64,10 @@ def attributed(model: nn.Sequential, data: Letters) -> xr.Dataset:
     composite = lrp.composites.epsilon_gamma_box(low=0.0, high=1.0)
     explain = lrp.explainer(model, torch.as_tensor(data.image[:1]), composite)
     layers = [name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)]
-    parts = [_batch(explain, layers, data, rows) for rows in np.array_split(np.arange(len(data.label)), len(data.label) // 128 + 1)]
+    parts = [
+        _batch(explain, layers, data, rows)
+        for rows in np.array_split(np.arange(len(data.label)), len(data.label) // 128 + 1)
+    ]
     coords = {"sample": np.arange(len(data.label)), "label": ("sample", data.label)}
     return xr.concat(parts, "sample").assign_coords(coords)
 
@@ -74,7 +77,10 @@ def _batch(explain: lrp.Explainer, layers: list[str], data: Letters, rows: np.nd
     output, pullback = explain.program(explain.weights, x)
     relevance, hidden = pullback(seed_of(output, label), at=layers)
     places = ("sample", "channel", "height", "width")
-    found = {"image": (places, (data.image[rows] * 255).astype(np.uint8)), "relevance": (places, relevance.detach().numpy())}
+    found = {
+        "image": (places, (data.image[rows] * 255).astype(np.uint8)),
+        "relevance": (places, relevance.detach().numpy()),
+    }
     for layer, values in hidden.items():
         dims = ("sample", f"channel_{layer}")
         for name, statistic in statistics(values.activation, values.relevance).items():

@@ -7,7 +7,12 @@ import numpy as np
 
 from spray.verdict.verdict import LOOK, Suspect
 
-STATISTICS = {"max": "maximum of the activation", "mean": "mean activation", "relevance": "relevance", "concept": "relevance"}
+STATISTICS = {
+    "max": "maximum of the activation",
+    "mean": "mean activation",
+    "relevance": "relevance",
+    "concept": "relevance",
+}
 LEAST = 0.4  # log ratio of a view that is a reason
 
 

@@ -40,7 +40,11 @@ def views_of(attributions: xr.Dataset) -> dict[str, View]:
     if "relevance" in attributions:
         found["cells"] = cells
         image = attributions.get("image")
-        if image is not None and set(attributions["relevance"].dims[-2:]) <= set(image.dims) and "channel" in image.dims:
+        if (
+            image is not None
+            and set(attributions["relevance"].dims[-2:]) <= set(image.dims)
+            and "channel" in image.dims
+        ):
             found["colour"] = colour
     for name, variable in attributions.data_vars.items():
         if HIDDEN.fullmatch(str(name)) and variable.ndim == 2 and variable.dims[0] == "sample":
