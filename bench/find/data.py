@@ -1,4 +1,4 @@
-"""Letters over photographs, ten classes, and the artefacts that are planted. Everything comes with installed packages."""
+"""Letters over photographs, ten classes, and the artefacts that are planted; all of it comes with packages."""
 
 from __future__ import annotations
 

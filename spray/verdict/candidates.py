@@ -58,13 +58,10 @@ def clusters(vectors: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """
     n = len(vectors)
     few = np.unique(vectors.round(9), axis=0).shape[0]
-    rows = []
-    for k in CLUSTERS:
-        if k <= min(few, vectors.shape[1]):
-            rows.append(KMeans(k, n_init=3, random_state=seed).fit_predict(_unit(vectors[:, :k])))
-    for share in SIZES:
-        if (size := max(LEAST, round(share * n))) < n:
-            rows.append(HDBSCAN(size, copy=True).fit_predict(_unit(vectors)))
+    numbers = [k for k in CLUSTERS if k <= min(few, vectors.shape[1])]
+    rows = [KMeans(k, n_init=3, random_state=seed).fit_predict(_unit(vectors[:, :k])) for k in numbers]
+    sizes = [size for share in SIZES if (size := max(LEAST, round(share * n))) < n]
+    rows += [HDBSCAN(size, copy=True).fit_predict(_unit(vectors)) for size in sizes]
     members = [row == number for row in rows for number in np.unique(row[row >= 0])]
     members.sort(key=lambda row: -row.sum())
     kept = [row for row in members if max(LEAST, SMALLEST * n) <= row.sum() <= LARGEST * n]

@@ -78,7 +78,7 @@ def _discriminant(inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, 
 
 
 def otsu(line: np.ndarray) -> float:
-    """The cut of numbers that leaves the least variance within its two sides (Otsu 1979, doi:10.1109/TSMC.1979.4310076).
+    """The cut of numbers that leaves the least variance within its two sides (Otsu, doi:10.1109/TSMC.1979.4310076).
 
     Args:
         line: Numbers.

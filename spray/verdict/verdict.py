@@ -77,7 +77,9 @@ def spaces_of(values: Mapping[str, np.ndarray], others: Mapping[str, Statistics]
 
 
 def weighed(spaces: Spaces, rest: int, *, seed: int = 0) -> Weighed:
-    """Spectral clusters of every view, each scored in every view: log s / s_null, see `split_variance`, `null_variance`.
+    """Spectral clusters of every view, each scored in every view by log s / s_null.
+
+    s is `split_variance`, s_null `null_variance`.
 
     Args:
         spaces: Of one category.

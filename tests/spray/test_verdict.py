@@ -62,7 +62,7 @@ def test_scales_and_shifts_of_features_and_the_order_of_samples_do_not_matter():
         assert np.array_equal(scaled[name].members, suspect.members)
     order = rng.permutation(len(labels))
     moved = verdict({"cells": views["cells"][order]}, labels[order])
-    assert list(moved)[0] == "2" and moved["2"].suspicion == pytest.approx(found["2"].suspicion, abs=0.05)
+    assert next(iter(moved)) == "2" and moved["2"].suspicion == pytest.approx(found["2"].suspicion, abs=0.05)
     whole = np.zeros((3, 60), bool)
     for at in range(3):
         whole[at] = found[str(at)].members
