@@ -63,7 +63,9 @@ def counted(_context: Any, parameter: Any, text: str | None) -> int | str | None
     """
     if text is None or text == AUTO:
         return text
-    return click.IntRange(1).convert(text, parameter, _context)
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r}: give a number from 1, or {AUTO}", param=parameter)
+    return int(text)
 
 
 def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:

@@ -24,11 +24,11 @@ class Trial(NamedTuple):
     share: float
     of: int
     seed: int
-    count: int = 300
+    each: int = 300
     epochs: int = 8
 
     def __str__(self) -> str:
-        return f"{self.artefact}-{self.share:g}-class-{self.of}-seed-{self.seed}-{self.count}-{self.epochs}"
+        return f"{self.artefact}-{self.share:g}-class-{self.of}-seed-{self.seed}-{self.each}-{self.epochs}"
 
 
 def network(classes: int) -> nn.Sequential:
@@ -104,7 +104,7 @@ def predict(model: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def made(trial: Trial) -> tuple[xr.Dataset, dict[str, float]]:
     """Attributions, with `marked (sample)`, and what the model does."""
-    images, label = letters(trial.count, SIZE, trial.seed)
+    images, label = letters(trial.each, SIZE, trial.seed)
     data = planted(images, label, trial.artefact, trial.share, trial.of, trial.seed)
     model = trained(data, trial)
     test, truth = letters(40, SIZE, 10_000 + trial.seed)

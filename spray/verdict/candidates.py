@@ -1,5 +1,7 @@
 """Groups that may be a suspect: spectral clusters of each view at several numbers of clusters."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from sklearn.cluster import HDBSCAN, KMeans
@@ -58,10 +60,12 @@ def clusters(vectors: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """
     n = len(vectors)
     few = np.unique(vectors.round(9), axis=0).shape[0]
+    options: dict[str, Any] = {"n_init": 3, "random_state": seed}
+    copied: dict[str, Any] = {"copy": True}
     numbers = [k for k in CLUSTERS if k <= min(few, vectors.shape[1])]
-    rows = [KMeans(k, n_init=3, random_state=seed).fit_predict(_unit(vectors[:, :k])) for k in numbers]
+    rows = [KMeans(k, **options).fit_predict(_unit(vectors[:, :k])) for k in numbers]
     sizes = [size for share in SIZES if (size := max(LEAST, round(share * n))) < n]
-    rows += [HDBSCAN(size, copy=True).fit_predict(_unit(vectors)) for size in sizes]
+    rows += [HDBSCAN(size, **copied).fit_predict(_unit(vectors)) for size in sizes]
     members = [row == number for row in rows for number in np.unique(row[row >= 0])]
     members.sort(key=lambda row: -row.sum())
     kept = [row for row in members if max(LEAST, SMALLEST * n) <= row.sum() <= LARGEST * n]

@@ -50,10 +50,10 @@ def judgement(suspicion: float) -> str:
         suspicion: Of a `Suspect`.
 
     Returns:
-        "look here" from 1.5 on, "perhaps" from two thirds of that, else "usual".
+        "look here" from 2.2 on, "perhaps" from two thirds of that, else "usual".
 
     Example:
-        >>> [judgement(value) for value in (0.4, 1.1, 3.0)]
+        >>> [judgement(value) for value in (0.4, 1.6, 3.0)]
         ['usual', 'perhaps', 'look here']
     """
     return "look here" if suspicion >= LOOK else "perhaps" if suspicion >= LOOK / 1.5 else "usual"

@@ -17,7 +17,7 @@ from spray.verdict.whitening import Statistics, White, added, statistics, whiten
 
 SPREAD = 0.4  # of the levels of clean categories, where they are all alike
 USUAL = 0.5  # log ratio to nothing that a clean category reaches: one pseudo-category beside the others
-LOOK = 1.5  # suspicion from which on a category should be looked at
+LOOK = 2.2  # suspicion from which on a category should be looked at: clean models of bench.find reach 2.1
 SMALLEST = 20  # samples of which clusters can be told
 
 Spaces = Mapping[str, White]
@@ -41,7 +41,7 @@ class Suspect(NamedTuple):
     """The group of a category that stands out most."""
 
     suspicion: float
-    """0 for a category like the others, from 1.5 on worth a look."""
+    """0 for a category like the others, from 2.2 on worth a look."""
     members: np.ndarray
     """(sample), bool, refined"""
     cluster: np.ndarray

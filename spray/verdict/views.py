@@ -141,7 +141,7 @@ def cells(attributions: xr.Dataset) -> np.ndarray:
 
 def _magnitude(attributions: xr.Dataset) -> np.ndarray:
     """|R| as `(sample, *places)`."""
-    relevance = np.abs(attributions["relevance"]).transpose("sample", ...)
+    relevance = abs(attributions["relevance"].transpose("sample", ...))
     return relevance.sum([dim for dim in relevance.dims if dim == "channel"]).values
 
 
