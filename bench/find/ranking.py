@@ -6,7 +6,6 @@ import functools
 
 import numpy as np
 import xarray as xr
-from sklearn.metrics import f1_score
 
 import spray
 from spray.analysis import judge
@@ -25,6 +24,7 @@ def scored(attributions: xr.Dataset) -> dict[str, dict[str, float]]:
     tree = spray.analyse(
         attributions[["relevance"]], spray.recipes.spectral(clusterings=stages, embeddings=[]), progress=False
     )
+    assert isinstance(tree, xr.DataTree)
     nodes = {name: node.to_dataset() for name, node in tree.children.items()}
     for score in SCORES:
         found[score] = {n: float(d.tau.max()) if score == "tau" else float(d.attrs[score]) for n, d in nodes.items()}
@@ -46,4 +46,9 @@ def pointed_at(attributions: xr.Dataset, category: str) -> tuple[float, str]:
     found = judge(attributions, progress=False)[category]
     members = found.cluster.sel(clustering="verdict").values == found.attrs.get("suspect_cluster", -1)
     planted = attributions.marked.sel(sample=found.sample).values
-    return float(f1_score(planted, members, zero_division=0.0)), str(found.attrs["reasons"])
+    return _f1(planted, members), str(found.attrs["reasons"])
+
+
+def _f1(planted: np.ndarray, members: np.ndarray) -> float:
+    either = planted.sum() + members.sum()
+    return float(2 * np.sum(planted & members) / either) if either else 0.0
