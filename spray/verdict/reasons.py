@@ -84,4 +84,6 @@ def _place(cell: int, cells: int) -> str:
     row, column = divmod(cell, side)
     vertical = ("upper", "", "lower")[min(2, 3 * row // side)]
     horizontal = ("left", "", "right")[min(2, 3 * column // side)]
+    if not horizontal:
+        vertical = {"upper": "top", "lower": "bottom"}.get(vertical, "")
     return f"at the {' '.join(filter(None, (vertical, horizontal))) or 'middle'}"
