@@ -5,7 +5,7 @@ from math import exp, isqrt
 
 import numpy as np
 
-from spray.verdict.verdict import LOOK, Suspect
+from spray.verdict.suspects import LOOK, Suspect
 
 STATISTICS = {
     "max": "maximum of the activation",
