@@ -96,7 +96,7 @@ def _scores(clusters: list[Step]) -> list[Step]:
     if not clusters:
         return []
     return [
-        Step("graph_parts", graph_parts, ("embedding.graph_part",), remember=False),
+        Step("graph_parts", graph_parts, ("embedding",), remember=False),
         Step("clusterings", combine, (*(step.name for step in clusters), "graph_parts"), remember=False),
         Step("scores", partial(cluster_scores, spectral=True), ("embedding.spectral", "clusterings")),
         Step("clever_hans", clever_hans, ("scores", "eigengap"), remember=False),

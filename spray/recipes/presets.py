@@ -47,7 +47,7 @@ def spectral(
           spectral_kmeans = spectral_kmeans(embedding.spectral, clusters=range(2, 9))
           kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
           hdbscan = hdbscan(embedding.spectral)
-          graph_parts = graph_parts(embedding.graph_part)
+          graph_parts = graph_parts(embedding)
           clusterings = combine(spectral_kmeans, kmeans, hdbscan, graph_parts)
           scores = cluster_scores(embedding.spectral, clusterings, spectral=True)
           clever_hans = clever_hans(scores, eigengap)

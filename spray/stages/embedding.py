@@ -35,7 +35,7 @@ def spectral_embedding(
 
     A graph of more parts than `components` needs a vector for each part, else samples of the others are rows of 0 and
     no gap is seen: that is logged as a warning. With `every_part` there are as many vectors as parts and one more, up
-    to 512. `graph_part (sample)` numbers the parts, the largest is 0.
+    to 512. `graph_part (sample)` then numbers the parts, the largest is 0.
 
     Args:
         laplacian: Of `symmetric_laplacian` or `random_walk_laplacian`.
@@ -46,7 +46,7 @@ def spectral_embedding(
         seed: Of the eigensolver's start.
 
     Returns:
-        `spectral`, `eigenvalue` and `graph_part`.
+        `spectral` and `eigenvalue`; `graph_part` where there are more parts than `components`.
 
     Raises:
         ValueError: `components` is below 1, or another word than "auto".
@@ -70,8 +70,8 @@ def spectral_embedding(
         root = np.sqrt(np.where(degree > 0, degree, 1))
         matrix = sp.csr_array(sp.diags_array(root) @ matrix @ sp.diags_array(1 / root))
     pieces, piece_of = connected_components(matrix, directed=False)
-    asked = components
-    if pieces > components:
+    many = pieces > components
+    if many:
         components = _for_parts(pieces, components, len(ids), every_part)
     values, vectors = _smallest(matrix, degree, piece_of, components, seed)
     if walk:
@@ -83,10 +83,11 @@ def spectral_embedding(
         vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
     back = np.argsort(order)
     data = {
-        "graph_part": ("sample", by_size(piece_of, ids[order])[back], {"asked": asked}),
         "spectral": (("sample", "component"), vectors[back]),
         "eigenvalue": ("component", values, {"connected_components": pieces}),
     }
+    if many:
+        data["graph_part"] = ("sample", by_size(piece_of, ids[order])[back])
     return xr.Dataset(data, {"sample": ids})
 
 

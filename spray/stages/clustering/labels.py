@@ -67,25 +67,30 @@ def by_size(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return new
 
 
-def graph_parts(graph_part: xr.DataArray) -> xr.Dataset:
+def graph_parts(embedding: xr.Dataset) -> xr.Dataset:
     """The parts of a graph as clusters, where it has more of them than components were asked for; else no clustering.
 
     Fewer parts are what the embedding shows anyway.
 
     Args:
-        graph_part: Of `spray.spectral_embedding`, `(sample)`.
+        embedding: Of `spray.spectral_embedding`, which then says `graph_part (sample)`.
 
     Returns:
         `cluster (clustering, sample)`, one row or none.
 
     Example:
         >>> import xarray as xr
-        >>> part = xr.DataArray([0, 0, 1, 2], dims="sample", attrs={"asked": 2})
-        >>> graph_parts(part).cluster.values.tolist(), graph_parts(part.assign_attrs(asked=3)).cluster.shape
-        ([[0, 0, 1, 2]], (0, 4))
+        >>> few = xr.Dataset({"spectral": (("sample", "component"), [[1.0], [1.0], [0.0], [0.0]])})
+        >>> graph_parts(few.assign(graph_part=("sample", [0, 0, 1, 2]))).cluster.values.tolist()
+        [[0, 0, 1, 2]]
+        >>> graph_parts(few).cluster.shape
+        (0, 4)
     """
-    many = len(np.unique(graph_part.values)) > graph_part.attrs["asked"]
-    return clusterings("graph_parts", {"parts": (graph_part.values, {})}, graph_part).isel(clustering=slice(int(many)))
+    part = embedding.get("graph_part")
+    labels = np.zeros(embedding.sizes["sample"], int) if part is None else part.values
+    return clusterings("graph_parts", {"parts": (labels, {})}, embedding.spectral).isel(
+        clustering=slice(part is not None)
+    )
 
 
 def combine(*clustered: xr.Dataset) -> xr.Dataset:
