@@ -13,15 +13,18 @@ import xarray as xr
 
 from spray import analysis, memo, recipes, store, virelay
 from spray._tables import readable, table
+from spray.analysis.suspects import NAME
+from spray.arrays.rules import AUTO
 from spray.kinds import KINDS, kind_of
 from spray.recipes import partial, words
 from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
 from spray.stages.maps import EMBEDDINGS
+from spray.verdict import LOOK
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 # where a column that ranks is found if the first is missing: recipes without clusterings have no score
-ORDER = ("clever_hans", "cluster_gap", "eigengap")
+ORDER = ("suspicion", "clever_hans", "cluster_gap", "eigengap")
 
 HDF5, YAML = {".h5", ".hdf5"}, {".yaml", ".yml"}
 
@@ -52,6 +55,19 @@ def measured(units: dict[str, int], what: str) -> Callable[[Any, Any, str | None
         return float(found[1]) * units[found[2]]
 
     return read
+
+
+def counted(_context: Any, parameter: Any, text: str | None) -> int | str | None:
+    """A number from 1, or the word that asks for a rule.
+
+    Raises:
+        click.BadParameter: It is something else.
+    """
+    if text is None or text == AUTO:
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r}: give a number from 1, or {AUTO}", param=parameter)
+    return int(text)
 
 
 def read_by(reader: Callable[[str], Any]) -> Callable[[Any, Any, Any], Any]:
@@ -96,8 +112,8 @@ def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
 @click.option("--category", "categories", multiple=True, help="only this category; may be repeated")
 @click.option("--name", help="name of the analysis [default: the recipe's]")
 @click.option("--variable", help="what to analyse [default: relevance; hidden for concept and pcx]")
-@click.option("--neighbors", type=click.IntRange(1), help="neighbours of each sample in the graph")
-@click.option("--components", type=click.IntRange(1), help="eigenvectors")
+@click.option("--neighbors", callback=counted, help="neighbours of each sample in the graph, or auto: from n")
+@click.option("--components", callback=counted, help="eigenvectors, or auto: from n")
 @click.option("--window", type=click.IntRange(1), help="pooling window in pixels; 1 keeps the resolution")
 @click.option("--clusters", callback=read_by(numbers), help="numbers of clusters of k-means, such as 2-8")
 @stages_option("clustering", CLUSTERINGS)
@@ -212,13 +228,117 @@ def _of(samples: int, facts: Mapping[str, Any]) -> str:
 
 @cli.command()
 @project_argument
-@click.option("--analysis", "name", default=None, help="which analysis [default: the only one, or spectral]")
-@click.option("--sort", default=None, help="column to sort by [default: clever_hans]")
+@click.option("--analysis", "name", default=None, help="the scores of this analysis [default: the verdict]")
+@click.option("--sort", default=None, help="column to sort by [default: suspicion, or clever_hans]")
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="rows to show")
-def rank(project: Path, name: str | None, sort: str | None, top: int) -> None:
-    """Categories of PROJECT, the most suspicious first."""
-    names = store.analyses(project)
-    name = name or (names[0] if len(names) == 1 else "spectral")
+@click.option("--by", default=None, help="per-sample coordinate [default: as it was analysed, or label]")
+@click.option("--explain", "category", default=None, metavar="CATEGORY", help="all there is about one category")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="for the verdict")
+def rank(
+    project: Path, name: str | None, sort: str | None, top: int, by: str | None, category: str | None, processes: int
+) -> None:
+    """Categories of PROJECT, the most suspicious first, with what sets their suspects apart.
+
+    The verdict is made when it is first asked for, from whatever the project has. With --analysis or --sort, the scores
+    of an analysis: clever_hans, cluster_gap, eigengap and others.
+    """
+    others = [found for found in store.analyses(project) if found != NAME]
+    if name is None and sort is None:
+        by = by or _grouping(project, others)
+        if problem := _judged(project, by, processes):
+            if category is not None or not others:
+                raise ValueError(problem)
+            click.echo(f"no verdict: {problem}\n", err=True)
+        else:
+            click.echo(_explained(project, category, others) if category is not None else _verdicts(project, top))
+            return
+    if category is not None:
+        raise click.UsageError("--explain is about the verdict: leave out --analysis and --sort")
+    name = name or (others[0] if len(others) == 1 else "spectral")
+    click.echo(_scores(project, name, sort, top))
+
+
+def _grouping(project: Path, analyses: list[str]) -> str:
+    """What the categories of the analyses are, where they agree."""
+    indices = [store.read_analysis_index(project, name) for name in analyses]
+    found = {str(by) for index in indices if "by" in index for by in index.by.values if by}
+    return found.pop() if len(found) == 1 and found != {"all"} else "label"
+
+
+def _judged(project: Path, by: str, processes: int) -> str:
+    """Make the verdict, or say why there is none."""
+    try:
+        analysis.judge(store.open_attributions(project), by=by, out=project, processes=processes)
+    except store.ProjectError:
+        raise
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _verdicts(project: Path, top: int) -> str:
+    """A row a category, the most suspicious first."""
+    index = store.read_analysis_index(project, NAME)
+    order = np.argsort(np.where(np.isnan(index.suspicion.values), np.inf, -index.suspicion.values), kind="stable")
+    shown = ["label", "n", "suspicion", "judgement", "reasons", "first_samples"]
+    texts = {key: index[key].values for key in ("error", *shown)}
+    rows = [[index.category.values[i], *(texts[key][i] for key in shown)] for i in order[:top]]
+    for row, i in zip(rows, order, strict=False):
+        if texts["error"][i]:
+            row[5] = f"failed: {texts['error'][i]}"
+    lines = [table(rows, ["category", *shown])]
+    missing = next((text for text in index.missing.values if text), "")
+    lines += [f"missing: {missing}"] if missing else []
+    lines += [f"next: spray rank {project} --explain {rows[0][0]}; a high number is a reason to look, not a proof"]
+    return "\n\n".join(lines)
+
+
+def _explained(project: Path, category: str, others: list[str]) -> str:
+    """All that is known of the suspect of one category, and the scores of the analyses beside it."""
+    verdicts = store.open_analysis(project, NAME)
+    if category not in verdicts:
+        raise click.UsageError(f"no verdict on {category!r}: give one of {', '.join(list(verdicts)[:20])}")
+    found, facts = verdicts[category], verdicts[category].attrs
+    members = found.sample.values[found.cluster.sel(clustering=NAME).values == facts.get("suspect_cluster", -1)]
+    rows = [
+        ("category", f"{category} {facts['label'] if facts['label'] != category else ''}".strip()),
+        ("suspicion", f"{facts['suspicion']:.2f}: {facts['judgement']} (from {LOOK:g} on: look here)"),
+        ("reasons", facts["reasons"]),
+        ("look first at", f"samples {facts['first_samples']}"),
+        ("all samples", " ".join(map(str, members[:100])) + (" ..." if len(members) > 100 else "")),
+        (
+            "suspect",
+            f"analysis {NAME}, view {facts.get('suspect_view', '-')}, clustering {NAME}, "
+            f"cluster {facts.get('suspect_cluster', '-')}",
+        ),
+    ]
+    rows += [("missing", facts["missing"])] if facts["missing"] else []
+    views = sorted(zip(found.view.values, found.unusual.values, strict=True), key=lambda pair: -pair[1])
+    lines = [
+        table(rows),
+        table([[name, float(np.exp(value))] for name, value in views], ["view", "times what is usual"]),
+    ]
+    scores = [[name, *_score_of(project, name, category)] for name in others]
+    lines += [table(scores, ["analysis", "clever_hans", "suspect"])] if scores else []
+    return "\n\n".join(lines)
+
+
+def _score_of(project: Path, name: str, category: str) -> tuple[float, str]:
+    """The old score, and where its suspect is."""
+    try:
+        facts = store.category_attrs(project, name, category)
+    except store.ProjectError:
+        return float("nan"), "-"
+    place = [str(facts[key]) for key in ("suspect_view", "suspect_clustering", "suspect_cluster") if key in facts]
+    return float(facts.get("clever_hans", np.nan)), " ".join(place) or "-"
+
+
+def _scores(project: Path, name: str, sort: str | None, top: int) -> str:
+    """A row a category with the scores of an analysis.
+
+    Raises:
+        click.UsageError: There is no such number to sort by.
+    """
     index = store.read_analysis_index(project, name)
     banner(project, index)
     columns = [str(key) for key, column in index.data_vars.items() if column.dtype.kind in "fiu"]
@@ -227,12 +347,22 @@ def rank(project: Path, name: str | None, sort: str | None, top: int) -> None:
         raise click.UsageError(f"no number {sort!r} to sort by: give one of {', '.join(columns)}")
     values = index[sort].values.astype(float)
     order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:top]
-    wanted = ["label", "n", sort, *ORDER, "suggested_k", "suspect_clustering", "suspect_cluster", "error"]
+    wanted = [
+        "label",
+        "n",
+        sort,
+        *ORDER,
+        "suggested_k",
+        "suspect_view",
+        "suspect_clustering",
+        "suspect_cluster",
+        "error",
+    ]
     shown = [
         key for key in dict.fromkeys(wanted) if key in index and (key != "error" or (index.error.values != "").any())
     ]
     rows = [[index[key].values[i] for key in ("category", *shown)] for i in order]
-    click.echo(table(rows, ["category", *shown]))
+    return table(rows, ["category", *shown])
 
 
 @cli.command()

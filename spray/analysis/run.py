@@ -75,7 +75,7 @@ def analyse(
         >>> list(tree), tree["1"].spectral.shape
         (['0', '1'], (20, 8))
     """
-    data = _as_dataset(attributions)
+    data = as_dataset(attributions)
     groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
     told = coverage(data, out)
     tasks = [
@@ -146,7 +146,22 @@ def to_tree(results: Mapping[str, xr.Dataset]) -> xr.DataTree:
     return xr.DataTree.from_dict({f"/{k.replace('/', '∕') or '∅'}": dataset for k, dataset in results.items()})
 
 
-def _as_dataset(attributions: xr.Dataset | xr.DataArray) -> xr.Dataset:
+def as_dataset(attributions: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """A dataset whose samples have ids.
+
+    Args:
+        attributions: With a dimension `sample`.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        ValueError: There is no such dimension.
+
+    Example:
+        >>> as_dataset(xr.DataArray([1.0, 2.0], dims="sample")).sample.values.tolist()
+        [0, 1]
+    """
     if isinstance(attributions, xr.DataArray):
         attributions = attributions.to_dataset(name=attributions.name or "relevance")
     if "sample" not in attributions.dims:

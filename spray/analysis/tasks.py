@@ -42,7 +42,8 @@ def run(task: Task, report: Report = lambda _: None) -> Result:
         key = _key(task)
         if task.out is not None and _is_done(task, key):
             return task.category, None, ""
-        result = _analysed(task, report).assign_attrs(_facts(task) | {"key": key})
+        result = _analysed(task, report)
+        result = result.assign_attrs(_facts(task) | _suspect(task, result) | {"key": key})
         if task.out is None:
             return task.category, result, ""
         store.write_category(task.out, task.name, task.category, result)
@@ -84,6 +85,15 @@ def _facts(task: Task) -> dict[str, Any]:
         "versions": json.dumps(store.versions()),
         **({"coverage": task.coverage} if task.coverage else {}),
     }
+
+
+def _suspect(task: Task, result: xr.Dataset) -> dict[str, Any]:
+    """Where the suspect is found, beside its clustering and cluster: in which analysis, and of what."""
+    if "suspect_clustering" not in result.attrs:
+        return {}
+    steps = task.recipe.steps if isinstance(task.recipe, Recipe) else ()
+    views = [name.partition(".")[2] for step in steps[:1] for name in step.inputs]
+    return {"suspect_analysis": task.name, "suspect_view": result.attrs.get("suspect_view") or ", ".join(views)}
 
 
 def label_name(data: xr.Dataset, by: Grouping, category: str) -> str:

@@ -9,7 +9,7 @@ import xarray as xr
 from spray.memo import stage_name
 from spray.recipes.recipe import Recipe, Stage, Step
 from spray.stages.affinity import knn_affinity, knn_graph
-from spray.stages.clustering import combine, hdbscan, kmeans, spectral_kmeans
+from spray.stages.clustering import combine, graph_parts, hdbscan, kmeans, spectral_kmeans
 from spray.stages.distance import nearest
 from spray.stages.embedding import spectral_embedding
 from spray.stages.laplacian import symmetric_laplacian
@@ -27,13 +27,13 @@ def from_features(
     name: str,
     features: Iterable[Step],
     *,
-    neighbors: int = 10,
+    neighbors: int | str = 10,
     metric: str = "euclidean",
     distance: Stage | None = None,
     near: Step | None = None,
     affinity: Stage = knn_affinity,
     laplacian: Stage = symmetric_laplacian,
-    components: int = 32,
+    components: int | str = 32,
     clusterings: Iterable[Stage] = (SPECTRAL_KMEANS, KMEANS, hdbscan),
     embeddings: Iterable[Stage] = (tsne,),
     thorough: bool = False,
@@ -81,19 +81,22 @@ def from_features(
     if thorough and clusters:
         stages = tuple(step.stage for step in clusters)
         null = partial(null_tau, clusterings=stages, neighbors=neighbors, metric=metric, components=components)
-        scores += [Step("null", null, (last,)), Step("attribution_tau", attribution_tau, (last, "clusterings"))]
+        scores += [
+            Step("null", null, (last, "clusterings")),
+            Step("attribution_tau", attribution_tau, (last, "clusterings")),
+        ]
     steps = (
         *features,
         *found,
         Step("affinity", affinity, ("neighbors",), remember=False),
         Step("laplacian", laplacian, ("affinity",), remember=False),
-        Step("embedding", partial(spectral_embedding, components=components), ("laplacian",)),
+        Step("embedding", partial(spectral_embedding, components=components, every_part=True), ("laplacian",)),
         Step("eigengap", eigengap, ("embedding.eigenvalue",), remember=False),
         *maps,
         *clusters,
         *scores,
     )
-    kept = [step.name for step in (*maps, *scores)]
+    kept = [step.name for step in (*maps, *scores) if step.name != "graph_parts"]
     return Recipe(name, steps, ("embedding", "neighbors", "eigengap", *kept))
 
 
@@ -101,7 +104,8 @@ def _scores(clusters: list[Step]) -> list[Step]:
     if not clusters:
         return []
     return [
-        Step("clusterings", combine, tuple(step.name for step in clusters), remember=False),
+        Step("graph_parts", graph_parts, ("embedding",), remember=False),
+        Step("clusterings", combine, (*(step.name for step in clusters), "graph_parts"), remember=False),
         Step("scores", partial(cluster_scores, spectral=True), ("embedding.spectral", "clusterings")),
         Step("clever_hans", clever_hans, ("scores", "eigengap"), remember=False),
         Step("prototypes", prototypes, ("embedding.spectral", "clusterings")),

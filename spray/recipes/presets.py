@@ -44,12 +44,13 @@ def spectral(
           neighbors = knn_graph(features, neighbors=5, metric='euclidean')
           affinity = knn_affinity(neighbors)
           laplacian = symmetric_laplacian(affinity)
-          embedding = spectral_embedding(laplacian, components=32)
+          embedding = spectral_embedding(laplacian, components=32, every_part=True)
           eigengap = eigengap(embedding.eigenvalue)
           spectral_kmeans = spectral_kmeans(embedding.spectral, clusters=range(2, 9))
           kmeans = kmeans(embedding.spectral, clusters=range(2, 9))
           hdbscan = hdbscan(embedding.spectral)
-          clusterings = combine(spectral_kmeans, kmeans, hdbscan)
+          graph_parts = graph_parts(embedding)
+          clusterings = combine(spectral_kmeans, kmeans, hdbscan, graph_parts)
           scores = cluster_scores(embedding.spectral, clusterings, spectral=True)
           clever_hans = clever_hans(scores, eigengap)
           prototypes = prototypes(embedding.spectral, clusterings)
@@ -62,7 +63,9 @@ def spectral(
     return from_features(name, (*pooled, scaled), **options)
 
 
-def spectral_hdbscan(*, min_cluster_size: Iterable[int] = (5, 10, 20), components: int = 8, **options: Any) -> Recipe:
+def spectral_hdbscan(
+    *, min_cluster_size: Iterable[int | float] = (5, 10, 20), components: int | str = 8, **options: Any
+) -> Recipe:
     """`spectral` with HDBSCAN alone, for several smallest sizes of a cluster: their number is found, noise is left out.
 
     A low-dimensional embedding suits densities better; that is why `components` is smaller here.

@@ -12,6 +12,7 @@ from spray._optional import optional
 from spray.arrays import graph
 from spray.arrays.labels import features, sample_ids
 from spray.arrays.neighbors import euclidean_neighbors
+from spray.arrays.rules import by_rule, neighbors_of
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
     "mean": lambda a: 0.5 * (a + a.T),
@@ -23,7 +24,7 @@ SYMMETRIC: dict[str, Callable[..., Any]] = {
 def knn_graph(
     data: xr.DataArray,
     *,
-    neighbors: int = 10,
+    neighbors: int | str = 10,
     metric: str = "euclidean",
     approximate_above: int | None = 150_000,
     seed: int = 0,
@@ -36,7 +37,7 @@ def knn_graph(
 
     Args:
         data: `(sample, ...)`, all other dimensions are features.
-        neighbors: How many.
+        neighbors: How many; "auto" for sqrt(n) / 2, at least 5 and at most 32.
         metric: Any of scikit-learn's.
         approximate_above: Number of samples; None for never.
         seed: Of the approximation.
@@ -53,12 +54,10 @@ def knn_graph(
         >>> knn_graph(points, neighbors=1).neighbor.values.ravel().tolist()
         [8, 9, 8, 8]
     """
-    if neighbors < 1:
-        raise ValueError(f"neighbors must be at least 1, got {neighbors}")
     ids, values = sample_ids(data), features(data)
     order = np.argsort(ids, kind="stable")
     ordered = values if np.array_equal(order, np.arange(len(ids))) else values[order]
-    count = min(neighbors, len(ids) - 1)
+    count = min(by_rule("neighbors", neighbors, len(ids), neighbors_of), len(ids) - 1)
     if approximate_above is not None and len(ids) > approximate_above:
         near, distances = _approximate(ordered, count, metric, seed)
     else:

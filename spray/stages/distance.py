@@ -12,6 +12,7 @@ from scipy.ndimage import uniform_filter
 
 from spray.arrays import graph
 from spray.arrays.labels import check_finite, features, sample_ids
+from spray.arrays.rules import by_rule, neighbors_of
 from spray.kinds import kind_of, places_of
 from spray.kinds.image import IMAGE
 
@@ -112,12 +113,12 @@ def _ssim(images: np.ndarray, extent: float) -> np.ndarray:
     return result
 
 
-def nearest(distances: xr.DataArray, *, neighbors: int = 10) -> xr.Dataset:
+def nearest(distances: xr.DataArray, *, neighbors: int | str = 10) -> xr.Dataset:
     """The neighbours form (see `spray.graph`) of a distance matrix: the smallest of each row, never itself.
 
     Args:
         distances: `(sample, other)`.
-        neighbors: How many.
+        neighbors: How many; "auto" as in `spray.knn_graph`.
 
     Returns:
         The neighbours form.
@@ -131,14 +132,13 @@ def nearest(distances: xr.DataArray, *, neighbors: int = 10) -> xr.Dataset:
         >>> nearest(distance(points), neighbors=1).neighbor.values.ravel().tolist()
         [1, 0, 3, 2]
     """
-    if neighbors < 1:
-        raise ValueError(f"neighbors must be at least 1, got {neighbors}")
     check_finite(distances)
     ids = sample_ids(distances)
+    count = min(by_rule("neighbors", neighbors, len(ids), neighbors_of), len(ids) - 1)
     order = np.argsort(ids, kind="stable")
     matrix = distances.transpose("sample", "other").values[np.ix_(order, order)].astype(np.float64)
     np.fill_diagonal(matrix, np.inf)
-    near = np.argsort(matrix, axis=1, kind="stable")[:, : min(neighbors, len(ids) - 1)]
+    near = np.argsort(matrix, axis=1, kind="stable")[:, :count]
     return graph.neighbours(ids, order, near, np.take_along_axis(matrix, near, 1))
 
 

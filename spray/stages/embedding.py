@@ -1,5 +1,7 @@
 """The spectral embedding of a graph: eigenvectors of its Laplacian."""
 
+import logging
+
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
@@ -9,12 +11,21 @@ from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
 
 from spray.arrays import graph
 from spray.arrays.labels import few_threads, sample_ids
+from spray.arrays.rules import by_rule, components_of
+from spray.stages.clustering.labels import by_size
 
+log = logging.getLogger(__name__)
+MOST_PARTS = 512  # eigenvectors at most, however many parts a graph has
 DENSE = 256  # up to here the dense solver is faster than ARPACK
 
 
 def spectral_embedding(
-    laplacian: xr.Dataset, *, components: int = 32, normalize_rows: bool = True, seed: int = 0
+    laplacian: xr.Dataset,
+    *,
+    components: int | str = 32,
+    normalize_rows: bool = True,
+    every_part: bool = False,
+    seed: int = 0,
 ) -> xr.Dataset:
     """Eigenvectors of the `components` smallest eigenvalues of L, ascending; rows of length 1 (Ng, Jordan, Weiss 2001).
 
@@ -22,17 +33,23 @@ def spectral_embedding(
     multiplicity of 0 is exactly their number, and a vector lives on one of them. Signs are fixed by the entry of
     largest magnitude, which is positive. At most n pairs exist; a row that is 0 in all of them stays 0.
 
+    A graph of more parts than `components` needs a vector for each part, else samples of the others are rows of 0 and
+    no gap is seen: that is logged as a warning. With `every_part` there are as many vectors as parts and one more, up
+    to 512. `graph_part (sample)` then numbers the parts, the largest is 0.
+
     Args:
         laplacian: Of `symmetric_laplacian` or `random_walk_laplacian`.
-        components: How many eigenvectors; the first is constant on each connected component.
+        components: How many eigenvectors; the first is constant on each connected component. "auto" for n / 20, at
+            least 9 (as many as 8 clusters and the gap behind them need) and at most 32.
         normalize_rows: Rows of length 1.
+        every_part: More eigenvectors where the graph has more parts.
         seed: Of the eigensolver's start.
 
     Returns:
-        `spectral` and `eigenvalue`.
+        `spectral` and `eigenvalue`; `graph_part` where there are more parts than `components`.
 
     Raises:
-        ValueError: `components` is below 1.
+        ValueError: `components` is below 1, or another word than "auto".
 
     Example:
         >>> import spray
@@ -43,9 +60,8 @@ def spectral_embedding(
         >>> spectral_embedding(laplacian, components=3).eigenvalue.values.tolist()
         [0.0, 0.0, 2.0]
     """
-    if components < 1:
-        raise ValueError(f"components must be at least 1, got {components}")
     ids = sample_ids(laplacian)
+    components = by_rule("components", components, len(ids), components_of)
     order = np.argsort(ids, kind="stable")
     degree = laplacian.degree.values[order]
     matrix = graph.to_sparse(laplacian)[order][:, order]
@@ -53,7 +69,11 @@ def spectral_embedding(
     if walk:  # similar to the symmetric one: L_sym = D^1/2 L_rw D^-1/2
         root = np.sqrt(np.where(degree > 0, degree, 1))
         matrix = sp.csr_array(sp.diags_array(root) @ matrix @ sp.diags_array(1 / root))
-    values, vectors, pieces = _smallest(matrix, degree, components, seed)
+    pieces, piece_of = connected_components(matrix, directed=False)
+    many = pieces > components
+    if many:
+        components = _for_parts(pieces, components, len(ids), every_part)
+    values, vectors = _smallest(matrix, degree, piece_of, components, seed)
     if walk:
         vectors = vectors / np.sqrt(np.where(degree > 0, degree, 1))[:, None]
         vectors /= np.linalg.norm(vectors, axis=0)
@@ -61,16 +81,28 @@ def spectral_embedding(
     if normalize_rows:
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    back = np.argsort(order)
     data = {
-        "spectral": (("sample", "component"), vectors[np.argsort(order)]),
+        "spectral": (("sample", "component"), vectors[back]),
         "eigenvalue": ("component", values, {"connected_components": pieces}),
     }
+    if many:
+        data["graph_part"] = ("sample", by_size(piece_of, ids[order])[back])
     return xr.Dataset(data, {"sample": ids})
 
 
-def _smallest(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
+def _for_parts(pieces: int, components: int, n: int, every_part: bool) -> int:
+    """How many eigenvectors a graph of more parts than `components` gets; said aloud."""
+    wanted = min(pieces + 1, n, MOST_PARTS) if every_part else components
+    fate = "the samples of the others are rows of 0" if wanted < min(pieces, n) else f"{wanted} components are taken"
+    log.warning("the graph of %d samples has %d parts, more than %d components: %s", n, pieces, components, fate)
+    return max(wanted, components)
+
+
+def _smallest(
+    matrix: sp.csr_array, degree: np.ndarray, piece_of: np.ndarray, count: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The smallest eigenpairs over all connected components, larger components first among equals."""
-    pieces, piece_of = connected_components(matrix, directed=False)
     sizes = np.bincount(piece_of)
     pairs = []  # (eigenvalue, -size of its component, number of it, rows, vector)
     for piece in np.argsort(-sizes, kind="stable"):
@@ -81,7 +113,7 @@ def _smallest(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) -
     vectors = np.zeros((len(degree), len(pairs)))
     for column, (*_, rows, vector) in enumerate(pairs):
         vectors[rows, column] = vector
-    return np.asarray([pair[0] for pair in pairs]), vectors, pieces
+    return np.asarray([pair[0] for pair in pairs]), vectors
 
 
 def _connected(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,11 +15,12 @@ from spray.stages.ranking import eigengap, tau
 
 def null_tau(
     data: xr.DataArray,
+    found: xr.Dataset | None = None,
     *,
     clusterings: Sequence[Callable[[xr.DataArray], xr.Dataset]],
-    neighbors: int = 10,
+    neighbors: int | str = 10,
     metric: str = "euclidean",
-    components: int = 32,
+    components: int | str = 32,
     repeats: int = 5,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -31,6 +32,7 @@ def null_tau(
 
     Args:
         data: The attributions, `(sample, ...)`, all other dimensions are features.
+        found: The clusterings of the data: what no stage makes, such as the graph's parts, has no null and is NaN.
         clusterings: Stages of the embedding.
         neighbors, metric, components: As the analysis has them.
         repeats: How many null data are made.
@@ -53,15 +55,16 @@ def null_tau(
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     ids, values = sample_ids(data), features(data)
     ordered, rng = values[np.argsort(ids)], np.random.default_rng(seed)
-    taus, gaps, names = [], [], []
+    taus, gaps, names = [], [], np.empty(0, object)
     for _ in range(repeats):
         null = xr.DataArray(rng.permuted(ordered, axis=0), dims=["sample", "feature"], coords={"sample": np.sort(ids)})
         near = knn_graph(null, neighbors=neighbors, metric=metric)
         embedding = spectral_embedding(symmetric_laplacian(knn_affinity(near)), components=components)
-        found = combine(*(stage(embedding.spectral) for stage in clusterings))
-        names = found.clustering.values
-        taus.append([tau(embedding.spectral.values, row) for row in found.cluster.values])
+        made = combine(*(stage(embedding.spectral) for stage in clusterings))
+        names = made.clustering.values
+        taus.append([tau(embedding.spectral.values, row) for row in made.cluster.values])
         gaps.append(float(eigengap(embedding.eigenvalue).cluster_gap))
     scores = {"null_tau": np.mean(taus, axis=0), "null_tau_deviation": np.std(taus, axis=0)}
     columns = {name: ("clustering", score) for name, score in scores.items()}
-    return xr.Dataset(columns | {"null_cluster_gap": float(np.mean(gaps))}, {"clustering": names})
+    result = xr.Dataset(columns | {"null_cluster_gap": float(np.mean(gaps))}, {"clustering": names})
+    return result if found is None else result.reindex(clustering=found.clustering.values)

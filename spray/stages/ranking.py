@@ -17,6 +17,7 @@ from spray.arrays.labels import features, few_threads, sample_ids
 from spray.stages.clustering import leading
 
 RIDGE = 1e-3
+ZERO = 1e-9  # an eigenvalue below it is 0
 SILHOUETTES = 5000  # samples whose pairwise distances a silhouette is made of
 
 
@@ -24,10 +25,11 @@ def eigengap(eigenvalue: xr.DataArray) -> xr.Dataset:
     """K = argmax_k (lambda_{k+1} - lambda_k), the suggested number of clusters, and that gap (von Luxburg 2007, 8.3).
 
     `gap (component)`: what follows each eigenvalue; `eigengap`, `suggested_k` are scalars, 0 and 1 where there is
-    one eigenvalue only. `cluster_gap` is the largest gap that suggests more than one cluster.
+    one eigenvalue only. `cluster_gap` is the largest gap that suggests more than one cluster. `graph_parts` is how
+    many parts the graph has that do not hang together, as the eigenvalues say it: the multiplicity of 0.
 
     Args:
-        eigenvalue: `(component)`, ascending.
+        eigenvalue: `(component)`, ascending; its attribute `connected_components`, if any, is their number.
 
     Returns:
         `gap`, and the scalars as its variables.
@@ -47,16 +49,19 @@ def eigengap(eigenvalue: xr.DataArray) -> xr.Dataset:
     best = int(np.nanargmax(gaps)) if len(values) > 1 else 0
     gap = gaps[best] if len(values) > 1 else 0.0
     several = float(np.nanmax(gaps[1:])) if len(values) > 2 else 0.0
-    scalars = {"eigengap": float(gap), "suggested_k": best + 1, "cluster_gap": several}
+    zeros = int(np.sum(values < ZERO))
+    parts = int(eigenvalue.attrs.get("connected_components", zeros))
+    scalars = {"eigengap": float(gap), "suggested_k": best + 1, "cluster_gap": several, "graph_parts": parts}
     return xr.Dataset({"gap": ("component", gaps), **scalars})
 
 
 def tau(values: np.ndarray, labels: np.ndarray) -> float:
-    """Separability by Fisher's discriminant: tau = mean_{m < K} lambda_m / (1 + lambda_m), between 0 and 1.
+    """Separability by Fisher's discriminant: tau = mean_m lambda_m / (1 + lambda_m), m = 1 ... min(K - 1, q).
 
     lambda_m are the eigenvalues of (S_W + r tr(S_W) / q I)^-1 S_B with S_W, S_B the scatter within and between the K
-    clusters, noise left out, r = 1e-3, q features: tau is the mean squared canonical correlation. 0 for fewer than two
-    clusters. The definition is ours, after Fisher (1936) and Fukunaga (1972); Anders et al. (2022) give none.
+    clusters, noise left out, r = 1e-3, q features: tau is the mean squared canonical correlation, of which there are
+    min(K - 1, q) (Hotelling 1936), between 0 and 1. 0 for fewer than two clusters.
+    The definition is ours, after Fisher (1936) and Fukunaga (1972); Anders et al. (2022) give none.
 
     Labels and tau share the embedding, so tau is high on pure noise as well: compare it with `null_tau`.
 
@@ -89,7 +94,7 @@ def tau(values: np.ndarray, labels: np.ndarray) -> float:
         return 1.0
     ratios = scipy.linalg.eigh(between, within + ridge * np.eye(len(within)), eigvals_only=True)
     ratios = np.sort(np.maximum(ratios, 0))[::-1][: len(found) - 1]
-    return float(np.sum(ratios / (1 + ratios)) / (len(found) - 1))
+    return float(np.mean(ratios / (1 + ratios)))
 
 
 def crossed_tau(values: np.ndarray, labels: np.ndarray, *, folds: int = 5, axes: int = 50, seed: int = 0) -> float:

@@ -61,12 +61,35 @@ def test_analyse_info_rank_prune(project, analysed, capsys):
     out, _, _ = run(capsys, "info", project)
     assert "name      insects\nmodel     net" in out and "samples   120 in 1 parts" in out
     assert "analysis  spectral: 3 categories, 0 failed" in out and "knn_graph" in out
-    out, _, code = run(capsys, "rank", project, "--top", "2")
+    out, _, code = run(capsys, "rank", project, "--analysis", "spectral", "--top", "2")
     head, first, *rest = out.splitlines()
     assert code == 0 and head.split()[:4] == ["category", "label", "n", "clever_hans"]
     assert first.split()[:3] == ["1", "bee", "40"] and len(rest) == 1
     out, _, _ = run(capsys, "prune", project, "--max-size", "0B")
     assert out.startswith("removed") and memo.info(project / "cache") == []
+
+
+def test_rank_gives_the_verdict_its_reasons_and_an_explanation(project, analysed, capsys):
+    out, err, code = run(capsys, "rank", project, "--top", "2")
+    head, first, second = out.splitlines()[:3]
+    assert code == 0, err
+    assert head.split() == ["category", "label", "n", "suspicion", "judgement", "reasons", "first_samples"]
+    assert first.split()[:3] == ["1", "bee", "40"] and "look here" in first and "usual" in second
+    assert "20 samples, 50 %; what sets them apart: relevance at the upper left" in first
+    assert set(map(int, first.split()[-8:])) <= set(range(40, 60))
+    assert "missing: no statistics of hidden layers are kept" in out
+    out, _, _ = run(capsys, "rank", project, "--explain", "1")
+    assert " ".join(map(str, range(40, 60))) in out and "suspect        analysis verdict, view cells" in out
+    assert "spectral  " in out and "times what is usual" in out
+    assert "no verdict on '7': give one of 0, 1, 2" in run(capsys, "rank", project, "--explain", "7")[1]
+    found = store.open_analysis(project, "spectral")["1"].attrs
+    assert (found["suspect_analysis"], found["suspect_view"]) == ("spectral", "relevance")
+
+
+def test_a_verdict_is_kept_until_something_changes(project, analysed, capsys, monkeypatch):
+    run(capsys, "rank", project)
+    monkeypatch.setattr("spray.analysis.suspects.weighed", None)
+    assert run(capsys, "rank", project)[2] == 0
 
 
 def test_other_recipes_and_groups(project, capsys):

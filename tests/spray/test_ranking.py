@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 import spray
 from spray import hdbscan, kmeans, recipes, spectral_kmeans
@@ -32,11 +32,48 @@ def test_tau_is_the_mean_squared_canonical_correlation(clusters, features, seed)
     centre = values.mean(0)
     between = sum(len(g) * np.outer(g.mean(0) - centre, g.mean(0) - centre) for g in groups) / len(values)
     ridge = RIDGE * np.trace(within) / features * np.eye(features)
-    ratios = np.sort(np.linalg.eigvals(np.linalg.inv(within + ridge) @ between).real)[::-1][: clusters - 1]
-    assert tau(values, labels) == pytest.approx(np.sum(ratios / (1 + ratios)) / (clusters - 1), abs=1e-9)
+    count = min(clusters - 1, features)
+    ratios = np.sort(np.linalg.eigvals(np.linalg.inv(within + ridge) @ between).real)[::-1][:count]
+    assert tau(values, labels) == pytest.approx(np.mean(ratios / (1 + ratios)), abs=1e-9)
     first, second = scipy.linalg.orth(values - centre), scipy.linalg.orth(np.eye(clusters)[labels] - 1 / clusters)
-    canonical = np.square(scipy.linalg.svdvals(first.T @ second)).sum() / (clusters - 1)
+    canonical = np.square(scipy.linalg.svdvals(first.T @ second)).sum() / count
     assert tau(values, labels) == pytest.approx(canonical, abs=0.01)
+
+
+def test_tau_of_more_clusters_than_dimensions_is_of_as_many_correlations_as_there_are():
+    """20 perfect groups in 8 dimensions have 8 canonical correlations of 1; 19 were counted, which gave 0.42."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(20), 10)
+    values = 100 * rng.normal(size=(20, 8))[labels] + rng.normal(size=(200, 8))
+    assert tau(values, labels) > 0.99
+
+
+def test_more_parts_than_components_are_said_and_are_clusters(caplog):
+    """Bursts of near-duplicates, as of video frames: the graph falls apart, and no sample is a row of zeros."""
+    rng = np.random.default_rng(0)
+    burst = np.repeat(np.arange(12), 15)
+    heat = rng.normal(size=(12, 6, 6))[burst] + 0.01 * rng.normal(size=(180, 6, 6))
+    data = xr.Dataset({"relevance": (("sample", "height", "width"), heat)})
+    recipe = recipes.spectral(window=None, components=8, embeddings=[], thorough=True)
+    found = recipe(data)
+    assert "12 parts, more than 8 components" in caplog.text and found.attrs["graph_parts"] == 12
+    assert found.attrs["suggested_k"] == 12 and found.attrs["clever_hans"] > 0.5
+    assert (np.abs(found.spectral).sum("component") > 0).all()
+    parts = found.sel(clustering="parts")
+    assert adjusted_rand_score(parts.cluster, burst) == 1 and float(parts.tau) == 1 and np.isnan(parts.null_tau)
+    alone = spray.spectral_embedding(spray.symmetric_laplacian(spray.knn_affinity(spray.knn_graph(data.relevance))))
+    assert alone.sizes["component"] == 32  # what is asked for, unless every part is
+
+
+def test_neighbours_components_and_sizes_follow_from_n():
+    data = noise(100, 4)
+    near = spray.knn_graph(data, neighbors="auto")
+    assert near.sizes["rank"] == 5
+    laplacian = spray.symmetric_laplacian(spray.knn_affinity(near))
+    assert spray.spectral_embedding(laplacian, components="auto").sizes["component"] == 9
+    with pytest.raises(ValueError, match="components must be a number or \"auto\", got 'many'"):
+        spray.spectral_embedding(laplacian, components="many")
+    assert (hdbscan(data, min_cluster_size=0.1).cluster.values == hdbscan(data, min_cluster_size=10).cluster).all()
 
 
 def test_tau_of_extremes():

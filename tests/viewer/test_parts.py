@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+import xarray as xr
 from bokeh.document import Document
 from bokeh.models import Div
 from PIL import Image
@@ -25,6 +26,7 @@ from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
 from viewer.scene import Blank, Scene, addresses, resolve
 from viewer.scene.comparison import association
 from viewer.scene.gallery import gallery
+from viewer.scene.overview import overview
 from viewer.scene.points import colours, columns
 from viewer.scene.points.density import density
 from viewer.scene.points.grouping import clusters
@@ -63,6 +65,23 @@ def test_resolve_fills_in_what_is_there(scene):
 def test_resolve_warns_once_for_each_unknown_name(projects):
     scene = resolve(projects, State(project="x", analysis="y", category="z", embedding="t", clustering="c", x=9, y=9))
     assert len(scene.warnings) == 5 and (scene.state.x, scene.state.y) == (0, 1)
+
+
+def test_the_way_from_the_ranking_leads_to_the_suspicious_cluster(tmp_path):
+    """The clustering stands beside the cluster's number, and opening the category opens it."""
+    rng, sample = np.random.default_rng(0), np.arange(20)
+    store.write_project(tmp_path, name="p")
+    heat = (("sample", "height", "width"), rng.random((20, 6, 6)).astype("f4"))
+    store.write_part(tmp_path, 0, xr.Dataset({"image": heat, "relevance": heat}, {"sample": sample}))
+    for category, suspect in {"0": "spectral-2", "1": "hdbscan-5"}.items():
+        cluster = (("clustering", "sample"), np.stack([sample % 2, sample % 3]))
+        found = xr.Dataset({"tsne": (("sample", "axis"), rng.random((20, 2))), "cluster": cluster})
+        found = found.assign_coords(sample=sample, clustering=["spectral-2", "hdbscan-5"])
+        facts = {"clever_hans": 0.5, "suspect_clustering": suspect, "suspect_cluster": 1}
+        store.write_category(tmp_path, "spectral", category, found.assign_attrs(facts))
+    shown = resolve(open_projects([str(tmp_path)]), State())
+    assert overview(shown.project, "spectral").columns == ("clever_hans", "suspect_clustering", "suspect_cluster")
+    assert react(shown, "category", "1").state["clustering"] == "hdbscan-5"
 
 
 def test_categories_have_human_readable_labels(projects):

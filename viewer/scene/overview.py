@@ -8,7 +8,8 @@ import xarray as xr
 from spray import store
 from viewer.projects import Project
 
-SUSPICIOUS = ("clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
+SUSPICIOUS = ("suspicion", "clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
+TEXTS = ("suspect_view", "suspect_clustering")  # where a cluster's number counts: shown before it, never sorted by
 MOST_LISTED = 2000  # rows
 
 
@@ -16,6 +17,7 @@ class Overview(NamedTuple):
     """One row a category, ranked by `order`, the largest first."""
 
     columns: tuple[str, ...]
+    """Numbers, but for `TEXTS`."""
     rows: list[tuple[str, dict[str, Any]]]
     order: str
 
@@ -30,15 +32,30 @@ def overview(project: Project, analysis: str, order: str = "") -> Overview:
     if (accuracy := _accuracy(project, categories)) is not None:
         numbers["accuracy"] = accuracy
     numbers.pop("label", None)
-    columns = tuple(dict.fromkeys(name for name in ("n", "accuracy", *numbers) if name in numbers))
-    order = order if order in columns else next((name for name in SUSPICIOUS if name in columns), "")
+    texts = {name: index[name].values for name in TEXTS if name in index and index[name].dtype.kind == "O"}
+    named = dict.fromkeys(name for name in ("n", "accuracy", *numbers) if name in numbers)
+    columns = tuple(c for name in named for c in ([*texts] if name == "suspect_cluster" else []) + [name])
+    order = order if order in named else next((name for name in SUSPICIOUS if name in named), "")
     errors = index.error.values if "error" in index else [""] * len(categories)
     rows = [
-        (category, {name: numbers[name][at].item() for name in columns} | {"error": str(errors[at])})
+        (category, _values(numbers, texts, at) | {"error": str(errors[at])})
         for at, category in enumerate(categories)
         if category in known or errors[at]
     ]
     return Overview(columns, _ranked(rows, order), order)
+
+
+def _values(numbers: dict[str, np.ndarray], texts: dict[str, np.ndarray], at: int) -> dict[str, Any]:
+    found = {name: column[at].item() for name, column in numbers.items()}
+    return found | {name: str(column[at]) for name, column in texts.items()}
+
+
+def suspect_clustering(project: Project, analysis: str, category: str) -> str:
+    """The clustering that the ranking speaks of, "" where it speaks of none."""
+    if analysis not in project.analyses or "suspect_clustering" not in (index := _index(project, analysis)):
+        return ""
+    at = np.flatnonzero(index.category.values.astype(str) == category)
+    return str(index.suspect_clustering.values[at[0]]) if len(at) else ""
 
 
 def _index(project: Project, analysis: str) -> xr.Dataset:

@@ -70,7 +70,7 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
 def _preferred(category: Category) -> list[str]:
     """The clusterings, first the one with as many clusters as the eigenvalues suggest."""
     k = category.facts.get("suggested_k")
-    return sorted(category.clusterings, key=lambda name: name != f"kmeans-{k}")
+    return sorted(category.clusterings, key=lambda name: (name != f"spectral-{k}", name != f"kmeans-{k}"))
 
 
 def _axes(category: Category, embedding: str, x: int, y: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from viewer.projects import Finding, findings
 from viewer.scene import Blank, Scene
 from viewer.scene.confusion import pairs
 from viewer.scene.gallery import step
+from viewer.scene.overview import suspect_clustering
 from viewer.scene.points.columns import places, positions
 from viewer.scene.points.density import brushed, is_dense
 from viewer.scene.points.filters import passing
@@ -97,8 +98,11 @@ def _step(scene: Scene, value: int) -> Change:
     return settings(focus=step(scene.project, scene.category, scene.state, int(value)))
 
 
-def _open_category(_: Scene | Blank, value: str) -> Change:
-    return settings(category=value, view="clusters", selection="", focus=None, page=0, window="", beside_window="")
+def _open_category(shown: Scene | Blank, value: str) -> Change:
+    """A category with the clustering that it is suspected for, if it is."""
+    suspect = "" if isinstance(shown, Blank) else suspect_clustering(shown.project, shown.state.analysis, value)
+    opened = {"view": "clusters", "selection": "", "focus": None, "page": 0, "window": "", "beside_window": ""}
+    return settings(category=value, **opened, **({"clustering": suspect} if suspect else {}))
 
 
 def _look(scene: Scene, value: Mapping[str, Any]) -> Change:

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.overview import MOST_LISTED, Overview, overview
+from viewer.scene.overview import MOST_LISTED, TEXTS, Overview, overview
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -30,6 +30,8 @@ def view(_update: Update) -> View:
 
 def _heading(name: str, order: str) -> Markup:
     label = name.replace("_", " ")
+    if name in TEXTS:
+        return html.tag("th", label)
     return html.tag("th", html.button("order", name, label), aria_sort="descending" if name == order else None)
 
 
@@ -43,7 +45,9 @@ def _row(scene: Scene, name: str, values: dict[str, Any], found: Overview) -> Ma
     return html.tag("tr", html.tag("td", html.button("category", name, text)), *cells, aria_current=current)
 
 
-def _number(value: float) -> str:
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value or "–"
     if value != value:
         return "–"
     return str(int(value)) if float(value).is_integer() else f"{value:.3f}"

@@ -1,8 +1,8 @@
 """Clusterings of an embedding. Every stage returns `cluster (clustering, sample)`, -1 for noise."""
 
 from spray.stages.clustering.centres import kmeans, leading, numbers, spectral_kmeans
-from spray.stages.clustering.density import dbscan, hdbscan
-from spray.stages.clustering.labels import by_size, clusterings, combine
+from spray.stages.clustering.density import dbscan, hdbscan, least_size
+from spray.stages.clustering.labels import by_size, clusterings, combine, graph_parts
 from spray.stages.clustering.merging import LINKAGES, agglomerative, dendrogram, dendrogram_figure
 
 CLUSTERINGS = {stage.__name__: stage for stage in (spectral_kmeans, kmeans, hdbscan, dbscan, agglomerative)}
@@ -18,9 +18,11 @@ __all__ = [
     "dbscan",
     "dendrogram",
     "dendrogram_figure",
+    "graph_parts",
     "hdbscan",
     "kmeans",
     "leading",
+    "least_size",
     "numbers",
     "spectral_kmeans",
 ]

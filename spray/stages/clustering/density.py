@@ -10,19 +10,19 @@ from spray.arrays.labels import by_sample
 from spray.stages.clustering.labels import clusterings
 
 
-def hdbscan(data: xr.DataArray, *, min_cluster_size: int = 5, min_samples: int | None = None) -> xr.Dataset:
+def hdbscan(data: xr.DataArray, *, min_cluster_size: int | float = 5, min_samples: int | None = None) -> xr.Dataset:
     """HDBSCAN (Campello, Moulavi, Sander 2013); fewer samples than `min_cluster_size` are all noise.
 
     Args:
         data: `(sample, feature)`, such as a spectral embedding.
-        min_cluster_size: Fewer samples are no cluster.
+        min_cluster_size: Fewer samples are no cluster; below 1 a share of the samples, of which 2 are the least.
         min_samples: How dense a core is; None for `min_cluster_size`.
 
     Returns:
         `cluster (clustering, sample)`, one row.
 
     Raises:
-        ValueError: `min_cluster_size` is below 2, or a number is not finite (the error names the samples).
+        ValueError: `min_cluster_size` is 1, 0 or less, or a number is not finite (the error names the samples).
 
     Example:
         >>> import xarray as xr
@@ -30,11 +30,34 @@ def hdbscan(data: xr.DataArray, *, min_cluster_size: int = 5, min_samples: int |
         >>> hdbscan(points, min_cluster_size=2).cluster.values.tolist()
         [[0, 0, 1, 1]]
     """
-    if min_cluster_size < 2:
-        raise ValueError(f"min_cluster_size must be at least 2, got {min_cluster_size}")
-    options = {"min_cluster_size": min_cluster_size, "min_samples": min_samples}
+    least = least_size(min_cluster_size, data.sizes["sample"])
+    options = {"min_cluster_size": least, "min_samples": min_samples}
     row = by_sample(_hdbscan, data, **options)
-    return clusterings("hdbscan", {f"hdbscan-{min_cluster_size}": (row, options)}, data)
+    return clusterings("hdbscan", {f"hdbscan-{min_cluster_size:g}": (row, options)}, data)
+
+
+def least_size(given: int | float, n: int) -> int:
+    """A number of samples, also of a share of n.
+
+    Args:
+        given: At least 2, or between 0 and 1.
+        n: Samples.
+
+    Returns:
+        Samples.
+
+    Raises:
+        ValueError: It is something else.
+
+    Example:
+        >>> least_size(0.05, 400), least_size(0.05, 20), least_size(7, 20)
+        (20, 2, 7)
+    """
+    if 0 < given < 1:
+        return max(2, round(given * n))
+    if given < 2 or int(given) != given:
+        raise ValueError(f"min_cluster_size must be at least 2, got {given:g} (or a share between 0 and 1)")
+    return int(given)
 
 
 def _hdbscan(values: np.ndarray, min_cluster_size: int, min_samples: int | None) -> np.ndarray:

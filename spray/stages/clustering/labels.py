@@ -67,6 +67,32 @@ def by_size(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return new
 
 
+def graph_parts(embedding: xr.Dataset) -> xr.Dataset:
+    """The parts of a graph as clusters, where it has more of them than components were asked for; else no clustering.
+
+    Fewer parts are what the embedding shows anyway.
+
+    Args:
+        embedding: Of `spray.spectral_embedding`, which then says `graph_part (sample)`.
+
+    Returns:
+        `cluster (clustering, sample)`, one row or none.
+
+    Example:
+        >>> import xarray as xr
+        >>> few = xr.Dataset({"spectral": (("sample", "component"), [[1.0], [1.0], [0.0], [0.0]])})
+        >>> graph_parts(few.assign(graph_part=("sample", [0, 0, 1, 2]))).cluster.values.tolist()
+        [[0, 0, 1, 2]]
+        >>> graph_parts(few).cluster.shape
+        (0, 4)
+    """
+    part = embedding.get("graph_part")
+    labels = np.zeros(embedding.sizes["sample"], int) if part is None else part.values
+    return clusterings("graph_parts", {"parts": (labels, {})}, embedding.spectral).isel(
+        clustering=slice(part is not None)
+    )
+
+
 def combine(*clustered: xr.Dataset) -> xr.Dataset:
     """Clusterings of several methods one above the other; what each is based on becomes a coordinate.
 

@@ -1,0 +1,1 @@
+"""How often does the ranking lead to a planted Clever Hans: `python -m bench.find --quick`."""

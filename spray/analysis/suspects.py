@@ -1,0 +1,231 @@
+"""The verdict on every category of a project: three passes, of which none holds more than one category at a time."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from spray import store
+from spray.analysis.run import as_dataset, groups_of
+from spray.analysis.tasks import Grouping, label_name
+from spray.memo.digest import digest
+from spray.stages.clustering import clusterings
+from spray.store.categories import Analysis
+from spray.store.lazy import compacted, identity
+from spray.verdict import (
+    Statistics,
+    Suspect,
+    View,
+    Weighed,
+    added,
+    judgement,
+    missing,
+    sentence,
+    spaces_of,
+    statistics,
+    suspect,
+    usual,
+    views_of,
+    weighed,
+    without,
+)
+
+log = logging.getLogger(__name__)
+NAME = "verdict"  # of the analysis
+VERSION = 1  # raised when a verdict changes
+FIRST = 8  # samples to look at
+
+
+class Judged(NamedTuple):
+    """All that verdicts of categories are made of."""
+
+    data: dict[str, xr.Dataset]
+    """By category."""
+    views: dict[str, View]
+    whole: dict[str, Statistics]
+    """Of all categories together, by view."""
+
+
+def judge(
+    attributions: xr.Dataset | xr.DataArray,
+    *,
+    by: Grouping = "label",
+    out: store.Place | None = None,
+    processes: int = 1,
+    progress: bool = True,
+) -> dict[str, xr.Dataset] | Analysis:
+    """The suspect of every category, see `spray.verdict`: from whatever views the attributions have.
+
+    With `out`, a project, one file a category is written, as the analysis "verdict", and nothing is done anew that is
+    there and still right. Attributes of a category: `suspicion`, `judgement` and `reasons` in words, `first_samples`
+    to look at, `missing` views, and where the suspect is: `suspect_analysis`, `suspect_view`, `suspect_clustering`,
+    `suspect_cluster`. Variables: `cluster (clustering, sample)`, `line (sample)`, the direction that tells the group
+    apart, `plane (sample, axis)` with it, and `unusual (view)`.
+
+    Args:
+        attributions: `(sample, ...)`, in memory or of `spray.open_attributions`.
+        by: What the categories are, as in `spray.analyse`.
+        out: A project; None keeps results in memory.
+        processes: How many at once.
+        progress: Show a bar.
+
+    Returns:
+        Category -> Dataset.
+
+    Raises:
+        ValueError: There are fewer than two categories, or nothing to look at.
+
+    Example:
+        >>> import numpy as np, xarray as xr
+        >>> heat = 1 + 0.1 * np.random.default_rng(0).normal(size=(120, 8, 8))
+        >>> heat[:12, 6:, 6:] += 9  # in a corner
+        >>> coords = {"label": ("sample", np.repeat([0, 1, 2], 40))}
+        >>> found = judge(xr.DataArray(heat, coords, ["sample", "height", "width"], "relevance"), progress=False)
+        >>> max(found, key=lambda name: found[name].attrs["suspicion"])
+        '0'
+        >>> found["0"].attrs["reasons"][:56]
+        '12 samples, 30 %; what sets them apart: relevance at the'
+    """
+    data = as_dataset(attributions)
+    groups, views = groups_of(data, by, None), views_of(data)
+    if len(groups) < 2:
+        raise ValueError(f"a verdict compares categories, there is only {', '.join(groups) or 'none'}: give another by")
+    if not views:
+        raise ValueError("a verdict needs relevance or statistics of hidden layers: attribute first")
+    kept = data[[name for name in data.data_vars if name in ("relevance", "image") or name in views]]
+    facts = {"by": by if isinstance(by, str) else "all", "recipe": NAME, "versions": json.dumps(store.versions())}
+    facts["key"] = digest(VERSION, list(groups), list(views), identity(kept), store.versions())
+    if out is not None and _is_done(out, groups, facts["key"]):
+        return store.open_analysis(out, NAME)
+    categories = {category: kept.isel(sample=rows) for category, rows in groups.items()}
+    with tqdm(total=3 * len(groups), desc=NAME, unit="step", disable=None if progress else True) as bar:
+        judged, errors = _gathered(categories, views, bar)
+        found = dict(_weighed(judged, processes, bar))
+        levels = np.stack([one.level for one in found.values()])
+        results = {}
+        for at, category in enumerate(judged.data):
+            result = _result(judged, at, found[category], levels).assign_attrs(
+                facts | {"category": category, "label": label_name(data, by, category)}
+            )
+            bar.update()
+            if out is None:
+                results[category] = result
+            else:
+                store.write_category(out, NAME, category, result)
+    if out is None:
+        return results
+    store.write_analysis_index(out, NAME, errors)
+    return store.open_analysis(out, NAME)
+
+
+def _is_done(out: store.Place, groups: Mapping[str, Any], key: str) -> bool:
+    if NAME not in store.analyses(out):
+        return False
+    index = store.read_analysis_index(out, NAME)
+    keys = dict(zip(index.category.values, index["key"].values, strict=True)) if "key" in index else {}
+    failed = set(index.category.values[index.error.values != ""])
+    return set(keys) == set(groups) and all(found == key for name, found in keys.items() if name not in failed)
+
+
+def _gathered(categories: dict[str, xr.Dataset], views: dict[str, View], bar: tqdm) -> tuple[Judged, dict[str, str]]:
+    """The statistics of all categories added up; what cannot be read is left out, with its error."""
+    whole: dict[str, Statistics] = {}
+    errors = {}
+    for category, data in categories.items():
+        try:
+            own = {name: statistics(values) for name, values in _values(data, views).items()}
+        except ValueError as error:
+            log.warning("category %s has no verdict: %s", category, error)
+            errors[category] = f"{type(error).__name__}: {error}"
+        else:
+            whole = {name: added([whole[name], one] if whole else [one]) for name, one in own.items()}
+        bar.update()
+    good = {category: data for category, data in categories.items() if category not in errors}
+    if len(good) < 2:
+        raise ValueError(f"fewer than two categories can be judged: {next(iter(errors.values()))}")
+    return Judged(good, views, whole), errors
+
+
+def _values(data: xr.Dataset, views: Mapping[str, View]) -> dict[str, np.ndarray]:
+    data = data.compute()  # a copy: the category itself stays on disk
+    found = {name: view(data) for name, view in views.items()}
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{int((~np.isfinite(values)).any(1).sum())} sample(s) hold NaN or inf in view {name}")
+    return found
+
+
+def _spaces(judged: Judged, at: int) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
+    """Values, white values, and how many samples the others have."""
+    values = _values(list(judged.data.values())[at], judged.views)
+    others = {name: without(judged.whole[name], at, statistics(value)) for name, value in values.items()}
+    return values, spaces_of(values, others), int(next(iter(others.values())).size.sum())
+
+
+def _weigh(judged: Judged, at: int) -> Weighed:
+    _, spaces, rest = _spaces(judged, at)
+    return weighed(spaces, rest)
+
+
+def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, Weighed]]:
+    names = list(judged.data)
+    if processes == 1:
+        for at, name in enumerate(names):
+            yield name, _weigh(judged, at)
+            bar.update()
+        return
+    # a task is sent its own category only; the others keep their place
+    empty = dict.fromkeys(names)
+    alone = (judged._replace(data=empty | {name: compacted(judged.data[name])}) for name in names)
+    jobs = (joblib.delayed(_weigh)(one, at) for at, one in enumerate(alone))
+    with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
+        results: Any = joblib.Parallel(return_as="generator")(jobs)
+        for name, result in zip(names, results, strict=True):
+            yield name, result
+            bar.update()
+
+
+def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.Dataset:
+    values, spaces, _ = _spaces(judged, at)
+    one = suspect(spaces, found, usual(np.delete(levels, at, 0)))
+    data = list(judged.data.values())[at]
+    line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})
+    rows = {NAME: (one.members.astype(int), {}), "as found": (one.cluster.astype(int), {})}
+    clusters = clusterings(NAME, rows, line)
+    plane = np.stack([one.line, _second(spaces[one.view].values, one.line)], 1)
+    found_by = {
+        "line": line,
+        "plane": (("sample", "axis"), plane),
+        "unusual": ("view", list(one.by_view.values())),
+    }
+    attrs = _attrs(one, values, clusters.cluster.values[0], data.sample.values)
+    attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views)}
+    return clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
+
+
+def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
+    members = np.flatnonzero(one.members)
+    first = members[np.argsort(-one.line[members], kind="stable")][:FIRST]
+    where = {"suspect_analysis": NAME, "suspect_view": one.view, "suspect_clustering": NAME}
+    return {
+        "suspicion": one.suspicion,
+        "judgement": judgement(one.suspicion),
+        "suspect_size": len(members),
+        "reasons": sentence(one, values),
+        "first_samples": " ".join(str(ids[row]) for row in first),
+        **(where | {"suspect_cluster": int(cluster[members[0]])} if len(members) else {}),
+    }
+
+
+def _second(values: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """The direction of most variance beside the line, to draw a plane by."""
+    centred, axis = values - values.mean(0), line - line.mean()
+    length = axis @ axis
+    rest = centred - np.outer(axis, axis @ centred / length) if length > 0 else centred
+    left, size, _ = np.linalg.svd(rest, full_matrices=False)
+    return left[:, 0] * size[0]
