@@ -8,23 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import xarray as xr
 
 from spray import analysis, memo, recipes, store, virelay
 from spray._tables import readable, table
 from spray.analysis.suspects import NAME
 from spray.arrays.rules import AUTO
+from spray.cli.ranking import banner, explained, grouping, judged, of_expected, scores, verdicts
 from spray.kinds import KINDS, kind_of
 from spray.recipes import partial, words
 from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
 from spray.stages.maps import EMBEDDINGS
-from spray.verdict import LOOK
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-# where a column that ranks is found if the first is missing: recipes without clusterings have no score
-ORDER = ("suspicion", "clever_hans", "cluster_gap", "eigengap")
 
 HDF5, YAML = {".h5", ".hdf5"}, {".yaml", ".yml"}
 
@@ -161,23 +158,6 @@ def default_recipe(attributions: xr.Dataset, variable: str) -> str:
         return "spectral"
 
 
-def banner(project: Path, index: Any = None) -> None:
-    """Say on stderr that a project is incomplete, and that an analysis, whose index is given, is of fewer samples."""
-    if not (project / "project.json").exists():  # analyses alone can be ranked
-        return
-    try:
-        found = store.missing(project)
-    except store.ProjectError as error:
-        click.echo(f"warning: {error}", err=True)
-        return
-    if found.complete is False:
-        click.echo(f"warning: {found}", err=True)
-    told = set() if index is None or "coverage" not in index else set(map(str, index.coverage.values)) - {""}
-    now = f"{found.present} of {found.expected} samples"
-    for coverage in sorted(told - {now}):
-        click.echo(f"warning: the analysis is of {coverage}, the project has {now}", err=True)
-
-
 def made(recipe: str, *, clusters: tuple[int, ...] | None = None, **options: Any) -> recipes.Recipe:
     """A recipe with the options that were given.
 
@@ -209,7 +189,7 @@ def info(project: Path) -> None:
     size = sum(file.stat().st_size for file in files.values())
     rows = [(key, facts.get(key) or "-") for key in ("name", "model", "dataset", "method", "created")]
     banner(project)
-    rows += [("samples", f"{_of(index.sizes['sample'], facts)} in {len(files)} parts, {readable(size)}")]
+    rows += [("samples", f"{of_expected(index.sizes['sample'], facts)} in {len(files)} parts, {readable(size)}")]
     for name in store.analyses(project):
         found = store.read_analysis_index(project, name)
         failed = int((found.error.values != "").sum())
@@ -219,11 +199,6 @@ def info(project: Path) -> None:
     total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)
     rows += [("memo", f"{len(entries)} entries, {readable(total)}, {hits} hits: {stages}")]
     click.echo(table(rows))
-
-
-def _of(samples: int, facts: Mapping[str, Any]) -> str:
-    number = store.expected_number(facts)
-    return f"{samples}" if number in (None, samples) else f"{samples} of {number}"
 
 
 @cli.command()
@@ -244,125 +219,19 @@ def rank(
     """
     others = [found for found in store.analyses(project) if found != NAME]
     if name is None and sort is None:
-        by = by or _grouping(project, others)
-        if problem := _judged(project, by, processes):
+        banner(project)
+        by = by or grouping(project, others)
+        if problem := judged(project, by, processes):
             if category is not None or not others:
                 raise ValueError(problem)
             click.echo(f"no verdict: {problem}\n", err=True)
         else:
-            click.echo(_explained(project, category, others) if category is not None else _verdicts(project, top))
+            click.echo(explained(project, category, others) if category is not None else verdicts(project, top))
             return
     if category is not None:
         raise click.UsageError("--explain is about the verdict: leave out --analysis and --sort")
     name = name or (others[0] if len(others) == 1 else "spectral")
-    click.echo(_scores(project, name, sort, top))
-
-
-def _grouping(project: Path, analyses: list[str]) -> str:
-    """What the categories of the analyses are, where they agree."""
-    indices = [store.read_analysis_index(project, name) for name in analyses]
-    found = {str(by) for index in indices if "by" in index for by in index.by.values if by}
-    return found.pop() if len(found) == 1 and found != {"all"} else "label"
-
-
-def _judged(project: Path, by: str, processes: int) -> str:
-    """Make the verdict, or say why there is none."""
-    try:
-        analysis.judge(store.open_attributions(project), by=by, out=project, processes=processes)
-    except store.ProjectError:
-        raise
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _verdicts(project: Path, top: int) -> str:
-    """A row a category, the most suspicious first."""
-    index = store.read_analysis_index(project, NAME)
-    order = np.argsort(np.where(np.isnan(index.suspicion.values), np.inf, -index.suspicion.values), kind="stable")
-    shown = ["label", "n", "suspicion", "judgement", "reasons", "first_samples"]
-    texts = {key: index[key].values for key in ("error", *shown)}
-    rows = [[index.category.values[i], *(texts[key][i] for key in shown)] for i in order[:top]]
-    for row, i in zip(rows, order, strict=False):
-        if texts["error"][i]:
-            row[5] = f"failed: {texts['error'][i]}"
-    lines = [table(rows, ["category", *shown])]
-    missing = next((text for text in index.missing.values if text), "")
-    lines += [f"missing: {missing}"] if missing else []
-    lines += [f"next: spray rank {project} --explain {rows[0][0]}; a high number is a reason to look, not a proof"]
-    return "\n\n".join(lines)
-
-
-def _explained(project: Path, category: str, others: list[str]) -> str:
-    """All that is known of the suspect of one category, and the scores of the analyses beside it."""
-    verdicts = store.open_analysis(project, NAME)
-    if category not in verdicts:
-        raise click.UsageError(f"no verdict on {category!r}: give one of {', '.join(list(verdicts)[:20])}")
-    found, facts = verdicts[category], verdicts[category].attrs
-    members = found.sample.values[found.cluster.sel(clustering=NAME).values == facts.get("suspect_cluster", -1)]
-    rows = [
-        ("category", f"{category} {facts['label'] if facts['label'] != category else ''}".strip()),
-        ("suspicion", f"{facts['suspicion']:.2f}: {facts['judgement']} (from {LOOK:g} on: look here)"),
-        ("reasons", facts["reasons"]),
-        ("look first at", f"samples {facts['first_samples']}"),
-        ("all samples", " ".join(map(str, members[:100])) + (" ..." if len(members) > 100 else "")),
-        (
-            "suspect",
-            f"analysis {NAME}, view {facts.get('suspect_view', '-')}, clustering {NAME}, "
-            f"cluster {facts.get('suspect_cluster', '-')}",
-        ),
-    ]
-    rows += [("missing", facts["missing"])] if facts["missing"] else []
-    views = sorted(zip(found.view.values, found.unusual.values, strict=True), key=lambda pair: -pair[1])
-    lines = [
-        table(rows),
-        table([[name, float(np.exp(value))] for name, value in views], ["view", "times what is usual"]),
-    ]
-    scores = [[name, *_score_of(project, name, category)] for name in others]
-    lines += [table(scores, ["analysis", "clever_hans", "suspect"])] if scores else []
-    return "\n\n".join(lines)
-
-
-def _score_of(project: Path, name: str, category: str) -> tuple[float, str]:
-    """The old score, and where its suspect is."""
-    try:
-        facts = store.category_attrs(project, name, category)
-    except store.ProjectError:
-        return float("nan"), "-"
-    place = [str(facts[key]) for key in ("suspect_view", "suspect_clustering", "suspect_cluster") if key in facts]
-    return float(facts.get("clever_hans", np.nan)), " ".join(place) or "-"
-
-
-def _scores(project: Path, name: str, sort: str | None, top: int) -> str:
-    """A row a category with the scores of an analysis.
-
-    Raises:
-        click.UsageError: There is no such number to sort by.
-    """
-    index = store.read_analysis_index(project, name)
-    banner(project, index)
-    columns = [str(key) for key, column in index.data_vars.items() if column.dtype.kind in "fiu"]
-    sort = sort or next((column for column in ORDER if column in columns), "n")
-    if sort not in columns:
-        raise click.UsageError(f"no number {sort!r} to sort by: give one of {', '.join(columns)}")
-    values = index[sort].values.astype(float)
-    order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:top]
-    wanted = [
-        "label",
-        "n",
-        sort,
-        *ORDER,
-        "suggested_k",
-        "suspect_view",
-        "suspect_clustering",
-        "suspect_cluster",
-        "error",
-    ]
-    shown = [
-        key for key in dict.fromkeys(wanted) if key in index and (key != "error" or (index.error.values != "").any())
-    ]
-    rows = [[index[key].values[i] for key in ("category", *shown)] for i in order]
-    return table(rows, ["category", *shown])
+    click.echo(scores(project, name, sort, top))
 
 
 @cli.command()

@@ -1,0 +1,5 @@
+"""`python -m spray.cli`."""
+
+from spray.cli import main
+
+main()
