@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lrp.canonizers import canonize
+from lrp.composites.rows import checked
 from lrp.composites.table import Row
 from lrp.explain.copies import copied, read, written
 from lrp.explain.ending import warn_of_softmax
@@ -190,5 +191,6 @@ def explainer(
     graph = model if isinstance(model, Graph) else trace(model, example, output, seed=seed)  # type: ignore[arg-type]
     graph = graph if until is None else part_until(graph, until)
     warn_of_softmax(graph)
-    program = relprop(canonize(graph), composite, strict=strict)  # type: ignore[arg-type]
+    rows = checked(composite)
+    program = relprop(canonize(graph, composite=rows), rows, strict=strict)
     return _prepared(program.compiled() if compile else program)

@@ -74,7 +74,6 @@ def test_what_is_narrowed_is_a_row(narrow):
 
 UNFIT = {
     "unknown word": ([("convolutions", FLAT)] + REST, "row 1, convolutions .*: .*nearest: convolution"),
-    "what is taken apart": ([("attention", FLAT)] + REST, "write rows for bilinear .* and softmax"),
     "a kind of the table alone": ([("fold", FLAT)] + REST, "no kind, family or operator is called fold"),
     "a layer's name as a word": ([("4", FLAT)] + REST, r'name of a layer; write named\("4", \("linear", rule\)\)'),
     "a class's name as a word": ([("nn.Conv2d", FLAT)] + REST, "write the class itself, nn.Conv2d"),
