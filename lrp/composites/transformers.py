@@ -1,8 +1,8 @@
 """Composites for transformers, state space models and gated networks: AttnLRP, CP-LRP, MambaLRP, and gamma for ViTs.
 
-They act on operators, whoever wrote the model: attention in one call or in its parts, RMS norm and GELU in any spelling,
-grouped heads, gated MLPs. In the coefficient form (R = a c for each value a; Arras et al. 2025, arXiv:2502.15886) they
-are gradient times input of a network in which some factors are held fixed.
+They act on operators, whoever wrote the model: attention in one call or in its parts, RMS norm and GELU in any
+spelling, grouped heads, gated MLPs. In the coefficient form (R = a c for each value a; Arras et al. 2025,
+arXiv:2502.15886) they are gradient times input of a network in which some factors are held fixed.
 """
 
 from __future__ import annotations

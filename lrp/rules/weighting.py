@@ -43,13 +43,14 @@ ROLES = ("query", "key", "value")
 def attention(query: float = 0.25, key: float = 0.25, value: float = 0.5, stabilizer: Stabilize = 1e-6) -> Rule:
     """O = softmax(q k^T / sqrt(d)) v in one piece: R_x = factor_x x (dO/dx)^T R / stab(O) for x = q, k, v.
 
-    With these factors it is AttnLRP: what `half_and_half` for both products and `softmax_taylor` give together (Achtibat
-    et al. 2024, arXiv:2402.05602, Prop. 3.1 and 3.3), since R = x c everywhere, c the coefficient: the softmax keeps its
-    gradient, each product halves, and q and k see both. `attention(0, 0, 1)` holds the weights fixed (CP-LRP; Ali et al.
-    2022, arXiv:2202.07304). What is kept of the prediction grows with the length, where that of the pieces grows with
-    its square.
+    With these factors it is AttnLRP: what `half_and_half` for both products and `softmax_taylor` give together
+    (Achtibat et al. 2024, arXiv:2402.05602, Prop. 3.1, 3.3), since R = x c everywhere, c the coefficient: the softmax
+    keeps its gradient, each product halves, q and k see both. `attention(0, 0, 1)` holds the weights fixed (CP-LRP; Ali
+    et al. 2022, arXiv:2202.07304). What is kept of the prediction grows with the length, where that of the pieces
+    grows with its square.
 
-    A composite with a row for `attention` has it left whole by `lrp.canonize(graph, composite=...)` and `lrp.explainer`.
+    A composite with a row for `attention` has it left whole, by `lrp.explainer` and by `lrp.canonize(graph,
+    composite=...)`.
     """
     factors = dict(zip(ROLES, (query, key, value), strict=True))
 
