@@ -93,16 +93,11 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
     call = _calling(builder, node)
     given = arguments(node)
     query, key, value = _inputs(call, builder, given)
-    width, length = query.meta["val"].shape[-1], (query.meta["val"].shape[-2], key.meta["val"].shape[-2])
+    width = query.meta["val"].shape[-1]
     scale = given["scale"] if given["scale"] is not None else width**-0.5
     logits = call(aten.matmul.default, call(aten.mul.Tensor, query, scale), call(aten.transpose.int, key, -2, -1))
     if given["is_causal"]:
-        device = query.meta["val"].device
-        sizes = [
-            n if fixed_size(n) is not None else call(aten.sym_size.int, source, -2)
-            for source, n in zip((query, key), length, strict=True)
-        ]
-        seen = builder.call(aten.ones.default, sizes, dtype=torch.bool, device=device, like=node)
+        seen = _ones(builder, node, query, key)
         hidden = call(aten.logical_not.default, call(aten.tril.default, seen))
         logits = call(aten.masked_fill.Scalar, logits, hidden, float("-inf"))
     if given["attn_mask"] is not None:
@@ -117,6 +112,16 @@ def _split(builder: Builder, node: fx.Node) -> fx.Node:
     moved, layout = call(aten.permute.default, attended, order), torch.contiguous_format
     copied = builder.call(aten.clone.default, moved, memory_format=layout, like=node)
     return call(aten.permute.default, copied, [order.index(axis) for axis in range(len(order))])
+
+
+def _ones(builder: Builder, node: fx.Node, query: fx.Node, key: fx.Node) -> fx.Node:
+    """True for each query and key: a constant, unless their lengths may vary."""
+    lengths = [source.meta["val"].shape[-2] for source in (query, key)]
+    if all(fixed_size(length) is not None for length in lengths):
+        device = query.meta["val"].device
+        return builder.call(aten.ones.default, lengths, dtype=torch.bool, device=device, like=node)
+    sizes = [builder.call(aten.sym_size.int, source, -2, like=node) for source in (query, key)]
+    return builder.call(aten.new_ones.default, query, sizes, dtype=torch.bool, like=node)
 
 
 def _for_all_heads(call: Callable[..., fx.Node], kept: fx.Node, heads: int) -> fx.Node:
