@@ -81,6 +81,9 @@ def test_gates_are_held(case, bias):
     kind, cell, options = CASES[case]
     torch.manual_seed(0)
     model = Last(kind, bias=bias, **options).eval().double()
+    for name, parameter in model.layer.named_parameters():
+        if kind is nn.GRU and "bias_hh" in name:  # behind a state of zero its gate is all that depends on the input
+            parameter.data[10:] = 0
     x = torch.randn(2, 4, 4, dtype=torch.float64)
     explain = lrp.explainer(model, x, ROWS)
     output, relevance = explain(x, lambda o: o)
