@@ -107,8 +107,9 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
         sources = [n for n in node.all_input_nodes if n in signals]
         if node.op != "call_function" or not sources or not all(n in found for n in sources):
             continue
-        constants = [n for n in node.all_input_nodes if n in static]
-        plain = all(n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
+        constants = [n for n in node.all_input_nodes if n not in signals and isinstance(n.meta["val"], torch.Tensor)]
+        # what is not static depends on sizes: positions up to a length
+        plain = all(n in static and n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
         plain = plain and isinstance(node.meta["val"], torch.Tensor)
         name, kind = operator_name(node.target), kind_of_node(node)
         affine = has(name, "elementwise") and kind in ("sum", "gate", "division") and len(sources) == 1

@@ -132,3 +132,18 @@ def test_a_second_input_has_its_own_batch(count):
         assert relevance["left"].shape == (samples, 4) and relevance["right"].shape == (others, 2)
         account = lrp.audit(explain.program, explain.weights, given, torch.ones_like(output))
         assert abs(account.residual).max() < 1e-9
+
+
+def test_positions_up_to_a_free_length_are_no_normalization_of_the_input():
+    class Embedded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.position, self.head = nn.Embedding(64, 8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head(torch.tanh(x + self.position(torch.arange(x.shape[1]))).mean(1))
+
+    model, x = model_of(Embedded), torch.randn(2, 6, 8, dtype=torch.float64)
+    free = lrp.explainer(model, x[:, :4], composites.epsilon_plus(), free={1: "length"})
+    own = lrp.explainer(model, x, composites.epsilon_plus())
+    torch.testing.assert_close(free(x).relevance, own(x).relevance)
