@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 from lrp.canonizers.attention import split_attention
 from lrp.canonizers.batch_norm import fold_batch_norm
@@ -47,5 +47,6 @@ def canonize(graph: Graph, rewrites: Sequence[Rewrite] = CANONIZERS, *, composit
         >>> torch.allclose(lrp.canonize(graph)(graph.params, x), model(x), atol=1e-6)
         True
     """
-    steps = [partial(step, composite=composite) if step is split_attention else step for step in rewrites]
+    rows = tuple(composite)
+    steps = [(lambda graph: split_attention(graph, rows)) if step is split_attention else step for step in rewrites]
     return reduce(lambda current, step: step(current), steps, graph)

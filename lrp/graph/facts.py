@@ -109,7 +109,9 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
             continue
         constants = [n for n in node.all_input_nodes if n not in signals and isinstance(n.meta["val"], torch.Tensor)]
         # what is not static depends on sizes: positions up to a length
-        plain = all(n in static and n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
+        plain = all(
+            n in static and n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants
+        )
         plain = plain and isinstance(node.meta["val"], torch.Tensor)
         name, kind = operator_name(node.target), kind_of_node(node)
         affine = has(name, "elementwise") and kind in ("sum", "gate", "division") and len(sources) == 1
