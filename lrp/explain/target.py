@@ -20,7 +20,8 @@ Target = None | int | tuple[int, ...] | Tensor | Callable[[Tensor], Tensor]
 
 A token `t` at a position `p` of `(batch, position, token)` is the index tuple `(p, t)`. Classes and places are seeded
 with 1. An output `(batch,)` or `(batch, 1)` is one logit, of two classes by its sign: class 1, predicted above zero, is
-seeded with +1 and class 0 with -1, which explains the negative logit. A regression's value is explained by `torch.ones_like`, or by an index tuple: `()` into `(batch,)`, `(0,)` into `(batch, 1)`."""
+seeded with +1 and class 0 with -1, which explains the negative logit. A regression's value is explained by
+`torch.ones_like`, or by an index tuple: `()` into `(batch,)`, `(0,)` into `(batch, 1)`."""
 
 
 def seed_of(output: Tensor, target: Target) -> Tensor:

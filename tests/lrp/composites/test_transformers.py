@@ -124,8 +124,11 @@ class Decoder(nn.Module):
         super().__init__()
         self.ops = ops
         self.q, self.k, self.v, self.o = (nn.Linear(8, n, bias=bias) for n in (8, 4, 4, 8))
-        self.up, self.gate, self.down = nn.Linear(8, 12, bias=bias), nn.Linear(8, 12, bias=bias), nn.Linear(12, 8)
-        self.down.bias = None
+        self.up, self.gate, self.down = (
+            nn.Linear(8, 12, bias=bias),
+            nn.Linear(8, 12, bias=bias),
+            nn.Linear(12, 8, bias=bias),
+        )
         self.head = nn.Linear(8, 3, bias=bias)
 
     def forward(self, x):
