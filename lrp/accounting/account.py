@@ -70,7 +70,7 @@ def _one_by_one(graph: Graph, inputs: list[Tensor], seed: Tensor) -> Iterator[tu
     """Each sample's inputs and seed. Inside a model the batch may be part of any axis, so no sum there tells samples
     apart; and a model that is tied to its batch size runs on all of it, with the seed of one."""
     for i in range(len(seed)):
-        if graph.batch is None:
+        if graph.batch is None and {len(value) for value in inputs} == {len(seed)}:
             yield [value[i : i + 1] for value in inputs], seed[i : i + 1]
         else:
             yield inputs, torch.zeros_like(seed).index_copy(0, torch.tensor([i], device=seed.device), seed[i : i + 1])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lrp.composites.table import Row
+from lrp.graph.facts import GATES
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.rules import Rule
@@ -41,7 +42,7 @@ class PlanTable(tuple[dict[str, str], ...]):
 
 
 def plan(graph: Graph, composite: Iterable[Row]) -> PlanTable:
-    """Which rule each operator gets, from the input to the output.
+    """Which rule each operator gets, from the input to the output; those that are held constant among them.
 
     Raises:
         MissingRule: Operators without a rule, all listed.
@@ -56,13 +57,14 @@ def plan(graph: Graph, composite: Iterable[Row]) -> PlanTable:
         linear_1  2      linear    linear      epsilon(epsilon=1e-06, zero_params=None)  (batch, 2)  input >= 0
     """
     decided = assign(graph, composite)
-    return PlanTable(_row(decided.ops[node], rule) for node, rule in decided.rules.items())
+    rules = {**decided.rules, **decided.constants}
+    return PlanTable(_row(op, rules[node]) for node, op in decided.ops.items() if node in rules)
 
 
 def _row(op: Op, rule: Rule) -> dict[str, str]:
     known = [
         ("input >= 0", bool(op.nonnegative) and all(op.nonnegative)),
-        ("gate", any(op.gates)),
+        ("gate", any(gate > GATES["activation"] for gate in op.gates)),
         ("relevance cut", op.cut),
     ]
     facts = ", ".join(word for word, holds in known if holds)

@@ -135,8 +135,9 @@ def _example(dataset: Any, setting: Setting) -> Tensor:
 def plan(setting: Setting, shape: str) -> None:
     """Show which rule each operator of the model gets, or every operator that has none."""
     zeros = _zeros(shape, setting)
-    graph = lrp.canonize(lrp.trace(setting.model, zeros, setting.output))
-    click.echo(repr(lrp.plan(graph, setting.composite(zeros))))
+    composite = setting.composite(zeros)
+    graph = lrp.canonize(lrp.trace(setting.model, zeros, setting.output), composite=composite)
+    click.echo(repr(lrp.plan(graph, composite)))
 
 
 def _zeros(shape: str, setting: Setting) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrp.composites.presets import COMPOSITES
+from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json
 from lrp.composites.table import Composite
 from lrp.dataset.normalize import Normalization, normalization

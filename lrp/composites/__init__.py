@@ -1,7 +1,6 @@
 """Composites, tables of `(match, rule)`: the named ones, what they are made of, and their JSON."""
 
 from lrp.composites.presets import (
-    COMPOSITES,
     DEFAULT,
     GRADIENT,
     base,
@@ -15,8 +14,10 @@ from lrp.composites.presets import (
     excitation_backprop,
     guided_backprop,
 )
+from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json, to_json
 from lrp.composites.table import Composite, Match, Row, Where, depth, first, last, mix, named, nth
+from lrp.composites.transformers import attn_lrp, cp_lrp, mamba_lrp, vit_cp_gamma
 from lrp.composites.unfit import UnusedRow
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "Row",
     "UnusedRow",
     "Where",
+    "attn_lrp",
     "base",
     "beta_smooth",
+    "cp_lrp",
     "deconvnet",
     "depth",
     "epsilon_alpha2_beta1",
@@ -42,8 +45,10 @@ __all__ = [
     "from_json",
     "guided_backprop",
     "last",
+    "mamba_lrp",
     "mix",
     "named",
     "nth",
     "to_json",
+    "vit_cp_gamma",
 ]

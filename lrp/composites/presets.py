@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from lrp import rules
@@ -183,16 +181,3 @@ def deconvnet() -> Composite:
 def beta_smooth(*, beta_smooth: float = 10.0) -> Composite:
     """The gradient with ReLUs smoothed to softplus (Dombrowski et al. 2019, arXiv:1906.07983)."""
     return [("relu", rules.relu_beta_smooth(beta_smooth))] + GRADIENT
-
-
-COMPOSITES: dict[str, Callable[..., Composite]] = {
-    "epsilon_gamma_box": epsilon_gamma_box,
-    "epsilon_plus": epsilon_plus,
-    "epsilon_plus_flat": epsilon_plus_flat,
-    "epsilon_alpha2_beta1": epsilon_alpha2_beta1,
-    "epsilon_alpha2_beta1_flat": epsilon_alpha2_beta1_flat,
-    "excitation_backprop": excitation_backprop,
-    "guided_backprop": guided_backprop,
-    "deconvnet": deconvnet,
-    "beta_smooth": beta_smooth,
-}

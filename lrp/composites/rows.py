@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from lrp.composites.presets import COMPOSITES
+from lrp.composites.registry import COMPOSITES
 from lrp.composites.table import Composite, Where, word
 from lrp.rules import RULES, Rule
 

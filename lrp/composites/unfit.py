@@ -19,9 +19,6 @@ class UnusedRow(UserWarning):
     """Rows of a composite that fit no operator of the model; the message names each, and the nearest words."""
 
 
-SPLIT = {"attention", "scaled_dot_product_attention"}
-"""What canonizing takes apart, so that no rule is given to it."""
-
 KNOWN = (
     (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "constant"}) | FAMILIES | OPERATORS.keys() | {ANY}
 )
@@ -67,7 +64,7 @@ def _reasons(match: Match, ops: list[Op], layers: Collection[str]) -> Iterator[s
         if fitting and not select(match, ops):
             yield f"none at this place; {word(match.match)} fits {len(fitting)}"
     elif isinstance(match, str):
-        if (match not in KNOWN or match in SPLIT) and not select(match, ops):
+        if match not in KNOWN and not select(match, ops):
             yield _unknown(match, layers)
     elif isinstance(match, re.Pattern):
         if not any(match.search(known) for known in KNOWN) and not select(match, ops):
@@ -88,8 +85,6 @@ def _inside(module: type) -> str:
 
 
 def _unknown(name: str, layers: Collection[str]) -> str:
-    if name in SPLIT:
-        return "attention is split into what it is made of; write rows for bilinear (its products) and softmax"
     if any(fits(name, layer) for layer in layers):
         return f'it is the name of a layer; write named("{name}", ("linear", rule))'
     if isinstance(getattr(nn, name.removeprefix("nn."), None), type):

@@ -2,6 +2,6 @@
 
 from lrp.explain.explanation import Explanation
 from lrp.explain.one_call import Explainer, explainer
-from lrp.explain.target import Target, seed_of
+from lrp.explain.target import Target, contrast, logit, seed_of
 
-__all__ = ["Explainer", "Explanation", "Target", "explainer", "seed_of"]
+__all__ = ["Explainer", "Explanation", "Target", "contrast", "explainer", "logit", "seed_of"]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lrp.canonizers import canonize
+from lrp.composites.rows import checked
 from lrp.composites.table import Row
 from lrp.explain.copies import copied, read, written
 from lrp.explain.ending import warn_of_softmax
@@ -18,6 +19,7 @@ from lrp.explain.explanation import Explanation
 from lrp.explain.pieces import join, samples_at_once, split
 from lrp.explain.target import Target, seed_of
 from lrp.graph.export.models import Model
+from lrp.graph.export.shown import Free
 from lrp.graph.graph import Example, Graph
 from lrp.graph.rewriting import until as part_until
 from lrp.graph.source import Stamp
@@ -141,6 +143,7 @@ def explainer(
     *,
     output: Selector | None = None,
     until: str | None = None,
+    free: Free | None = None,
     seed: int | None = None,
     compile: bool = False,
     strict: bool = False,
@@ -156,6 +159,8 @@ def explainer(
         output: Which output to explain, for a model that has several; see `trace`.
         until: Explain the output of this layer, or of the operator of this name, instead of the model's: the logits
             before a softmax, say.
+        free: Axes beside the batch that may vary too, so that one explainer serves texts of all lengths:
+            `{1: "length"}`; see `trace`.
         seed: For a model that draws at random while predicting; see `trace`.
         compile: Compile the program at its first call for a shape; pays for whole datasets.
         strict: Whether a row of the composite that can fit nothing is an error; else it is a warning.
@@ -179,16 +184,17 @@ def explainer(
     """
     if isinstance(model, Graph):
         example, composite = (None, example) if composite is None else (example, composite)  # type: ignore[assignment]
-        if output is not None or seed is not None:
+        if not (output is None and seed is None and free is None):
             raise ValueError(
-                "output and seed are said when a graph is traced: lrp.trace(model, example, output, seed=...)"
+                "output, free and seed are said when a graph is traced: lrp.trace(model, example, output, seed=...)"
             )
     if composite is None:
         raise TypeError("explainer needs a composite, such as lrp.composites.epsilon_plus()")
     if not isinstance(model, Graph) and example is None:
         raise TypeError("explainer needs an example of the input, (batch, ...), to trace the model with")
-    graph = model if isinstance(model, Graph) else trace(model, example, output, seed=seed)  # type: ignore[arg-type]
+    graph = model if isinstance(model, Graph) else trace(model, example, output, free=free, seed=seed)  # type: ignore[arg-type]
     graph = graph if until is None else part_until(graph, until)
     warn_of_softmax(graph)
-    program = relprop(canonize(graph), composite, strict=strict)  # type: ignore[arg-type]
+    rows = checked(composite)
+    program = relprop(canonize(graph, composite=rows), rows, strict=strict)
     return _prepared(program.compiled() if compile else program)

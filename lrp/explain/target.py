@@ -15,11 +15,13 @@ Target = None | int | tuple[int, ...] | Tensor | Callable[[Tensor], Tensor]
 - a class, or one class per sample `(batch,)`, integers;
 - an index tuple such as `(3, 5, 7)` into the axes behind the batch, or one per sample `(batch, k)`, integers;
 - a seed of the output's shape, floating-point numbers;
-- a function from the output to a seed.
+- a function from the output to a seed: `logit(target)`, whose relevance is the output itself and not 1, and
+  `contrast(target, foil)` are such.
 
-Classes and places are seeded with 1. An output `(batch,)` or `(batch, 1)` is one logit, of two classes by its sign:
-class 1, predicted above zero, is seeded with +1 and class 0 with -1, which explains the negative logit. A regression's
-value is explained by `torch.ones_like`, or by an index tuple: `()` into `(batch,)`, `(0,)` into `(batch, 1)`."""
+A token `t` at a position `p` of `(batch, position, token)` is the index tuple `(p, t)`. Classes and places are seeded
+with 1. An output `(batch,)` or `(batch, 1)` is one logit, of two classes by its sign: class 1, predicted above zero, is
+seeded with +1 and class 0 with -1, which explains the negative logit. A regression's value is explained by
+`torch.ones_like`, or by an index tuple: `()` into `(batch,)`, `(0,)` into `(batch, 1)`."""
 
 
 def seed_of(output: Tensor, target: Target) -> Tensor:
@@ -53,6 +55,67 @@ def seed_of(output: Tensor, target: Target) -> Tensor:
     if isinstance(target, tuple) or chosen.ndim == 2:
         return _at(output, _places(output, chosen, isinstance(target, tuple)))
     return _of_classes(output, _classes(output, chosen))
+
+
+def logit(target: Target = None) -> Callable[[Tensor], Tensor]:
+    """A target that starts with the output itself in place of 1: the relevance of all inputs is then that of its value.
+
+    Explanations of several samples are on one scale, and the sign is that of the output. LXT starts so.
+
+    Args:
+        target: What to explain, see `Target`; of a seed or a function, the output is multiplied with it.
+
+    Example:
+        >>> output = torch.tensor([[0.5, 2.0], [3.0, -1.0]])
+        >>> seed_of(output, logit(1)).tolist()
+        [[0.0, 2.0], [0.0, -1.0]]
+    """
+
+    def seed(output: Tensor) -> Tensor:
+        # one logit's class 0 is seeded with -1 already, and its value is the negative logit
+        return output * seed_of(output, target)
+
+    seed.__qualname__ = f"logit({_said(target)})"  # by which a project tells it from others
+    return seed
+
+
+def contrast(target: Target = None, foil: Target = None) -> Callable[[Tensor], Tensor]:
+    """A target that explains why this and not that: the difference of two outputs, z_target - z_foil.
+
+    The seed is z_target at the target and -z_foil at the foil, so that relevance adds up to the difference.
+
+    Args:
+        target: What to explain, see `Target`.
+        foil: What to compare with, likewise; None for the mean of all others on the last axis, at the same place.
+
+    Raises:
+        ValueError: The output is one logit a sample, which is a difference already; or there is nothing else.
+
+    Example:
+        >>> output = torch.tensor([[0.5, 2.0, 1.0], [3.0, -1.0, 4.0]])
+        >>> seed_of(output, contrast(1, 0)).tolist()
+        [[-0.5, 2.0, 0.0], [-3.0, -1.0, 0.0]]
+        >>> seed_of(output, contrast(1)).tolist()
+        [[-0.25, 2.0, -0.5], [-1.5, -1.0, -2.0]]
+    """
+
+    def seed(output: Tensor) -> Tensor:
+        if output.ndim < 2 or output.shape[-1] < 2:
+            raise ValueError(f"contrast needs several outputs to tell apart, got shape {tuple(output.shape)}")
+        chosen = seed_of(output, target)
+        if foil is not None:
+            return output * (chosen - seed_of(output, foil))
+        others = (chosen.sum(-1, keepdim=True) - chosen) / (output.shape[-1] - 1)
+        return output * (chosen - others)
+
+    seed.__qualname__ = f"contrast({_said(target)}, {_said(foil)})"
+    return seed
+
+
+def _said(target: Target) -> str:
+    if isinstance(target, Tensor):
+        return f"{target.tolist()}"
+    return getattr(target, "__qualname__", repr(target))
 
 
 def class_count(output: Tensor) -> int | None:

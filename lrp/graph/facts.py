@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,8 +58,12 @@ def _is_simple(node: fx.Node) -> bool:
     return name in ("embedding", "index_select") or (name == "index" and len(arguments(node)["indices"]) == 1)
 
 
-def facts(graph: Graph) -> Facts:
-    """Sweep `graph` once, in data-flow order."""
+def facts(graph: Graph, constant: Set[fx.Node] = frozenset()) -> Facts:
+    """Sweep `graph` once, in data-flow order.
+
+    Args:
+        constant: Values that count as weights, though they depend on the input: no signals, see `lrp.rules.constant`.
+    """
     looked = lookups(graph)
     signals = {n for n in graph.inputs if is_floating(n.meta["val"]) or n in looked.way}
     dynamic, static = set(graph.inputs) - signals, set(graph.parameters.values())
@@ -70,7 +74,9 @@ def facts(graph: Graph) -> Facts:
         if node.op != "call_function":
             continue
         sources = set(node.all_input_nodes)
-        if node in looked.way or node in looked.tables or _carries(node, (sources - looked.way) & signals):
+        if node in constant:
+            dynamic.add(node)
+        elif node in looked.way or node in looked.tables or _carries(node, (sources - looked.way) & signals):
             signals.add(node)
         elif sources & (signals | dynamic) or not isinstance(node.meta["val"], torch.Tensor):
             dynamic.add(node)
@@ -101,8 +107,11 @@ def _prepared(graph: Graph, signals: set[fx.Node], static: set[fx.Node]) -> set[
         sources = [n for n in node.all_input_nodes if n in signals]
         if node.op != "call_function" or not sources or not all(n in found for n in sources):
             continue
-        constants = [n for n in node.all_input_nodes if n in static]
-        plain = all(n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants)
+        constants = [n for n in node.all_input_nodes if n not in signals and isinstance(n.meta["val"], torch.Tensor)]
+        # what is not static depends on sizes: positions up to a length
+        plain = all(
+            n in static and n not in learned and sum(size != 1 for size in n.meta["val"].shape) <= 1 for n in constants
+        )
         plain = plain and isinstance(node.meta["val"], torch.Tensor)
         name, kind = operator_name(node.target), kind_of_node(node)
         affine = has(name, "elementwise") and kind in ("sum", "gate", "division") and len(sources) == 1
@@ -119,8 +128,10 @@ def of_one_shape(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one.ndim == other.ndim and all(statically_known_true(a == b) for a, b in sizes)
 
 
-GATES = {"squash": 1, "gate": 2, "statistic": 3}
+GATES = {"activation": 1, "squash": 2, "gate": 3, "statistic": 4}
 """What scales and what is scaled: in a product the one with the lower number is the signal, the other the scale.
+
+An activation of any kind (the SiLU of a gated MLP) scales for those rules only that are asked to take it so.
 
 A statistic is what is made of sums of even functions (squares, magnitudes, norms) alone: the scale of an RMS norm in
 any spelling, of a cosine, of global response normalization.
@@ -140,10 +151,12 @@ def _gate(node: fx.Node, signals: set[fx.Node], gates: dict[fx.Node, int], even:
     if node in even and has(name, "reduces"):
         return GATES["statistic"]
     if (joined := getattr(node.target, "gate", None)) is not None:
-        return joined
+        return max(joined, GATES["activation"])
     for word in ("gate", "squash"):
         if has(name, word):
             return GATES[word]
+    if kind == "activation":
+        return GATES["activation"]
     # moved, or moved along the number line by constants: 1 - z of a gate z is a gate
     moved = kind == "movement" or (has(name, "elementwise") and kind in ("sum", "gate", "division"))
     return gates.get(sources[0], 0) if moved and len(sources) == 1 else 0

@@ -167,6 +167,7 @@ def check_input(graph: Graph, x: Example) -> list[Tensor]:
         raise TypeError(f"the model was traced for {_in_words(graph.structure)}, got {_in_words(structure)}")
     for given, node in zip(leaves, graph.inputs, strict=True):
         _check_tensor(graph, given, node)
+    _check_free(graph, leaves)
     return leaves
 
 
@@ -181,21 +182,36 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
     example, which = node.meta["val"], "input" if len(graph.inputs) == 1 else f"input {node.name!r}"
     if not isinstance(x, Tensor):
         raise TypeError(f"{which} must be a tensor, got {type(x).__name__}; use torch.as_tensor(x)")
-    if x.ndim != example.ndim or tuple(x.shape[1:]) != tuple(example.shape[1:]):
-        wanted = ("batch", *example.shape[1:])
+    fixed = [fixed_size(size) for size in example.shape]
+    if x.ndim != example.ndim or any(n not in (m, None) for m, n in zip(x.shape[1:], fixed[1:], strict=True)):
+        wanted = ("batch", *("any" if size is None else size for size in fixed[1:]))
         raise ValueError(
             f"{which} has shape {tuple(x.shape)}, the model was traced for ({', '.join(map(str, wanted))}); "
             "give inputs of that shape, or trace again with an example of yours"
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")
-    tied = None if graph.batch is None else fixed_size(example.shape[0])
+    tied = fixed[0]
     if tied is not None and x.shape[0] != tied:
         whose = "" if len(graph.inputs) == 1 else f" of {which}"
         raise ValueError(
             f"the model ties its batch size{whose} to {tied} (a fixed size in a view, say), got {x.shape[0]}; "
             f"give batches of {tied}, or mend the model"
         )
+
+
+def _check_free(graph: Graph, leaves: list[Tensor]) -> None:
+    """Axes beside the batch that may vary, of one symbol in the trace, are of one size."""
+    known: dict[str, tuple[int, int, str]] = {}
+    for x, node in zip(leaves, graph.inputs, strict=True):
+        for axis, size in enumerate(node.meta["val"].shape[1:], 1):
+            if fixed_size(size) is None:
+                n, other, which = known.setdefault(str(size), (x.shape[axis], axis, node.name))
+                if n != x.shape[axis]:
+                    raise ValueError(
+                        f"axis {axis} of input {node.name!r} is {x.shape[axis]} long, axis {other} of {which!r} {n}: "
+                        "the model needs one length"
+                    )
 
 
 def is_floating(value: Any) -> bool:

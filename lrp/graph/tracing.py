@@ -6,11 +6,11 @@ import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 from torch.fx.node import map_arg
 
 from lrp._torch import fixed_size, pytree, schema_name
@@ -21,6 +21,7 @@ from lrp.graph.export.isolated import copy_modules, isolated
 from lrp.graph.export.models import Model, as_module, check_evaluating
 from lrp.graph.export.quiet import quiet
 from lrp.graph.export.selection import Selector, select_inside
+from lrp.graph.export.shown import Free, check_free, free_axes, shown, varying
 from lrp.graph.functionalize import any_batch, any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
@@ -30,13 +31,16 @@ from lrp.graph.rewriting import rewrite
 from lrp.graph.source import source_of
 from lrp.process import one_at_a_time
 
-SHOWN = 11
-"""Batch size of the trace. A size of 0 or 1 would count as a constant, and one that the model has elsewhere (2, 4, 7,
-...) would make tracing believe that the two must be equal."""
-
 
 @one_at_a_time
-def trace(model: Model, example: Example, output: Selector | None = None, *, seed: int | None = None) -> Graph:
+def trace(
+    model: Model,
+    example: Example,
+    output: Selector | None = None,
+    *,
+    free: Free | None = None,
+    seed: int | None = None,
+) -> Graph:
     """Turn a module into a functional graph and its parameters, `graph(graph.params, x) == model(x)`.
 
     Args:
@@ -44,14 +48,16 @@ def trace(model: Model, example: Example, output: Selector | None = None, *, see
             (`.pt2`). It is not modified: same Parameter objects, `state_dict`, attributes and hooks before and after,
             also after an error; no hook is called.
         example: An input, `(batch, ...)`, or a tuple (positional) or dict (keyword) of them. Values do not matter; all
-            sizes but the batch are fixed by it.
+            sizes but the batch are fixed by it. An input may have a batch of its own, of another size.
         output: Which output to explain, for a model that has several: a key, a position, or a function that picks it.
+        free: Axes beside the batch that may vary too, by name, so that one graph serves texts of all lengths:
+            `{1: "length"}`, or of one input `{"input_ids": {1: "length"}}`. Axes of one name are of one size.
         seed: For a model that draws at random while predicting: draw once, now, the same for every sample.
 
     Raises:
-        ValueError: The model is in training mode, or the example is no batch.
-        TraceError: torch.export cannot trace the model, it has several outputs and none is selected, or it draws at
-            random and there is no seed.
+        ValueError: The model is in training mode, the example is no batch, or it has no such axes as in `free`.
+        TraceError: torch.export cannot trace the model, it has several outputs and none is selected, it draws at
+            random and there is no seed, or its code ties an axis that was to vary.
 
     Example:
         >>> import torch, lrp
@@ -66,12 +72,14 @@ def trace(model: Model, example: Example, output: Selector | None = None, *, see
         if not isinstance(leaf, Tensor) or leaf.ndim == 0 or leaf.shape[0] == 0:
             shape = tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__
             raise ValueError(f"example must be a tensor (batch, ...) with at least one sample, got {shape}")
+    axes = free_axes(leaves, structure, free)
     module = as_module(model)
     check_evaluating(module)
     replaced: set[str] = set()
     with no_python_draws(seed):
-        exported, reads_buffers = _exported(isolated(module), example, output, replaced)
+        exported, reads_buffers = _exported(isolated(module), Shown(leaves, structure, axes), output, replaced)
     graph = _graph_of(exported, structure)
+    check_free(graph, axes)
     if kept := sorted(replaced & set(graph.params)):
         raise TraceError(
             f"the model reads {', '.join(kept)}, which it also replaces while predicting, so that equal calls differ; "
@@ -81,17 +89,28 @@ def trace(model: Model, example: Example, output: Selector | None = None, *, see
     return normal_form(without_draws(rewrite(graph, _single_values), seed))
 
 
+class Shown(NamedTuple):
+    """An example as tracing sees it, and its axes beside the batch that may vary."""
+
+    leaves: list[Tensor]
+    structure: pytree.TreeSpec
+    free: list[dict[int, str]]
+
+    @property
+    def example(self) -> Example:
+        return pytree.tree_unflatten(self.leaves, self.structure)
+
+
 def _exported(
-    model: nn.Module, example: Example, output: Selector | None, replaced: set[str]
+    model: nn.Module, given: Shown, output: Selector | None, replaced: set[str]
 ) -> tuple[ExportedProgram, bool]:
     """The model's program with the batch free, or, where its code ties it, of the caller's size; and whether the values
     of its buffers were read for it."""
     selecting = select_inside(copy_modules(model, {}), output, replaced)
-    shown = pytree.tree_map(lambda t: torch.cat([t[:1]] * SHOWN), example)
-    aligned = len({leaf.shape[0] for leaf in pytree.tree_leaves(example)}) == 1
+    resized = given._replace(leaves=shown(given.leaves, given.free))
     try:
-        exported = _export(selecting, shown if aligned else example)
-        if not aligned or _batch(exported) is None:
+        exported = _export(selecting, resized)
+        if _tied(exported, given) is None:
             return exported, False
     except Refused:
         raise
@@ -99,25 +118,25 @@ def _exported(
         # its error would be in terms of another example than the caller's
         pass
     try:
-        return _export(selecting, example), False
+        return _export(selecting, given), False
     except Exception as error:
-        exported = _export_known(model, [shown, example] if aligned else [example], output, replaced)
+        exported = _export_known(model, [resized, given], output, replaced)
         if exported is not None:
             return exported, True
-        shapes = pytree.tree_map(lambda t: tuple(t.shape), example)
-        raise explained(error, type(model).__name__, shapes, lambda: _run(model, example)) from error
+        shapes = pytree.tree_map(lambda t: tuple(t.shape), given.example)
+        raise explained(error, type(model).__name__, shapes, lambda: _run(model, given.example)) from error
 
 
 def _export_known(
-    model: nn.Module, examples: list[Example], output: Selector | None, replaced: set[str]
+    model: nn.Module, examples: list[Shown], output: Selector | None, replaced: set[str]
 ) -> ExportedProgram | None:
     """Once more, with the values of buffers at hand; the last example as it is, every size a number. None if that
     fails too, which tells nothing more."""
-    for example in examples:
+    for given in examples:
         copied, buffers = with_known_buffers(model)
         try:
             with Known(buffers):
-                return _export(select_inside(copied, output, replaced), example, fixed=example is examples[-1])
+                return _export(select_inside(copied, output, replaced), given, fixed=given is examples[-1])
         except Refused:
             raise
         except Exception:
@@ -125,10 +144,12 @@ def _export_known(
     return None
 
 
-def _export(model: nn.Module, example: Example, fixed: bool = False) -> ExportedProgram:
-    args, kwargs = _arguments(example)
+def _export(model: nn.Module, given: Shown, fixed: bool = False) -> ExportedProgram:
+    args, kwargs = _arguments(given.example)
     bound = inspect.signature(model.forward).bind(*args, **kwargs)
-    shapes = None if fixed else pytree.tree_map(lambda _: {0: Dim.AUTO}, dict(bound.arguments))
+    free = varying(given.leaves, given.free)
+    axes = {id(t): free for t, free in zip(pytree.tree_leaves((args, kwargs)), free, strict=True)}
+    shapes = None if fixed else pytree.tree_map(lambda t: axes[id(t)], dict(bound.arguments))
     with quiet(), torch.no_grad():
         exported = torch.export.export(model, args, kwargs, dynamic_shapes=shapes)
         disentangle(exported.graph)
@@ -180,11 +201,27 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec) -> Graph:
     return Graph(new, params, structure, _batch(exported))
 
 
+def _inputs(exported: ExportedProgram) -> list[fx.Node]:
+    names = set(exported.graph_signature.user_inputs)
+    return [n for n in exported.graph.nodes if n.op == "placeholder" and n.name in names]
+
+
+def _tied(exported: ExportedProgram, given: Shown) -> int | None:
+    """A size that the model's code ties the trace to, of those that may vary; None if any will do."""
+    free = varying(given.leaves, given.free)
+    sizes = [n.meta["val"].shape[axis] for n, axes in zip(_inputs(exported), free, strict=True) for axis in axes]
+    return next((tied for size in sizes if (tied := fixed_size(size)) is not None), None)
+
+
 def _batch(exported: ExportedProgram) -> int | None:
     """The batch size that the model's code ties the trace to, by whichever input; None if any will do."""
-    names = set(exported.graph_signature.user_inputs)
-    sizes = [n.meta["val"].shape[0] for n in exported.graph.nodes if n.op == "placeholder" and n.name in names]
-    return next((tied for size in sizes if (tied := fixed_size(size)) is not None), None)
+    first, *others = [n.meta["val"].shape[0] for n in _inputs(exported)]
+    alone = fixed_size(first) is None  # then one sample of another input is for all of them
+    tied = [
+        fixed_size(first),
+        *(size for n in others if (size := fixed_size(n)) is not None and (size, alone) != (1, True)),
+    ]
+    return next((size for size in tied if size is not None), None)
 
 
 def _meta(node: fx.Node, names: dict[str, str]) -> dict[str, Any]:

@@ -29,12 +29,15 @@ from lrp.rules.relu import relu_beta_smooth, relu_deconvnet, relu_guided_backpro
 from lrp.rules.rule import Part, Rule, Shares, Term, factory, from_terms, share
 from lrp.rules.stabilizer import Stabilize, Stabilizer, stabilize
 from lrp.rules.unchanged import exact, lookup, pass_through
+from lrp.rules.weighting import attention, constant
 
 RULES: dict[str, Callable[..., Rule]] = {
     rule.__name__: rule
     for rule in (
         absolute,
         alpha_beta,
+        attention,
+        constant,
         epsilon,
         exact,
         flat,
@@ -68,6 +71,8 @@ __all__ = [
     "Term",
     "absolute",
     "alpha_beta",
+    "attention",
+    "constant",
     "epsilon",
     "exact",
     "factory",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lrp.graph.aten import arguments
+from lrp.graph.facts import GATES
 from lrp.graph.op import Inputs, Op, Params
 from lrp.rules.rule import Rule, Shares, factory, never
 from lrp.rules.stabilizer import Stabilize, divide
@@ -51,33 +52,44 @@ def uniform() -> Rule:
     return Rule(propagate, drops=never)
 
 
-def _signals(op: Op) -> tuple[bool, ...]:
+def _signals(op: Op, least: str = "squash") -> tuple[bool, ...]:
     """Which factor of a product is the signal: the one that is least surely a scale; both, if they are alike."""
     if op.kind == "division":
         numerator = arguments(op.node)["self"]
         return tuple(node is numerator for node in op.inputs)
-    return tuple(gate == min(op.gates) for gate in op.gates)
+    gates = [gate if gate >= GATES[least] else 0 for gate in op.gates]
+    return tuple(gate == min(gates) for gate in gates)
 
 
 @factory
-def signal_takes_all() -> Rule:
+def signal_takes_all(least: str = "squash") -> Rule:
     """y = gate * x: R_x = R, R_gate = 0; y = x / scale likewise. Conserves exactly.
 
     The gate is the factor that comes out of a sigmoid, a softmax or the like (squeeze-excitation, gated units; Arras et
     al. 2017, doi:10.18653/v1/W17-5221), beside these a tanh is a signal; or it is a statistic, such as 1 / sigma of an
     RMS norm (Achtibat et al. 2024, arXiv:2402.05602, Prop. 3.4; `lrp.graph.facts.GATES`). Of two factors that are alike
     each receives half.
+
+    Args:
+        least: What is taken for a gate at least: "activation" (of any kind, such as the SiLU of a gated MLP, beside
+            what comes out of none), "squash" (a tanh), "gate" (a sigmoid), or "statistic", beside which all products
+            are shared half and half (Achtibat et al. 2024, Prop. 3.2).
     """
+    if least not in GATES:
+        raise ValueError(f"least must be one of {', '.join(GATES)}, got {least!r}")
+
+    def receives(op: Op) -> tuple[bool, ...]:
+        return _signals(op, least)
 
     def propagate(op: Op, weights: Params, inputs: Inputs, output: Tensor, relevance: Tensor) -> Shares:
         del weights, output
         if op.kind == "bilinear":
             raise ValueError(f"signal_takes_all is for products value by value, {op.name} sums: frozen_gate is for it")
-        chosen = _signals(op)
+        chosen = receives(op)
         part = relevance / sum(chosen)
         return tuple(_sum_to(part, x) if taken else None for x, taken in zip(inputs, chosen, strict=True))
 
-    return Rule(propagate, receives=_signals, drops=never)
+    return Rule(propagate, receives=receives, drops=never)
 
 
 @factory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from torch import fx
 
@@ -16,7 +16,7 @@ from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.graph.operators import REMEDIES, has, kind_of
-from lrp.rules import Rule
+from lrp.rules import Rule, constant
 
 
 class MissingRule(LookupError):
@@ -32,6 +32,8 @@ class Plan:
     """Every operator that is computed anew for each input, in data-flow order."""
     rules: Mapping[fx.Node, Rule]
     """The rule of each node that relevance can reach, in data-flow order."""
+    constants: Mapping[fx.Node, Rule] = field(default_factory=dict)
+    """Nodes that count as weights, see `lrp.rules.constant`: they have no relevance."""
 
 
 def assign(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Plan:
@@ -49,19 +51,38 @@ def assign(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> P
     known = facts(graph)
     if graph.output not in known.signals:
         raise ValueError(f"the output ({graph.output.name}) does not depend on the input through floating-point values")
-    ops = {n: known.op(n) for n in graph.fx.nodes if n.op == "call_function" and n not in known.static}
-    signals = [op for node, op in ops.items() if node in known.signals]
+    ops, signals = _operators(graph, known)
     _report(unfit(rows, signals, graph.layers), strict)
-    chosen: dict[fx.Node, Rule] = {}
-    for match, rule in rows + DEFAULT:
-        for op in select(match, signals):
-            chosen.setdefault(op.node, rule)
+    chosen = _chosen(rows + DEFAULT, signals)
+    constants = {node: rule for node, rule in chosen.items() if rule.name == constant.__name__}
+    if constants:
+        # what they multiply is now linear in the other factor, so it is another kind of operator
+        known = facts(graph, constants.keys())
+        ops, signals = _operators(graph, known)
+        chosen = _chosen([row for row in rows + DEFAULT if row[1].name != constant.__name__], signals)
+    if graph.output not in known.signals:
+        raise ValueError(f"all that the output ({graph.output.name}) depends on is held constant; relevance ends there")
     reached = _reached(graph, known, ops, chosen)
     missing = [ops[node] for node in reached if node not in chosen]
     if missing:
         raise MissingRule(_describe(missing))
-    plan = Plan(known, ops, {node: chosen[node] for node in reached})
+    plan = Plan(known, ops, {node: chosen[node] for node in reached}, constants)
     return replace(plan, ops=ops | {node: replace(ops[node], cut=True) for node in _cut(graph, plan)})
+
+
+def _operators(graph: Graph, known: Facts) -> tuple[dict[fx.Node, Op], list[Op]]:
+    """Every operator that is computed anew for each input, and those that relevance can pass."""
+    ops = {n: known.op(n) for n in graph.fx.nodes if n.op == "call_function" and n not in known.static}
+    return ops, [op for node, op in ops.items() if node in known.signals]
+
+
+def _chosen(rows: Iterable[Row], signals: list[Op]) -> dict[fx.Node, Rule]:
+    """The rule of the first row that fits each operator."""
+    chosen: dict[fx.Node, Rule] = {}
+    for match, rule in rows:
+        for op in select(match, signals):
+            chosen.setdefault(op.node, rule)
+    return chosen
 
 
 def _report(unused: list[str], strict: bool) -> None:

@@ -57,8 +57,8 @@ def forward(
         bound[node] = op = op.bind(env)
         run = partial(op, weights[node.name]["params"])
         values = [env[source] for source in op.inputs]
-        if op.kind == "winner" and node in plan.rules:
-            # the winners' positions are kept from here, not searched again
+        if op.kind in ("winner", "attention") and node in plan.rules:
+            # the winners' positions, and what attention's own backward needs, are kept from here, not computed again
             env[node], saved, *_ = torch.func.vjp(run, *values)
             bound[node] = replace(op, saved=saved)
         else:

@@ -200,6 +200,7 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
     """
     rows = checked(composite)
     plan = assign(graph, rows, strict=strict)
+    free = [[fixed_size(size) for size in node.meta["val"].shape] for node in graph.inputs]
     found = record(graph, plan)
     tied = fixed_size(graph.inputs[0].meta["val"].shape[0])
     if graph.batch is None and tied is not None:
@@ -207,6 +208,13 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
             f"an operator of this model ties the recorded program to a batch of {tied}; attention on tokens does so at "
             "present. Trace a model without it, or use lrp.attribution.gradient"
         )
+    for node, sizes in zip(graph.inputs, free, strict=True):
+        for axis, (was, size) in enumerate(zip(sizes, node.meta["val"].shape, strict=True)):
+            if was is None and fixed_size(size) is not None and axis:
+                raise NotImplementedError(
+                    f"a rule or an operator of this model ties axis {axis} of {node.name!r} to {size}, which was to be "
+                    "free: trace it without, and make an explainer for each size"
+                )
     kept = found.needed_later()
     forward = function(found, found.given, [found.output, *kept])
     names = tuple(node.name for node in kept)

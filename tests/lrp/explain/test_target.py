@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 import lrp
-from lrp.explain import seed_of
+from lrp.dataset.targets import targets
+from lrp.explain import contrast, logit, seed_of
 from lrp.testing import randomize
 
 EPSILON = lrp.composites.epsilon_plus()
@@ -111,3 +112,40 @@ def test_a_notebook_shows_the_class_of_one_logit_and_pictures_of_no_others():
     html = lrp.Explanation(torch.tensor([-0.5, 2.0]), relevance)._repr_html_()
     assert "class 0: -0.5" in html and "class 1: 2<" in html
     assert "<pre>" in lrp.Explanation(torch.randn(2, 3, 4), relevance)._repr_html_()
+
+
+def test_a_logit_starts_with_its_value_and_a_contrast_with_two():
+    output = torch.randn(4, 3, 5, dtype=torch.float64)
+    rows = torch.arange(4)
+    for place in ((1, 2), torch.tensor([[0, 1], [1, 2], [2, 3], [0, 4]])):
+        at = seed_of(output, place)
+        assert torch.equal(seed_of(output, logit(place)), output * at)
+        against = seed_of(output, contrast(place, (1, 0)))
+        torch.testing.assert_close(against.sum((1, 2)), (output * at).sum((1, 2)) - output[:, 1, 0])
+        mean = seed_of(output, contrast(place))
+        position = torch.as_tensor(place).expand(4, 2)[:, 0]
+        others = output[rows, position].sum(1) - (output * at).sum((1, 2))
+        torch.testing.assert_close(mean.sum((1, 2)), (output * at).sum((1, 2)) - others / 4)
+        assert not mean.sum(2)[rows, (position + 1) % 3].any()
+
+
+def test_a_logit_of_two_classes_and_its_contrast():
+    output = torch.tensor([-0.5, 2.0])
+    assert seed_of(output, logit()).tolist() == [0.5, 2.0]
+    with pytest.raises(ValueError, match="several outputs"):
+        seed_of(output, contrast())
+
+
+def test_a_project_tells_contrasts_apart():
+    texts = {targets(made, 3).text for made in (contrast(1, 0), contrast(1, 2), contrast(1), logit(1), logit((1,)))}
+    assert len(texts) == 5
+    assert targets(contrast(torch.tensor([1, 2])), 3).text == targets(contrast(torch.tensor([1, 2])), 3).text
+
+
+def test_a_contrast_is_the_relevance_of_the_difference():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3)).eval().double()
+    x = torch.randn(5, 4, dtype=torch.float64)
+    explain = lrp.explainer(model, x, lrp.composites.epsilon_plus(epsilon=1e-13))
+    parts = [explain(x, logit(number)).relevance for number in (2, 0)]
+    torch.testing.assert_close(explain(x, contrast(2, 0)).relevance, parts[0] - parts[1])
