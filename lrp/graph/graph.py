@@ -70,6 +70,16 @@ class Graph:
         return tuple(n for n in self.fx.nodes if n.op == "placeholder" and "param" not in n.meta)
 
     @cached_property
+    def sizes(self) -> tuple[tuple[int | str, ...], ...]:
+        """The size of each axis of each input: a number that the trace is tied to, or the name of what is free.
+
+        Kept, since inside `torch.compile` the sizes of the trace look fixed.
+        """
+        shapes = (node.meta["val"].shape for node in self.inputs)
+        fixed = ([(fixed_size(size), str(size)) for size in shape] for shape in shapes)
+        return tuple(tuple(name if number is None else number for number, name in shape) for shape in fixed)
+
+    @cached_property
     def output(self) -> fx.Node:
         """The node whose value the model returns."""
         (found,) = self.fx.output_node().all_input_nodes
@@ -165,8 +175,8 @@ def check_input(graph: Graph, x: Example) -> list[Tensor]:
     leaves, structure = pytree.tree_flatten(x)
     if structure != graph.structure:
         raise TypeError(f"the model was traced for {_in_words(graph.structure)}, got {_in_words(structure)}")
-    for given, node in zip(leaves, graph.inputs, strict=True):
-        _check_tensor(graph, given, node)
+    for given, node, sizes in zip(leaves, graph.inputs, graph.sizes, strict=True):
+        _check_tensor(graph, given, node, sizes)
     _check_free(graph, leaves)
     return leaves
 
@@ -178,21 +188,21 @@ def _in_words(structure: pytree.TreeSpec) -> str:
     return f"a {structure.type.__name__} of {structure.num_children}{names}"
 
 
-def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
+def _check_tensor(graph: Graph, x: Tensor, node: fx.Node, sizes: tuple[int | str, ...]) -> None:
     example, which = node.meta["val"], "input" if len(graph.inputs) == 1 else f"input {node.name!r}"
     if not isinstance(x, Tensor):
         raise TypeError(f"{which} must be a tensor, got {type(x).__name__}; use torch.as_tensor(x)")
-    fixed = [fixed_size(size) for size in example.shape]
-    if x.ndim != example.ndim or any(n not in (m, None) for m, n in zip(x.shape[1:], fixed[1:], strict=True)):
-        wanted = ("batch", *("any" if size is None else size for size in fixed[1:]))
+    fits = all(isinstance(size, str) or n == size for n, size in zip(x.shape[1:], sizes[1:], strict=False))
+    if x.ndim != len(sizes) or not fits:
+        wanted = ("batch", *("any" if isinstance(size, str) else size for size in sizes[1:]))
         raise ValueError(
             f"{which} has shape {tuple(x.shape)}, the model was traced for ({', '.join(map(str, wanted))}); "
             "give inputs of that shape, or trace again with an example of yours"
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")
-    tied = fixed[0]
-    if tied is not None and x.shape[0] != tied:
+    tied = sizes[0]
+    if not isinstance(tied, str) and x.shape[0] != tied:
         whose = "" if len(graph.inputs) == 1 else f" of {which}"
         raise ValueError(
             f"the model ties its batch size{whose} to {tied} (a fixed size in a view, say), got {x.shape[0]}; "
@@ -203,10 +213,10 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node) -> None:
 def _check_free(graph: Graph, leaves: list[Tensor]) -> None:
     """Axes beside the batch that may vary, of one symbol in the trace, are of one size."""
     known: dict[str, tuple[int, int, str]] = {}
-    for x, node in zip(leaves, graph.inputs, strict=True):
-        for axis, size in enumerate(node.meta["val"].shape[1:], 1):
-            if fixed_size(size) is None:
-                n, other, which = known.setdefault(str(size), (x.shape[axis], axis, node.name))
+    for x, node, sizes in zip(leaves, graph.inputs, graph.sizes, strict=True):
+        for axis, size in enumerate(sizes[1:], 1):
+            if isinstance(size, str):
+                n, other, which = known.setdefault(size, (x.shape[axis], axis, node.name))
                 if n != x.shape[axis]:
                     raise ValueError(
                         f"axis {axis} of input {node.name!r} is {x.shape[axis]} long, axis {other} of {which!r} {n}: "

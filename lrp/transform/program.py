@@ -202,7 +202,7 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
     plan = assign(graph, rows, strict=strict)
     free = [[fixed_size(size) for size in node.meta["val"].shape] for node in graph.inputs]
     found = record(graph, plan)
-    tied = fixed_size(graph.inputs[0].meta["val"].shape[0])
+    tied = fixed_size(graph.inputs[0].meta["val"].shape[0])  # recording may have tied it
     if graph.batch is None and tied is not None:
         raise NotImplementedError(
             f"an operator of this model ties the recorded program to a batch of {tied}; attention on tokens does so at "
@@ -216,6 +216,7 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
                     "free: trace it without, and make an explainer for each size"
                 )
     kept = found.needed_later()
+    assert graph.sizes  # known from here on: see there
     forward = function(found, found.given, [found.output, *kept])
     names = tuple(node.name for node in kept)
     return Program(graph, rows, plan, forward, _backward(found, names), names)
