@@ -93,7 +93,8 @@ def _functions(module: str) -> str:
     shown = {name: function for name, function in found.items() if "Example:" in (inspect.getdoc(function) or "")}
     own = {name: function for name, function in shown.items() if f"{function.__module__}.".startswith(f"{module}.")}
     short = {name for name, function in own.items() if getattr(spray, name, None) is function}
-    long = f"spray.{file}" if file in spray.__all__ else module
+    handed_on = file in spray.__all__ and getattr(spray, file) is importlib.import_module(module)
+    long = f"spray.{file}" if handed_on else module
     return "\n".join(f".. autofunction:: {'spray' if name in short else long}.{name}" for name in own)
 
 

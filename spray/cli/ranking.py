@@ -74,7 +74,11 @@ def verdicts(project: Path, top: int) -> str:
 
 
 def explained(project: Path, category: str, others: list[str]) -> str:
-    """All that is known of the suspect of one category, and the scores of the analyses beside it."""
+    """All that is known of the suspect of one category, and the scores of the analyses beside it.
+
+    Raises:
+        click.UsageError: There is no verdict on this category.
+    """
     verdicts = store.open_analysis(project, NAME)
     if category not in verdicts:
         raise click.UsageError(f"no verdict on {category!r}: give one of {', '.join(list(verdicts)[:20])}")
