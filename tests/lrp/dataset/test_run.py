@@ -370,6 +370,7 @@ def test_full_disk_loses_nothing(explain, tmp_path, monkeypatch, error):
     assert store.open_attributions(tmp_path / "p").sizes["sample"] == 25
 
 
+@pytest.mark.slow
 def test_memory_is_flat():
     """Peak memory from the 1 000th to the 10 000th image, in a process of its own."""
     command = [sys.executable, "-m", "bench.dataset", "10000"]

@@ -178,6 +178,7 @@ def printed(code, **own):
     return [float(word) for word in done.stdout.split()]
 
 
+@pytest.mark.slow
 @glibc
 def test_pieces_use_the_memory_of_the_last_ones_unless_the_environment_says_otherwise():
     at_once, faults = printed(FAULTS)

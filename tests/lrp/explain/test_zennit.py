@@ -46,7 +46,9 @@ GRADIENTS = {"guided_backprop", "deconvnet", "beta_smooth"}
 SHARED = {("beta_smooth", "resnet18"), ("beta_smooth", "resnet50")}
 
 
-@pytest.mark.parametrize("architecture", MODELS)
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(m, marks=[pytest.mark.slow] * (m == "resnet50")) for m in MODELS]
+)
 def test_parity_with_zennit(architecture):
     model = model_of(architecture)
     x = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)

@@ -224,6 +224,7 @@ def test_the_plan_is_a_table():
     assert table[0]["layer"] == "0" and table[0]["facts"] == "relevance cut"
 
 
+@pytest.mark.slow
 def test_a_segmentation_model_with_a_class_and_a_pixel():
     from lrp._torchvision import torchvision
 
