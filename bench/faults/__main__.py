@@ -1,7 +1,7 @@
 """What survives what: `python -m bench.faults`, with `--quick` in some minutes, or with the names of single rows.
 
-Faults are drawn by `--seed`; the moments at which processes are killed are drawn, too, but what a process was at by then
-is up to the machine. The exit code is 1 if anything was found that should not be.
+Faults are drawn by `--seed`; the moments at which processes are killed are drawn, too, but what a process was at by
+then is up to the machine. The exit code is 1 if anything was found that should not be.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """The work that is killed, cut and starved of disk: small, of fixed numbers, and with an answer that can be compared.
 
-`python -m bench.faults.jobs JOB FOLDER` does one; `JOBS` has the command lines. Every job makes or completes the project
-in FOLDER. It imports no torch before that is needed: each run is a process of its own.
+`python -m bench.faults.jobs JOB FOLDER` does one; `JOBS` has the command lines. Every job makes or completes the
+project in FOLDER. It imports no torch before that is needed: each run is a process of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -86,8 +87,14 @@ JOBS: Mapping[str, Callable[[Path], list[str]]] = {
 
 def start(arguments: list[str], before: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
     """A Python of its own; `before` stands in front of it on the command line."""
+    options = {"preexec_fn": _interruptible, **options}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT, "env": ENVIRONMENT}
     return subprocess.Popen([*before, sys.executable, *arguments], **{**pipes, **options})
+
+
+def _interruptible() -> None:
+    """A shell's background processes, and what they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def remember(folder: Path) -> None:
