@@ -87,12 +87,12 @@ JOBS: Mapping[str, Callable[[Path], list[str]]] = {
 
 def start(arguments: list[str], before: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
     """A Python of its own; `before` stands in front of it on the command line."""
-    options = {"preexec_fn": _interruptible, **options}
+    options = {"preexec_fn": interruptible, **options}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT, "env": ENVIRONMENT}
     return subprocess.Popen([*before, sys.executable, *arguments], **{**pipes, **options})
 
 
-def _interruptible() -> None:
+def interruptible() -> None:
     """A shell's background processes, and what they start, ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
