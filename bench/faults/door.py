@@ -69,7 +69,7 @@ class Viewer:
         self.slowest, self.failed, self.asked, self.over = 0.0, "", 0, threading.Event()
 
     def ask(
-        self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+        self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str
     ) -> tuple[int, http.client.HTTPMessage]:
         """Status and headers of one request."""
         connection = http.client.HTTPConnection(self.place.hostname or "", self.place.port, timeout=30)
@@ -191,7 +191,7 @@ def forged(folder: Path, chance: random.Random, times: int) -> Found:
         text = chance.choice([json.dumps(action)] * 8 + [str(action), json.dumps(action["value"])])
         start = time.monotonic()
         try:
-            session.page.action = text
+            setattr(session.page, "action", text)  # noqa: B010  # a property of Bokeh's
         except Exception as error:
             found.end("", f"{type(error).__name__}: {error} for {text[:100]}")
             continue

@@ -45,7 +45,7 @@ def order(setting: Setting) -> Iterator[Found]:
 
 
 def judged(lines: list[str], project: Path) -> Iterator[tuple[str, str]]:
-    """How each rename in a project ends: with what was written and not flushed before, or a folder not flushed after."""
+    """How each rename in a project ends: in order, with a file not flushed before, or a folder not flushed after."""
     unwritten: set[str] = set()
     waiting: dict[str, list[str]] = {}
     for line in lines:
@@ -72,7 +72,7 @@ def judged(lines: list[str], project: Path) -> Iterator[tuple[str, str]]:
 
 
 def emptied(setting: Setting) -> Iterator[Found]:
-    """Each file of a whole project becomes one of 0 bytes, as ext4 leaves one that was not flushed; then the job again."""
+    """Files of a whole project become ones of 0 bytes, as ext4 leaves what was not flushed; then the job again."""
     found = Found("power cut: files left with 0 bytes", ASKED)
     chance = setting.chance("empty")
     for name, job in jobs.JOBS.items():
