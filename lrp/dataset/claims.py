@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spray import store
-from spray.files import claim, refuse_links
+from spray.files import claim, make_folder, refuse_links
 from spray.store.netcdf import read_attrs
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def claimed(path: Path, number: int) -> Iterator[bool]:
     """Whether a shard is ours to compute: not done, and no other process at it; it stays ours inside the `with`."""
     file = path / "cache" / "claims" / f"{number:05d}.lock"
     refuse_links(file, path)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, path)
     with claim(file, 0) as ours:
         yield ours and not _done(path, number)
 

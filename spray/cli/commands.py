@@ -313,6 +313,6 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(1) from None

@@ -14,5 +14,6 @@ from spray.files.seals import DamagedFile as DamagedFile
 from spray.files.seals import check_seal as check_seal
 from spray.files.seals import seal as seal
 from spray.files.writing import append as append
+from spray.files.writing import make_folder as make_folder
 from spray.files.writing import replacing as replacing
 from spray.files.writing import write_text as write_text

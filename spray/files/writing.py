@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spray.files.interrupts import uninterrupted
-from spray.files.links import refuse_links
+from spray.files.links import ProjectError, refuse_links
 from spray.files.orphans import sweep_once, temporary_name
 
 DEEPEST = 2  # folders of a project: cache/STAGE, analyses/NAME
@@ -27,7 +27,7 @@ def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
         The file to write to; it is there, and nobody else's.
 
     Raises:
-        ProjectError: `path` or a folder between it and `root` is a link.
+        ProjectError: `path` or a folder between it and `root` is a link, or there is no `root`.
 
     Example:
         >>> import tempfile
@@ -38,7 +38,7 @@ def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
         'whole'
     """
     refuse_links(path, root)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, root)
     sweep_once(root or path.parent, DEEPEST if root else 0)
     temporary = temporary_name(path)
     try:
@@ -53,6 +53,36 @@ def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
     finally:
         with uninterrupted():
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, root: Path | None = None) -> None:
+    """Make a folder, if it is not there. The project around it is: one that was moved away is not begun anew.
+
+    Args:
+        folder: To be made, with what is above it.
+        root: As for `replacing`; above it nothing is made, unless `folder` is the root itself.
+
+    Raises:
+        ProjectError: There is no `root`.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> make_folder(root / "cache" / "claims", root)
+        >>> make_folder(root / "gone" / "cache", root / "gone")
+        Traceback (most recent call last):
+        spray.files.links.ProjectError: there is no project at ...gone (any more): write project.json first, or ...
+    """
+    if root is None or folder == root:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    for place in (folder, *folder.parents)[: len(folder.relative_to(root).parts)][::-1]:
+        try:
+            place.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise ProjectError(
+                f"there is no project at {root} (any more): write project.json first, or name its new place"
+            ) from None
 
 
 def _flush(path: Path) -> None:

@@ -46,6 +46,7 @@ def write_category(path: Place, analysis: str, category: str, dataset: xr.Datase
         'a%2Fb.nc'
     """
     file = _folder(path, analysis) / f"{_quoted(str(category))}.nc"
+    Path(path).mkdir(parents=True, exist_ok=True)  # results may go to a folder of their own
     write_netcdf(file, dataset.assign_attrs({"category": str(category)} | dataset.attrs), root=Path(path))
     return file
 

@@ -171,3 +171,13 @@ def test_nonempty_numbers_and_sizes_are_read():
     assert commands.measured(commands.UNITS, "size")(None, None, "1.5 GB") == 1.5e9
     assert commands.measured(commands.SPANS, "time")(None, None, "30d") == 30 * 86400
     assert [readable(size) for size in (999, 1500, 2.5e9, 3e12)] == ["999 B", "1.5 kB", "2.5 GB", "3 TB"]
+
+
+def test_an_error_of_the_disk_is_one_line(tmp_path, monkeypatch, capsys):
+    def fails(*_):
+        raise OSError(30, "Read-only file system", "project.lock")
+
+    monkeypatch.setattr("spray.store.read_project", fails)
+    with pytest.raises(SystemExit):
+        cli.main(["info", str(tmp_path)])
+    assert capsys.readouterr().err.startswith("error: [Errno 30] Read-only file system")

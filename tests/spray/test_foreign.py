@@ -6,11 +6,9 @@ import shutil
 import subprocess
 import sys
 import time
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
-import h5py
 import hypothesis
 import hypothesis.strategies as st
 import netCDF4
@@ -18,101 +16,31 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bench.faults import gifts
+from bench.faults.gifts import make
 from spray import memo, store
 from spray.files import ProjectError
 from spray.memo import key
 from spray.store import guard
-from viewer.projects import open_category, open_projects
-
-
-def make(folder: Path, name: str = "gift") -> Path:
-    """A project with a part, an index, and an analysis of a category."""
-    place = folder / name
-    store.write_project(place, name=name, label_names=["a", "b"])
-    arrays = {"image": (("sample", "height", "width"), np.arange(48, dtype="u1").reshape(3, 4, 4))}
-    numbers = {
-        "sample": [0, 1, 2],
-        "label": ("sample", [0, 1, 0]),
-        "who": ("sample", np.array(["x", "y", "z"], object)),
-    }
-    store.write_part(place, 0, xr.Dataset(arrays | {"relevance": arrays["image"]}, numbers))
-    found = xr.Dataset({"tsne": (("sample", "axis"), np.zeros((3, 2)))}, {"sample": [0, 1, 2]}, {"n": 3})
-    store.save_analysis({"7": found}, place, name="spectral")
-    store.open_attributions(place)
-    return place
+from viewer.projects import findings, open_category, open_projects
 
 
 def part(project: Path) -> Path:
     return project / "attributions" / "part-00000.nc"
 
 
-def external_values(file: Path) -> None:
-    secret = file.with_name("secret")
-    secret.write_bytes(b"a secret" * 8)
-    with h5py.File(file, "a") as out:
-        out.create_dataset("stolen", (64,), "u1", external=[(str(secret), 0, 64)])
-
-
-def external_link(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        out["stolen"] = h5py.ExternalLink("/etc/hostname", "/x")
-
-
-def soft_link(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        out["around"] = h5py.SoftLink("/")
-
-
-def circle(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        out.create_group("in")["itself"] = out["/"]
-
-
-def virtual(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        layout = h5py.VirtualLayout((4,), "u1")
-        layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4,))
-        out.create_virtual_dataset("stolen", layout)
-
-
-def bomb(file: Path) -> None:
-    with netCDF4.Dataset(file, "a") as out:
-        out.createDimension("many", 1_200_000_000)
-        out.createVariable("label_name", "i8", ("many",))
-
-
-def large_chunk(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        out.create_dataset("x", (1,), "f8", chunks=(2**28,), maxshape=(None,), compression="gzip")
-
-
-def one_text_many_times(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        texts = out.create_dataset("texts", (40_000,), h5py.string_dtype(), chunks=(40_000,), compression="gzip")
-        texts[0] = "x" * 100_000
-        raw = texts.id
-        _, packed = raw.read_direct_chunk((0,))
-        row = zlib.decompress(packed)[:16]
-        raw.write_direct_chunk((0,), zlib.compress(row * 40_000))
-
-
-def filters(file: Path) -> None:
-    with h5py.File(file, "a") as out:
-        out.create_dataset("x", data=np.zeros(100), chunks=(10,), compression="lzf")
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (external_values, "lie in another file"),
-        (external_link, "a link to another file"),
-        (soft_link, "is a link to /, no data"),
-        (circle, "there more than once"),
-        (virtual, "put together from other files"),
-        (bomb, "claims 4800000000"),
-        (large_chunk, "claims"),
-        (one_text_many_times, "unpacks to more|claims"),
-        (filters, "packed by the filters"),
+        (gifts.external_values, "lie in another file"),
+        (gifts.external_link, "a link to another file"),
+        (gifts.soft_link, "is a link to /, no data"),
+        (gifts.circle, "there more than once"),
+        (gifts.virtual, "put together from other files"),
+        (gifts.bomb, "claims 4800000000"),
+        (gifts.large_chunk, "claims"),
+        (gifts.one_text_many_times, "unpacks to more|claims"),
+        (gifts.filters, "packed by the filters"),
         (lambda file: file.write_bytes(b""), "begins as none"),
         (lambda file: file.write_bytes(file.read_bytes()[:1500]), "truncated"),
         (lambda file: file.write_bytes(b"CDF\x01" + bytes(100)), "begins as none"),
@@ -148,6 +76,14 @@ def test_a_link_out_of_the_project_is_not_read(place, tmp_path):
     shutil.move(project / place, elsewhere / "x")
     (project / place).symlink_to(elsewhere / "x")
     assert "leads out of the project" in open_projects([str(project)])["gift"].error
+
+
+def test_findings_behind_a_link_out_of_the_project_are_not_read(tmp_path):
+    project = make(tmp_path)
+    (tmp_path / "mine.json").write_text('{"findings": [{"name": "mine"}]}')
+    (project / findings.FILE).symlink_to(tmp_path / "mine.json")
+    with pytest.raises(ProjectError, match="leads out of the project"):
+        findings.load(project)
 
 
 def test_a_file_that_hangs_the_library_is_given_up(tmp_path, monkeypatch):

@@ -311,6 +311,14 @@ def test_removing_names_the_link(tmp_path):
     assert (tmp_path / "a").is_symlink()
 
 
+def test_a_project_that_was_moved_away_is_not_begun_anew(tmp_path):
+    store.write_project(tmp_path / "p", name="p")
+    (tmp_path / "p").rename(tmp_path / "elsewhere")
+    with pytest.raises(ProjectError, match="there is no project at"):
+        store.write_part(tmp_path / "p", 0, part())
+    assert not (tmp_path / "p").exists()
+
+
 # Locks
 
 

@@ -164,6 +164,11 @@ def test_a_request_with_a_body_is_refused_before_it_is_read(place, cookie):
         assert b" 413 " in connection.recv(100)  # of 90 MB, none was sent
 
 
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_question_before_a_request_without_its_page_is_refused(place, cookie, path):
+    assert ask(place, path, "OPTIONS", Cookie=cookie).status == 400
+
+
 def test_a_long_address_is_refused(place, cookie):
     assert ask(place, "?samples=" + "a" * 60_000, Cookie=cookie).status == 414
     assert ask(place, "?category=" + "a" * 50_000, Cookie=cookie).status == 200

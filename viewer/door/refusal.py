@@ -25,6 +25,7 @@ NO_ORIGIN = Refusal(
 NO_TOKEN = Refusal(
     403, "The viewer wants its token: open the address that ends in ?token=... where the viewer was started."
 )
+NO_PAGE = Refusal(400, "Who asks what may be asked says from which page: an OPTIONS request has an Origin.")
 NO_BODY = Refusal(413, "Nothing can be sent here.")
 TOO_LONG = Refusal(414, f"This address has more than {LONGEST_ADDRESS} characters: export the view as a file instead.")
 TOO_MANY = Refusal(503, "Too many pages are open on this server: close one, and load this page again in half a minute.")
@@ -38,6 +39,8 @@ def of_place(rules: Allowed, request: HTTPServerRequest) -> Refusal | None:
         return NO_HOST
     if origin is not None:
         return None if is_origin(rules, origin, host) else NO_ORIGIN
+    if request.method == "OPTIONS":  # every browser names the page then, and Bokeh's handler relies on it
+        return NO_PAGE
     # Pictures and scripts are asked for without an origin. A link from elsewhere may lead here.
     if headers.get("Sec-Fetch-Site") in FOREIGN and headers.get("Sec-Fetch-Mode") != "navigate":
         return NO_ORIGIN

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spray.files import ProjectError, locked, write_text
+from spray.files import ProjectError, locked, within, write_text
 
 FILE = "findings.json"
 MOST_FINDINGS, LONGEST_TEXT = 1000, 10_000
@@ -57,9 +57,9 @@ def read(project: Path) -> Kept:
     """What is kept, and what was deleted.
 
     Raises:
-        ProjectError: The file is not one of ours.
+        ProjectError: The file is not one of ours, or is a link out of the project.
     """
-    file = project / FILE
+    file = within(project / FILE, project)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         deleted = content.get("deleted", ())  # there was none in files up to version 0.2

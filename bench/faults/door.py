@@ -1,0 +1,222 @@
+"""A running viewer, asked by foreign names and pages, without its token, at random, and by forged actions."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import random
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from bokeh.document import Document
+
+from bench.faults import gifts, jobs
+from bench.faults.row import Found, Row, Setting
+from viewer.projects import open_projects
+from viewer.scene import Scene
+from viewer.session import Session
+from viewer.session.actions import ACTIONS, ANYWHERE
+
+ROUTES = (
+    "/viewer", "/viewer/", "/viewer/ws", "/viewer/metadata", "/viewer/autoload.js?bokeh-autoload-element=a",
+    "/viewer/static/viewer.js", "/viewer/bokeh/static/js/bokeh.min.js", "/viewer/image/p/5/input.png",
+    "/viewer/strip/bwr.png", "/viewer/nothing", "/static/js/bokeh.min.js", "/favicon.ico", "/",
+)  # fmt: skip
+HOSTS = ("evil.example", "evil.example:5006", "localhost.evil.example", "1.2.3.4", "", "a@localhost", "localhost.")
+ORIGINS = ("https://evil.example", "http://localhost:1", "null", "http://[", "file://")
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Protocol": "bokeh, none",
+}
+METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "POST", "PUT", "PATCH", "TRACE")
+PIECES = (
+    "..",
+    "%2e%2e",
+    "%00",
+    "etc",
+    "passwd",
+    "viewer",
+    "image",
+    "static",
+    "é",
+    "%ff",
+    "a" * 3000,
+    "-1",
+    "1e999",
+    "//",
+)
+KEYS = ("of", "value", "plot", "shown", "samples", "name", "text", "at")
+LIMIT = 1.0  # seconds for an answer
+
+
+class Viewer:
+    """A server on a project, with its address and a visitor's cookie; `slowest` is of who asks all the time."""
+
+    def __init__(self, address: str) -> None:
+        self.place, self.query = urlsplit(address), urlsplit(address).query
+        headers = self.ask("/viewer?" + self.query)[1]
+        self.cookie = (headers["Set-Cookie"] or "").partition(";")[0]
+        self.slowest, self.failed, self.asked, self.over = 0.0, "", 0, threading.Event()
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str
+    ) -> tuple[int, http.client.HTTPMessage]:
+        """Status and headers of one request."""
+        connection = http.client.HTTPConnection(self.place.hostname or "", self.place.port, timeout=30)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            reply = connection.getresponse()
+            if reply.status != 101:
+                reply.read()
+            return reply.status, reply.headers
+        finally:
+            connection.close()
+
+    def keep_asking(self) -> None:
+        """What every visitor gets, again and again: how long it takes at most."""
+        while not self.over.wait(0.05):
+            start = time.monotonic()
+            try:
+                status, _ = self.ask("/viewer/static/viewer.js", Cookie=self.cookie)
+            except OSError as error:
+                self.failed = str(error)
+                return
+            self.slowest, self.asked = max(self.slowest, time.monotonic() - start), self.asked + 1
+            if status != 200:
+                self.failed = f"status {status}"
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Viewer]:
+    """`lrp-viewer` on a small project."""
+    project = jobs.project(folder / "p")
+    log = folder / "log"
+    with log.open("w") as out:
+        command = ["-c", jobs.ENTRY.format("viewer.cli"), str(project), "--port", "0", "--no-show", *options]
+        process = jobs.start(command, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 120
+        while not (said := re.search(r"\n    (http://\S+)\n", log.read_text())):
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the viewer does not start: {log.read_text()[-500:]}")
+            time.sleep(0.05)
+        viewer = Viewer(said[1])
+        watch = threading.Thread(target=viewer.keep_asking, daemon=True)
+        watch.start()
+        yield viewer
+        viewer.over.set()
+        watch.join(30)
+        if process.poll() is not None:
+            viewer.failed = "the server ended"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def closed(viewer: Viewer) -> Found:
+    """Every route by foreign names, from foreign pages, and without the token."""
+    found = Found("foreign Host, foreign Origin, no token", "403; server answers within 1 s")
+    own = {"Cookie": viewer.cookie}
+    for route in ROUTES:
+        asked: list[dict[str, str]] = [{}, {"Cookie": "lrp-viewer-1=x"}, UPGRADE]
+        asked += [{**own, "Host": host, **more} for host in HOSTS for more in ({}, UPGRADE)]
+        asked += [{**own, "Origin": origin, **more} for origin in ORIGINS for more in ({}, UPGRADE)]
+        for headers in asked:
+            status, _ = viewer.ask(route, **headers)
+            found.end(str(status), "" if status in (400, 403) else f"{status} for {route} with {headers}")
+    return found
+
+
+def noise(viewer: Viewer, chance: random.Random, times: int) -> Found:
+    """Requests by who was let in, put together at random: an answer of any kind, and no error of the server."""
+    found = Found("random requests", "403 or harmless; server answers within 1 s")
+    for _ in range(times):
+        path = chance.choice(ROUTES)
+        for _ in range(chance.randrange(4)):
+            path += chance.choice(("/", "?", "&", "=", "")) + chance.choice(PIECES)
+        headers = {"Cookie": viewer.cookie}
+        if chance.random() < 0.5:
+            name = chance.choice(("Host", "Origin", "Range", "Accept-Encoding", "If-None-Match", "X-Forwarded-For"))
+            headers[name] = "".join(chance.choices("abc:/.*%;,\t 019", k=chance.randrange(200)))
+        method, body = chance.choice(METHODS), chance.choice((None, b"", b"x" * 10_000))
+        what = f"{method} {path[:80]} {headers}"
+        try:
+            status, _ = viewer.ask(quote(path, safe="/?&=%:"), method, body, **headers)
+        except (OSError, http.client.HTTPException):  # it need not hear out who talks nonsense
+            found.end("hung up on")
+            continue
+        found.end("harmless" if status < 400 else "refused", f"{status} for {what}" if status in (500, 502) else "")
+    return found
+
+
+def forged(folder: Path, chance: random.Random, times: int) -> Found:
+    """Actions as a page may send them, of any name and content, in a session of this process."""
+    found = Found("forged actions", "harmless; answered within 1 s")
+    logging.disable()  # it tells of each
+    session = Session(Document(), open_projects([str(gifts.make(folder))]))
+    names = [*ACTIONS, *ANYWHERE, "nothing", "", "__class__"]
+    odd = [
+        None,
+        -1,
+        1e308,
+        10**30,
+        "",
+        "x" * 2000,
+        [],
+        {},
+        [[[]]],
+        "../../etc/passwd",
+        True,
+        "e\0",
+        "\ud800",
+        "[" * 5000,
+    ]
+    slowest = 0.0
+    for number in range(times):
+        values = [*odd, {key: chance.choice(odd) for key in chance.sample(KEYS, 2)}, chance.choices(odd, k=3)]
+        action = {"name": names[number % len(names)], "value": chance.choice(values)}
+        text = chance.choice([json.dumps(action)] * 8 + [str(action), json.dumps(action["value"])])
+        start = time.monotonic()
+        try:
+            setattr(session.page, "action", text)  # noqa: B010  # a property of Bokeh's
+        except Exception as error:
+            found.end("", f"{type(error).__name__}: {error} for {text[:100]}")
+            continue
+        took = time.monotonic() - start
+        slowest = max(slowest, took)
+        found.end("harmless", f"{took:.1f} s for {text[:100]}" if took > LIMIT else "")
+    logging.disable(logging.NOTSET)
+    if not isinstance(session.scene, Scene):
+        found.wrong.append("the page shows nothing any more")
+    found.note = f"slowest answer {slowest:.2f} s"
+    return found
+
+
+def door(setting: Setting) -> Iterator[Found]:
+    """One line a kind of visitor; the server is the same, and somebody else uses it all the time."""
+    chance = setting.chance("door")
+    with serving(setting.folder) as viewer:
+        for measure in (closed, lambda v: noise(v, chance, setting.times(300, 1500))):
+            viewer.slowest = 0.0
+            found = measure(viewer)
+            if viewer.failed or viewer.slowest > LIMIT:
+                found.wrong.append(f"who asked meanwhile: {viewer.failed or f'waited {viewer.slowest:.2f} s'}")
+            found.note = f"slowest answer {viewer.slowest:.2f} s"
+            yield found
+    yield forged(setting.folder, chance, setting.times(660, 6600))
+
+
+ROW = Row("door", door)
