@@ -219,7 +219,7 @@ def rank(
     """
     others = [found for found in store.analyses(project) if found != NAME]
     if name is None and sort is None:
-        banner(project)
+        banner(project, *(store.read_analysis_index(project, other) for other in others))
         by = by or grouping(project, others)
         if problem := judged(project, by, processes):
             if category is not None or not others:

@@ -16,8 +16,8 @@ from spray.verdict import LOOK
 ORDER = ("suspicion", "clever_hans", "cluster_gap", "eigengap")
 
 
-def banner(project: Path, index: Any = None) -> None:
-    """Say on stderr that a project is incomplete, and that an analysis, whose index is given, is of fewer samples."""
+def banner(project: Path, *indices: Any) -> None:
+    """Say on stderr that a project is incomplete, and that analyses, whose indices are given, are of fewer samples."""
     if not (project / "project.json").exists():  # analyses alone can be ranked
         return
     try:
@@ -27,7 +27,7 @@ def banner(project: Path, index: Any = None) -> None:
         return
     if found.complete is False:
         click.echo(f"warning: {found}", err=True)
-    told = set() if index is None or "coverage" not in index else set(map(str, index.coverage.values)) - {""}
+    told = {str(text) for index in indices if "coverage" in index for text in index.coverage.values} - {""}
     now = f"{found.present} of {found.expected} samples"
     for coverage in sorted(told - {now}):
         click.echo(f"warning: the analysis is of {coverage}, the project has {now}", err=True)

@@ -45,6 +45,7 @@ def test_ranks_count_from_one_and_ties_half():
     assert rank_of({"0": 3.0, "1": 1.0}, "1") == 2 and rank_of({"0": 1.0, "1": 1.0}, "1") == 1.5
 
 
+@pytest.mark.slow
 def test_a_trial_has_what_the_verdict_needs_and_is_kept(tmp_path, monkeypatch):
     trial = Trial("corner", 0.5, 3, 0, 24, 1)
     threads = torch.get_num_threads()

@@ -58,6 +58,7 @@ def test_principal_components_are_the_singular_vectors():
     assert maps.pca(noise(10, 2), axes=4).shape == (10, 4)
 
 
+@pytest.mark.slow
 def test_approximate_neighbours_are_nearly_all_of_the_exact_ones():
     pytest.importorskip("pynndescent")
     data, _ = blobs(600, features=6, centres=5, spread=1.0)

@@ -34,7 +34,7 @@ def isolated(model: nn.Module) -> nn.Module:
         warnings.warn(
             f"forward hooks are not called while tracing ({', '.join(silenced[:3])}{', ...' * (len(silenced) > 3)}): "
             "if they change what the model computes, that is not explained; write it into forward",
-            stacklevel=3,
+            stacklevel=4,  # threads take turns, which is one call more
         )
     return new
 

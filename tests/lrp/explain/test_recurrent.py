@@ -75,7 +75,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"LSTM, two layers, both ways"}
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] * (c in SLOW)) for c in CASES])
 @pytest.mark.parametrize("bias", [True, False], ids=["biases", "no biases"])
 def test_gates_are_held(case, bias):
     kind, cell, options = CASES[case]

@@ -54,7 +54,9 @@ ROWS = {"whole": composites.attn_lrp(), "parts": composites.epsilon_plus()}
 NAMED = {"ids": {1: "length"}, "mask": {1: "length"}}
 
 
-@pytest.mark.parametrize(("attention", "free"), [("whole", {1: "length"}), ("parts", NAMED)])
+@pytest.mark.parametrize(
+    ("attention", "free"), [("whole", {1: "length"}), pytest.param("parts", NAMED, marks=pytest.mark.slow)]
+)
 def test_one_explainer_for_all_lengths(attention, free):
     model = model_of(Classifier)
     explain = lrp.explainer(model, text(2, 7), ROWS[attention], free=free)

@@ -43,6 +43,7 @@ def test_lrp_epsilon_is_input_times_gradient(name):
         assert (relevance - expected).abs().max() < 1e-6 * (expected.abs().max() + 1e-6), batch
 
 
+@pytest.mark.slow
 def test_the_sweep_goes_through_the_table():
     """Every name of the table is met by some case, but for those that only the forms of PyTorch's own passes have."""
     met = set()
