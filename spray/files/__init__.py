@@ -1,5 +1,7 @@
 """Files that are complete or absent, whoever is killed: the one writer of lrp, spray, viewer. It loads nothing big."""
 
+from spray.files.facts import as_json as as_json
+from spray.files.facts import from_json as from_json
 from spray.files.interrupts import uninterrupted as uninterrupted
 from spray.files.links import ProjectError as ProjectError
 from spray.files.links import Unreadable as Unreadable

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spray.files import ProjectError, locked, within, write_text
+from spray.files import DamagedFile, ProjectError, as_json, from_json, locked, within, write_text
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
@@ -100,7 +100,7 @@ def add_facts(path: Place, **facts: Any) -> None:
 def _write_facts(path: Place, facts: Mapping[str, Any]) -> None:
     file = Path(path) / "project.json"
     try:
-        text = json.dumps(facts, indent=2, ensure_ascii=False)
+        text = as_json(dict(facts))
     except TypeError as error:
         why = f"project facts must be JSON (text, numbers, lists, mappings): {error}"
         raise ProjectError(f"{file}: {why}") from error
@@ -153,7 +153,9 @@ def read_project(path: Place) -> dict[str, Any]:
     if file.stat().st_size > MOST_FACTS:
         raise ProjectError(f"{file} has more than {MOST_FACTS / 1e6:.0f} MB: it is none of ours")
     try:
-        project = json.loads(file.read_text(encoding="utf-8"))
+        project = from_json(file.read_text(encoding="utf-8"), file)
+    except DamagedFile:
+        raise
     except (ValueError, RecursionError) as error:
         raise ProjectError(f"{file} is no JSON text ({error}): restore it or write it again") from error
     if not isinstance(project, dict) or not isinstance(project.get("schema"), int):

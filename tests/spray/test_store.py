@@ -319,3 +319,17 @@ def test_a_tree_is_saved_and_opened(tmp_path):
 def test_project_json_is_utf8(tmp_path):
     store.write_project(tmp_path, name="ü")
     assert json.loads((tmp_path / "project.json").read_bytes().decode("utf-8"))["name"] == "ü"
+
+
+def test_facts_that_were_changed_are_named_and_may_be_changed_by_hand(tmp_path):
+    store.write_project(tmp_path, name="digits", label_names=["zero", "one"])
+    file = tmp_path / "project.json"
+    text = file.read_text()
+    file.write_text(text.replace("digits", "digit5"))
+    with pytest.raises(ProjectError, match="not as it was written: restore it"):
+        store.read_project(tmp_path)
+    by_hand = {key: value for key, value in json.loads(text).items() if key != "digest"}
+    file.write_text(json.dumps(by_hand | {"name": "digit5"}))
+    assert store.read_project(tmp_path)["name"] == "digit5"
+    file.write_text(json.dumps(json.loads(text)))  # laid out anew
+    assert store.read_project(tmp_path)["name"] == "digits" and "digest" not in store.read_project(tmp_path)

@@ -5,7 +5,6 @@ project's lock. What was deleted stays in the file, and comes back by `undelete`
 """
 
 import getpass
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spray.files import ProjectError, locked, within, write_text
+from spray.files import ProjectError, as_json, from_json, locked, within, write_text
 
 FILE = "findings.json"
 MOST_FINDINGS, LONGEST_TEXT = 1000, 10_000
@@ -61,11 +60,13 @@ def read(project: Path) -> Kept:
     """
     file = within(project / FILE, project)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = from_json(file.read_text(encoding="utf-8"), file)
         deleted = content.get("deleted", ())  # there was none in files up to version 0.2
         return Kept(_named(map(_checked, content["findings"])), tuple(map(_checked, deleted)))
     except FileNotFoundError:
         return Kept({})
+    except ProjectError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProjectError(f"{file} cannot be read ({error!r}): repair it or move it away") from error
 
@@ -198,7 +199,7 @@ def _change(project: Path, change: Callable[[Kept], Kept]) -> Kept:
 def _write(project: Path, kept: Kept) -> None:
     lists = {"findings": kept.findings.values(), "deleted": kept.deleted}
     content = {name: list(map(asdict, found)) for name, found in lists.items() if found or name == "findings"}
-    write_text(project / FILE, json.dumps(content, ensure_ascii=False, indent=1), project)
+    write_text(project / FILE, as_json(content, indent=1), project)
 
 
 def user() -> str:
