@@ -7,7 +7,7 @@ from bench.faults.__main__ import ROWS, line, measure
 from bench.faults.row import Found, Row
 
 
-@pytest.mark.parametrize("name", ["pictures", "gifts"])
+@pytest.mark.parametrize("name", ["pictures", pytest.param("gifts", marks=pytest.mark.slow)])
 def test_a_quick_row_finds_nothing_wrong(name):
     for found in measure(ROWS[name], True, 0):
         assert found.runs and not found.wrong, found.wrong

@@ -23,7 +23,7 @@ def test_permutation_permutes_and_clusters_stay_apart(stage):
         assert silhouette_score(found.values, truth) > 0.6
 
 
-@pytest.mark.parametrize("stage", [*LEARNED, maps.umap])
+@pytest.mark.parametrize("stage", [*LEARNED, pytest.param(maps.umap, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 6])
 def test_few_samples_and_equal_ones(stage, n):
     if stage is maps.umap:

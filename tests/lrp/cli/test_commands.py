@@ -138,6 +138,7 @@ def test_reading_inputs_otherwise_is_refused_in_one_line(photos, here):
 def test_parts_left_to_others_are_exit_code_3_and_one_line(photos, here):
     words = ["--data", photos, "--out", here / "p", "--shard-size", 5, "-q", "--weights", here / "weights.pt"]
     torch.save(tiny().state_dict(), here / "weights.pt")
+    (here / "p").mkdir()
     with claimed(here / "p", 1) as ours:
         assert ours
         found = run("attribute", *TINY, *words, code=3)

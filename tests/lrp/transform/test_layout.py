@@ -70,6 +70,7 @@ def test_weights_lie_with_the_channels_last_where_most_kernels_are_thin(kernel, 
     assert explain(x, model(x).detach()).relevance.is_contiguous()
 
 
+@pytest.mark.slow
 def test_a_compiled_program_rounds_as_the_plain_one_where_kernels_are_wide():
     """The compiler would choose the layout whose kernels add wide sums one by one."""
     torch.manual_seed(0)
