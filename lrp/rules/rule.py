@@ -83,6 +83,7 @@ class Rule:
     relu_will_do: only units above zero matter to the rule, each alone. An example: of `relu(z)` the relevance at z < 0
         is zero, so LRP-epsilon may read `relu(z)` in place of z. It is kept in memory anyway, as the next layer's
         input; so such a rule is handed that where `op.cut`, and z otherwise.
+    holds: the operator's output counts as a weight, not as a signal, see `lrp.rules.constant`.
     bounds: `(low, high)`, the box that the rule assumes its input in.
     name, options: what the rule is called and was made with; two rules of equal name and options are equal.
     """
@@ -96,6 +97,7 @@ class Rule:
     unchanged: Callable[[Op], bool] = field(default=never, compare=False, repr=False)
     drops: Callable[[Op], bool] = field(default=always, compare=False, repr=False)
     relu_will_do: bool = field(default=False, compare=False, repr=False)
+    holds: bool = field(default=False, compare=False, repr=False)
     bounds: tuple[Any, Any] | None = field(default=None, compare=False, repr=False)
     name: str = "custom"
     options: tuple[tuple[str, Any], ...] = ()

@@ -33,7 +33,7 @@ def constant() -> Rule:
         del op, weights, output, relevance
         return (None,) * len(inputs)
 
-    return Rule(propagate, receives=receives)
+    return Rule(propagate, receives=receives, holds=True)
 
 
 ROLES = ("query", "key", "value")

@@ -16,7 +16,7 @@ from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.graph.operators import REMEDIES, has, kind_of
-from lrp.rules import Rule, constant
+from lrp.rules import Rule
 
 
 class MissingRule(LookupError):
@@ -54,12 +54,12 @@ def assign(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> P
     ops, signals = _operators(graph, known)
     _report(unfit(rows, signals, graph.layers), strict)
     chosen = _chosen(rows + DEFAULT, signals)
-    constants = {node: rule for node, rule in chosen.items() if rule.name == constant.__name__}
+    constants = {node: rule for node, rule in chosen.items() if rule.holds}
     if constants:
         # what they multiply is now linear in the other factor, so it is another kind of operator
         known = facts(graph, constants.keys())
         ops, signals = _operators(graph, known)
-        chosen = _chosen([row for row in rows + DEFAULT if row[1].name != constant.__name__], signals)
+        chosen = _chosen([(match, rule) for match, rule in rows + DEFAULT if not rule.holds], signals)
     if graph.output not in known.signals:
         raise ValueError(f"all that the output ({graph.output.name}) depends on is held constant; relevance ends there")
     reached = _reached(graph, known, ops, chosen)

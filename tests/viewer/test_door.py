@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bench.faults.door import UPGRADE
 from tests.support.path_proxy import PREFIX, below_a_path
 from viewer.cli import token as chosen
 from viewer.door import browser, hosts, tokens
@@ -37,13 +38,6 @@ HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
-}
-UPGRADE = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Protocol": "bokeh, none",
 }
 
 
