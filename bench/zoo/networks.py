@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import lrp
 from bench.zoo.check import Inputs, strongest
 from bench.zoo.images import FACE, photograph, photographs, tone
-from lrp.dataset.normalize import NORMALIZATIONS
+from lrp.dataset.reading.normalize import NORMALIZATIONS
 from lrp.explain.target import Target
 from lrp.graph.tracing import Selector
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json
 from lrp.composites.table import Composite
-from lrp.dataset.normalize import Normalization, normalization
+from lrp.dataset.reading.normalize import Normalization, normalization
 
 
 class Unusable(ValueError):

@@ -1,10 +1,10 @@
 """A whole dataset, explained shard by shard into a project that any number of processes may work on."""
 
 from lrp.dataset.kept import Kept
-from lrp.dataset.normalize import NORMALIZATIONS, Normalization, normalization
+from lrp.dataset.reading.normalize import NORMALIZATIONS, Normalization, normalization
+from lrp.dataset.reading.samples import SampleError
+from lrp.dataset.reading.sources import open_images
 from lrp.dataset.run import attribute_dataset
-from lrp.dataset.samples import SampleError
-from lrp.dataset.sources import open_images
 from lrp.dataset.targets import SampleTarget
 
 __all__ = [

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.dataset.batches import Maps
-from lrp.dataset.samples import named_leaves
+from lrp.dataset.reading.samples import named_leaves
 from lrp.explain.target import class_count, is_logit
 from spray.kinds import KINDS, Kind
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lrp.attribution.methods import Method
-from lrp.dataset.inputs import PREFIX
+from lrp.dataset.reading.inputs import PREFIX
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.rules import Rule

@@ -18,8 +18,8 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.kept import Kept, array, suffixes
-from lrp.dataset.normalize import TOLERANCE, Normalization, bounds, warn_outside
-from lrp.dataset.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
+from lrp.dataset.reading.normalize import TOLERANCE, Normalization, bounds, warn_outside
+from lrp.dataset.reading.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
 from lrp.dataset.targets import Targets
 from lrp.explain.axes import axes_of_input
 from lrp.explain.one_call import Explainer

@@ -24,12 +24,12 @@ from tqdm.auto import tqdm
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.claims import claimed
 from lrp.dataset.home import staying
-from lrp.dataset.inputs import reading
 from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
-from lrp.dataset.normalize import Normalization
+from lrp.dataset.reading.inputs import reading
+from lrp.dataset.reading.normalize import Normalization
+from lrp.dataset.reading.samples import own_names
 from lrp.dataset.records import Recorder
-from lrp.dataset.samples import own_names
 from lrp.dataset.shards import Shard, Work, shards
 from lrp.dataset.targets import SampleTarget, targets
 from lrp.explain.one_call import Explainer

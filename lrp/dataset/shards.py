@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from lrp.dataset.samples import Sample
+from lrp.dataset.reading.samples import Sample
 
 
 @dataclass(frozen=True)

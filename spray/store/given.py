@@ -145,8 +145,10 @@ def read_arrays(file: Place) -> dict[str, Any]:
     try:
         with Path(file).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             arrays = {str(key): found[key] for key in found.files}
-    except (OSError, ValueError, AttributeError, TypeError, BadZipFile) as error:
-        raise ProjectError(f"{file} is no file of numpy.savez that can be read: {error}") from error
+    except OSError as error:
+        raise ProjectError(f"{file} cannot be read: {error.strerror or error}") from error
+    except (ValueError, AttributeError, TypeError, BadZipFile) as error:
+        raise ProjectError(f"{file} is no file of numpy.savez, or holds Python objects, which are not read") from error
     return {key: str(value) if key in WORDS and value.ndim == 0 else value for key, value in arrays.items()}
 
 

@@ -74,7 +74,7 @@ def test_attribute_is_what_python_computes(photos, here):
     words = ["--data", photos, "--out", here / "p", "--target", "label", "--batch-size", 5, "--shard-size", 7]
     assert run("attribute", *TINY, *words).stdout.strip() == str(here / "p")
     found = store.open_attributions(here / "p")
-    scale = lrp.dataset.normalize.normalization("half")
+    scale = lrp.dataset.reading.normalize.normalization("half")
     explain = lrp.explainer(
         tiny(), torch.zeros(1, 3, 8, 8), lrp.composites.epsilon_gamma_box(low=scale.low, high=scale.high)
     )

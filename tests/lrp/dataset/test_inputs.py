@@ -7,7 +7,7 @@ from torch import nn
 
 import lrp
 from lrp import SampleError
-from lrp.dataset.samples import Sample, read
+from lrp.dataset.reading.samples import Sample, read
 from lrp.testing import randomize
 from spray import store
 

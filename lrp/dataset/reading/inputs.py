@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Subset
 
-from lrp.dataset.samples import Sample, SampleError, named_leaves, read
+from lrp.dataset.reading.samples import Sample, SampleError, named_leaves, read
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 PREFIX = "input "

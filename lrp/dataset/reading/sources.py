@@ -18,8 +18,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lrp.dataset.samples import pixels
-from lrp.dataset.zarrs import check_codecs
+from lrp.dataset.reading.samples import pixels
+from lrp.dataset.reading.zarrs import check_codecs
 from spray.colour.reading import FORMATS, colours, open_picture
 from spray.store import guard
 from spray.store.netcdf import affordable
