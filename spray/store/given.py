@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import xarray as xr
 
 from spray.files import ProjectError
 from spray.kinds import KINDS, Kind, kind_of
+from spray.store.netcdf import affordable
 from spray.store.project import Place, parts, write_part, write_project
 
 ROWS = 4096  # samples in a part
@@ -142,14 +143,27 @@ def read_arrays(file: Place) -> dict[str, Any]:
         >>> read_arrays(file)["kind"], read_arrays(file)["font"].tolist()
         ('table', ['serif', 'mono'])
     """
+    arrays = npz(Path(file))
+    return {key: str(value) if key in WORDS and value.ndim == 0 else value for key, value in arrays.items()}
+
+
+def npz(file: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file of `numpy.savez`, if this computer has memory for them.
+
+    Raises:
+        ProjectError: It is no such file, holds Python objects, or declares more than fits.
+    """
     try:
-        with Path(file).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            arrays = {str(key): found[key] for key in found.files}
+        with ZipFile(file) as packed:
+            affordable(sum(entry.file_size for entry in packed.infolist()))
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+            return {str(key): found[key] for key in found.files}
     except OSError as error:
         raise ProjectError(f"{file} cannot be read: {error.strerror or error}") from error
+    except ProjectError:
+        raise
     except (ValueError, AttributeError, TypeError, BadZipFile) as error:
         raise ProjectError(f"{file} is no file of numpy.savez, or holds Python objects, which are not read") from error
-    return {key: str(value) if key in WORDS and value.ndim == 0 else value for key, value in arrays.items()}
 
 
 def _labelled(

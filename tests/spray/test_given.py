@@ -108,3 +108,11 @@ def test_from_the_shell(tmp_path):
     file.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(store.ProjectError, match=r"no file of numpy\.savez"):
         store.read_arrays(file)
+
+
+def test_a_file_that_declares_more_than_fits_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "found.npz"
+    np.savez_compressed(file, relevance=np.zeros((1000, 1000)))
+    monkeypatch.setattr("spray.store.netcdf.MEMORY", 1_000_000)
+    with pytest.raises(store.ProjectError, match=r"0\.0 GB asked for at once"):
+        store.read_arrays(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,7 +21,7 @@ from lrp.dataset.reading.samples import pixels
 from lrp.dataset.reading.zarrs import check_codecs
 from spray.colour.reading import FORMATS, colours, open_picture
 from spray.store import guard
-from spray.store.netcdf import affordable
+from spray.store.given import npz
 
 PICTURES = frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
 PIXELS = ("channel", "height", "width")
@@ -166,13 +165,6 @@ def _npy(path: Path) -> dict[str, Any]:
     return {"image": np.load(path, mmap_mode="r", allow_pickle=False)}
 
 
-def _npz(path: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(path) as packed:
-        affordable(sum(entry.file_size for entry in packed.infolist()))
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
 def _zarr(path: Path) -> dict[str, Any]:
     check_codecs(path)
     group = _needed("zarr", path).open(str(path), mode="r")
@@ -219,7 +211,7 @@ def _read_netcdf(path: Path, name: str, index: int) -> np.ndarray:
         return dataset.variables[name][index].values
 
 
-READERS = {".npy": _npy, ".npz": _npz, ".h5": _hdf5, ".hdf5": _hdf5, ".nc": _netcdf, ".zarr": _zarr}
+READERS = {".npy": _npy, ".npz": npz, ".h5": _hdf5, ".hdf5": _hdf5, ".nc": _netcdf, ".zarr": _zarr}
 
 
 def _needed(library: str, path: Path) -> Any:
