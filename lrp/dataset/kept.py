@@ -13,10 +13,10 @@ from torch import Tensor
 from lrp._torch import pytree
 from lrp.dataset.batches import Maps
 from lrp.dataset.reading.samples import named_leaves
+from lrp.explain.axes import IMAGE
 from lrp.explain.target import class_count, is_logit
 from spray.kinds import KINDS, Kind
 
-PIXELS = ("channel", "height", "width")
 DTYPES = ("float32", "float16")
 
 Axes = Callable[[int], Sequence[str] | None]
@@ -87,7 +87,7 @@ class Kept:
             image = self.image(given)
         elif are_pixels:
             image = (image * 255).round().clamp(0, 255).byte()
-        names = self._names(image, PIXELS if are_pixels else axes(main))
+        names = self._names(image, IMAGE if are_pixels else axes(main))
         own = [name if name == "channel" or self.pool == 1 else f"image_{name}" for name in names]
         found: dict[str, Labelled] = {"image": (("sample", *own), array(image))}
         for suffix, method in suffixes(maps.relevance).items():
@@ -145,7 +145,7 @@ def _unsaid(images: Tensor) -> tuple[str, ...]:
     """Names where nothing says them: one or three channels in front are taken for a picture's, with a word."""
     shape = tuple(images.shape[1:])
     picture = len(shape) == 3 and shape[0] in (1, 3)
-    names = PIXELS if picture else ("feature",) if len(shape) == 1 else tuple(f"axis_{at}" for at in range(len(shape)))
+    names = IMAGE if picture else ("feature",) if len(shape) == 1 else tuple(f"axis_{at}" for at in range(len(shape)))
     if len(shape) != 1:
         warnings.warn(
             f"neither the data nor the model's first operator says what the axes of samples of shape {shape} are: they "

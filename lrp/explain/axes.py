@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import fx
 
 from lrp.graph.aten import operator_name
 from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
-from lrp.graph.operators import has
+from lrp.graph.operators import has, kind_of
 
 IMAGE, SIGNAL = ("channel", "height", "width"), ("channel", "length")
 VOLUME = ("channel", "depth", "height", "width")
-READERS: Mapping[str, tuple[str, ...]] = {
-    **{f"{name}1d": SIGNAL for name in ("conv", "conv_transpose", "avg_pool", "max_pool", "adaptive_avg_pool")},
-    **{f"{name}2d": IMAGE for name in ("conv", "conv_transpose", "avg_pool", "max_pool", "adaptive_avg_pool")},
-    **{f"{name}3d": VOLUME for name in ("conv", "conv_transpose", "avg_pool", "max_pool", "adaptive_avg_pool")},
-}
-"""Operators that say what they read: axes behind the batch."""
+BY_RANK = {3: SIGNAL, 4: IMAGE, 5: VOLUME}
+"""What a convolution or a pool reads, by the axes that it is given with the batch."""
 
 PASSING = frozenset({"activation", "preparation", "sum", "gate", "division"})
 """Kinds that leave axes as they are, where the shape stays."""
@@ -50,9 +44,8 @@ def _said(node: fx.Node, known: Facts) -> list[tuple[str, ...] | None]:
         name = operator_name(user.target)
         if user in known.lookups.tables:
             found.append(("token",) if rank == 2 else None)
-        elif name in READERS or (name == "convolution" and rank - 2 in (1, 2, 3)):
-            axes = READERS.get(name) or (SIGNAL, IMAGE, VOLUME)[rank - 3]
-            found.append(axes if len(axes) == rank - 1 else None)
+        elif has(name, "pool") or (kind_of(name) == "linear" and has(name, "channels second")):
+            found.append(BY_RANK.get(rank))
         elif has(name, "dense") and rank == 2:
             found.append(("feature",))
         elif _keeps(node, user, known):

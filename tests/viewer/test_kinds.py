@@ -12,7 +12,7 @@ import spray
 from spray.kinds import KINDS
 from viewer.pictures import Look, picture
 from viewer.pictures.images import media_type
-from viewer.pictures.kinds import DRAW, Given
+from viewer.pictures.kinds import RENDERERS, Given
 from viewer.pictures.pictures import kind, mean_picture, read
 from viewer.projects import methods, open_projects
 from viewer.state import encode
@@ -51,7 +51,7 @@ def checked(data: bytes) -> str:
 
 
 def test_there_is_a_renderer_for_each_kind():
-    assert DRAW.keys() == KINDS.keys()
+    assert RENDERERS.keys() == KINDS.keys()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -98,7 +98,7 @@ def test_names_of_features_and_channels_are_text(tmp_path):
     ],
 )
 def test_signals_of_one_step_without_values_and_of_many_channels(given):
-    checked(DRAW["signal"](given))
+    checked(RENDERERS["signal"].draw(given))
 
 
 def test_long_texts_and_large_samples_are_drawn_at_once():
@@ -110,6 +110,6 @@ def test_long_texts_and_large_samples_are_drawn_at_once():
     }
     for name, given in largest.items():
         started = time.perf_counter()
-        found = checked(DRAW[name](given))
+        found = checked(RENDERERS[name].draw(given))
         assert time.perf_counter() - started < 3, name  # 0.3 s is asked for; machines are busy
         assert name != "text" or "more tokens" in found

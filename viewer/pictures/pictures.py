@@ -8,7 +8,7 @@ import numpy as np
 from spray.kinds import KINDS, Kind, kind_of
 from viewer.pictures import images
 from viewer.pictures.images import Look
-from viewer.pictures.kinds import DRAW, Given
+from viewer.pictures.kinds import RENDERERS, Given, Renderer
 from viewer.pictures.kinds.text import listed
 from viewer.projects import Category, Project, open_category
 from viewer.state import decode, encode
@@ -16,7 +16,6 @@ from viewer.state import decode, encode
 MODES = ("input", "overlay", "heatmap")
 GUESS_FROM = 64  # images that tell the range of values of all
 SPREAD = 256  # samples that a mean, or the scale of many, is told from
-ADDED_UP = ("image", "volume", "spectrogram")  # kinds whose channels are shown as one
 BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit")
 
 
@@ -34,7 +33,7 @@ def picture(project: Project, sample: int, mode: str, look: Look) -> bytes:
 @lru_cache(maxsize=512)
 def mean_picture(project: Project, samples: str, minus: str, mode: str, look: Look) -> bytes:
     """The mean of several samples, less the mean of others: what a cluster has, and others have not."""
-    if kind(project, look.method).name == "text":
+    if renderer(project, look.method).by_word:
         return _word_list(project, samples, minus, look)
     image = _mean(project, "image", samples) if _has_input(project, look.method, mode) else None
     relevance = None if mode == "input" else _difference(project, look.method, samples, minus)
@@ -64,7 +63,7 @@ def _has_input(project: Project, method: str, mode: str) -> bool:
     """Whether the input is read: without one an overlay is the heatmap alone, and a text is its tokens."""
     if mode == "heatmap" or "image" in project.attributions:
         return mode != "heatmap"
-    return mode == "input" and kind(project, method).name != "text"
+    return mode == "input" and not renderer(project, method).by_word
 
 
 def _difference(project: Project, method: str, samples: str, minus: str) -> np.ndarray:
@@ -82,9 +81,9 @@ def _encoded(
 ) -> bytes:
     if mode not in MODES:
         raise KeyError(f"no mode {mode}")
-    shown = kind(project, "image" if relevance is None and image is not None else look.method)
-    limits = value_range(project) if image is not None and shown.name in ADDED_UP else (0.0, 1.0)
-    return DRAW[shown.name](Given(image, relevance, look, limits, beside(project, row)))
+    shown = renderer(project, "image" if relevance is None and image is not None else look.method)
+    limits = value_range(project) if image is not None and shown.one_channel else (0.0, 1.0)
+    return shown.draw(Given(image, relevance, look, limits, beside(project, row)))
 
 
 def beside(project: Project, row: int | None) -> Mapping[str, np.ndarray]:
@@ -158,9 +157,8 @@ def spread(ids: np.ndarray, most: int = SPREAD) -> np.ndarray:
 def summed(project: Project, variable: str, relevance: np.ndarray) -> np.ndarray:
     """Relevance of each place, where channels are shown as one; what is not finite counts as none."""
     finite = np.nan_to_num(relevance.astype(np.float32), posinf=0, neginf=0)
-    shown = kind(project, variable)
-    leads = relevance.ndim - 1 - len(shown.places)
-    return finite.sum(axis=tuple(range(1, 1 + leads))) if shown.name in ADDED_UP and leads else finite
+    leads = relevance.ndim - 1 - len(kind(project, variable).places)
+    return finite.sum(axis=tuple(range(1, 1 + leads))) if renderer(project, variable).one_channel and leads else finite
 
 
 def known(project: Project, ids: np.ndarray) -> np.ndarray:
@@ -192,6 +190,11 @@ def kind(project: Project, variable: str) -> Kind:
         return kind_of(project.attributions[variable])
     except ValueError:
         return KINDS["none"]
+
+
+def renderer(project: Project, variable: str) -> Renderer:
+    """How samples of a variable's kind are drawn."""
+    return RENDERERS[kind(project, variable).name]
 
 
 def read(project: Project, variable: str, rows: np.ndarray) -> np.ndarray:

@@ -6,14 +6,12 @@ import numpy as np
 
 from viewer import html, pictures
 from viewer.pictures import Look, spread
-from viewer.pictures.pictures import kind
+from viewer.pictures.pictures import renderer
 from viewer.projects import FIRST_METHOD, Project, Source
 from viewer.scene.scene import Scene
 from viewer.state import decode, encode
 
 SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
-DRAWN = ("signal", "text", "table", "none")
-"""Kinds that are lines and words and no pixels: they need more room to be read."""
 LOOK_SETTINGS = ("sampling", "colour_map", "gamma", "method")
 """Settings that every picture here depends on: a view that shows one watches these."""
 SCALE_SETTINGS = ("scaling", "limit", "percentile", "selection")
@@ -65,7 +63,7 @@ def _version(project: Project) -> str:
 
 def sharpness(scene: Scene) -> str:
     """The style class of a picture: how it is enlarged."""
-    if kind(scene.project, scene.state.method).name in DRAWN:
+    if renderer(scene.project, scene.state.method).lines:
         return "drawn"
     if scene.state.sampling != "auto":
         return scene.state.sampling

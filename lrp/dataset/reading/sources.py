@@ -19,12 +19,12 @@ from torch.utils.data import Dataset
 
 from lrp.dataset.reading.samples import pixels
 from lrp.dataset.reading.zarrs import check_codecs
+from lrp.explain.axes import IMAGE
 from spray.colour.reading import FORMATS, colours, open_picture
 from spray.store import guard
 from spray.store.given import npz
 
 PICTURES = frozenset(end for end, kind in Image.registered_extensions().items() if kind in FORMATS)
-PIXELS = ("channel", "height", "width")
 IMAGES, LABELS = ("image", "images", "x", "data"), ("label", "labels", "y", "target", "targets")
 
 
@@ -101,7 +101,7 @@ class Pictures(Dataset):
     """Pictures of a folder in alphabetical order; its subfolders are the classes, without any the label is -1."""
 
     def __init__(self, folder: Path, reading: Reading | None = None):
-        self.folder, self.reading, self.axes = folder, reading or Reading(), PIXELS
+        self.folder, self.reading, self.axes = folder, reading or Reading(), IMAGE
         self.classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(_pictures(entry)))
         found = sorted(_pictures(folder))
         if not found:
@@ -130,7 +130,7 @@ class Arrays(Dataset):
     def __init__(self, images: Any, labels: Any = None, extra: Mapping[str, Any] | None = None):
         self.images, self.labels, self.extra = images, labels, dict(extra or {})
         pixels = len(images.shape) == 4 and images.shape[1] in (1, 3, 4) and getattr(images, "dtype", None) == np.uint8
-        self.axes = PIXELS if pixels else None
+        self.axes = IMAGE if pixels else None
         for name, values in {"labels": labels, **self.extra}.items():
             if values is not None and values.shape[0] != images.shape[0]:
                 raise ValueError(f"{images.shape[0]} images but {values.shape[0]} {name}")
@@ -241,5 +241,5 @@ def _collection(source: str, reading: Reading) -> Dataset:
     if make is None:
         raise ValueError(f"torchvision.datasets has no {name}")
     found = make(folder, transform=reading)
-    found.axes = PIXELS
+    found.axes = IMAGE
     return found

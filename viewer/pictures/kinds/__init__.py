@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from viewer.pictures.kinds import image, none, signal, spectrogram, table, text, volume
-from viewer.pictures.kinds.given import Draw, Given
+from viewer.pictures.kinds.given import Draw, Given, Renderer
 
-DRAW: Mapping[str, Draw] = {
-    "image": image.draw,
-    "signal": signal.draw,
-    "text": text.draw,
-    "table": table.draw,
-    "volume": volume.draw,
-    "spectrogram": spectrogram.draw,
-    "none": none.draw,
+RENDERERS: Mapping[str, Renderer] = {
+    "image": Renderer(image.draw, one_channel=True),
+    "signal": Renderer(signal.draw, lines=True),
+    "text": Renderer(text.draw, lines=True, by_word=True),
+    "table": Renderer(table.draw, lines=True),
+    "volume": Renderer(volume.draw, one_channel=True),
+    "spectrogram": Renderer(spectrogram.draw, one_channel=True),
+    "none": Renderer(none.draw, lines=True),
 }
 """By the names of `spray.kinds.KINDS`."""
 
-__all__ = ["DRAW", "Draw", "Given"]
+__all__ = ["RENDERERS", "Draw", "Given", "Renderer"]

@@ -25,5 +25,18 @@ class Given(NamedTuple):
 Draw = Callable[[Given], bytes]
 """The picture: PNG, or SVG."""
 
+
+class Renderer(NamedTuple):
+    """How samples of a kind are drawn."""
+
+    draw: Draw
+    one_channel: bool = False
+    """Channels are added up and shown as one."""
+    lines: bool = False
+    """Lines and words, no pixels: they need more room to be read."""
+    by_word: bool = False
+    """The tokens are the input, and of several samples the words with most relevance are shown."""
+
+
 SIDE = 240
 """Of a drawing, in its own units."""
