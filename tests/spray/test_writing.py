@@ -1,20 +1,14 @@
 """The one writer: whole files or none, whoever is killed or interrupted; no link is followed; nothing else writes."""
 
-import ast
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-import xarray as xr
 
 from spray import memo, store
 from spray.cli import main
@@ -30,28 +24,8 @@ from spray.files import (
     write_text,
 )
 from spray.files.orphans import ABANDONED, temporary_name
+from tests.support.writers import changed, part, run, temporaries
 from viewer.projects import Finding, findings
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def part(n=4):
-    values = np.random.default_rng(0).normal(size=(n, 8, 8)).astype("f4")
-    return xr.Dataset({"relevance": (("sample", "y", "x"), values)}, {"sample": np.arange(n)})
-
-
-def temporaries(path):
-    return list(Path(path).rglob(".*.tmp"))
-
-
-def changed(file, when):
-    os.utime(file, (when, when))
-
-
-def run(code, *arguments, **options):
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **options)
-
 
 # Whole or not at all
 
@@ -393,152 +367,3 @@ def test_pruning_leaves_what_is_no_entry(tmp_path):
     (tmp_path / "2026").mkdir()
     (tmp_path / "2026" / "measured.nc").write_text("the only copy")
     assert memo.prune(tmp_path, max_size=0, older_than=timedelta(0)) == []
-
-
-# Findings
-
-KEEPER = """
-import sys
-from pathlib import Path
-from viewer.projects import Finding, findings
-for number in range(25):
-    findings.keep(Path(sys.argv[1]), Finding(f"{sys.argv[2]}" if sys.argv[3] == "same" else f"{sys.argv[2]} {number}"))
-"""
-
-
-def test_four_processes_keep_25_findings_each_and_none_is_lost(tmp_path):
-    processes = [
-        run(KEEPER, tmp_path, name, kind) for name, kind in (("a", ""), ("b", ""), ("c", "same"), ("c", "same"))
-    ]
-    for process in processes:
-        process.communicate(timeout=120)
-    assert [process.returncode for process in processes] == [0] * 4
-    names = [f"{name} {number}" for name in "ab" for number in range(25)]
-    names += ["c", *(f"c ({number})" for number in range(2, 51))]
-    assert sorted(findings.load(tmp_path)) == sorted(names) and not temporaries(tmp_path)
-
-
-def test_a_killed_keeper_leaves_a_file_that_can_be_read(tmp_path):
-    draw = random.Random(0)
-    for _ in range(5):
-        process = run("import sys; from pathlib import Path; from viewer.projects import Finding, findings\n"
-            "findings.keep(Path(sys.argv[1]), Finding('a', 'x' * 9000)); print('ready', flush=True)\n"
-            "while True: findings.keep(Path(sys.argv[1]), Finding('a', 'x' * 9000))", tmp_path)  # fmt: skip
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        time.sleep(draw.uniform(0, 0.05))
-        process.kill()
-        process.communicate()
-        assert findings.load(tmp_path)["a"].text == "x" * 9000
-    assert findings.keep(tmp_path, Finding("b")) == "b"
-
-
-def test_a_finding_has_an_author_and_a_time(tmp_path, monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ada")
-    findings.keep(tmp_path, Finding("a"))
-    findings.keep(tmp_path, Finding("b", author="grace"))
-    found = findings.load(tmp_path)
-    assert (found["a"].author, found["b"].author) == ("ada", "grace")
-    assert found["a"].created.endswith("+00:00") and "T" in found["a"].created
-
-
-def test_a_deleted_finding_comes_back_beside_one_that_took_its_name(tmp_path):
-    findings.keep(tmp_path, Finding("a", "first"))
-    findings.drop(tmp_path, "a")
-    findings.keep(tmp_path, Finding("a", "second"))
-    findings.drop(tmp_path, "none")
-    assert [finding.text for finding in findings.read(tmp_path).deleted] == ["first"]
-    assert findings.undelete(tmp_path, "a") == "a (2)"
-    assert {name: finding.text for name, finding in findings.load(tmp_path).items()} == {
-        "a": "second",
-        "a (2)": "first",
-    }
-    with pytest.raises(ValueError, match="no finding 'a' was deleted"):
-        findings.undelete(tmp_path, "a")
-
-
-def test_findings_of_earlier_versions_are_read_and_kept(tmp_path):
-    old = {
-        "name": "old",
-        "text": "n",
-        "tags": ["t"],
-        "analysis": "a",
-        "category": "3",
-        "samples": [1],
-        "created": "2025",
-    }
-    (tmp_path / "findings.json").write_text(json.dumps({"findings": [old, old]}))
-    findings.keep(tmp_path, Finding("new"))
-    found = findings.load(tmp_path)
-    assert list(found) == ["old", "old (2)", "new"]
-    assert found["old"] == Finding("old", "n", ("t",), "a", "3", (1,), "2025")
-
-
-def test_a_damaged_file_is_not_replaced(tmp_path):
-    (tmp_path / "findings.json").write_text('{"findings": [')
-    with pytest.raises(ProjectError, match="cannot be read"):
-        findings.keep(tmp_path, Finding("a"))
-    assert (tmp_path / "findings.json").read_text() == '{"findings": ['
-
-
-# Nothing else writes
-
-METHODS = {"write_text", "write_bytes", "to_netcdf", "touch", "unlink", "symlink_to", "hardlink_to"}
-OPENERS = {"open", "Dataset", "File"}
-RENAMING_ARRAYS = ("spray/stages/", "spray/recipes/", "spray/memo/codec.py")  # xarray's `rename` looks like a path's
-
-
-def calls_of_writers(tree):
-    """Calls that write, rename or delete files, outside of `with replacing(...)`."""
-    if isinstance(tree, ast.With) and any("replacing(" in ast.unparse(item.context_expr) for item in tree.items):
-        return
-    if isinstance(tree, ast.Call) and writes(tree):
-        yield tree
-    for child in ast.iter_child_nodes(tree):
-        yield from calls_of_writers(child)
-
-
-def writes(call):
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name in ("replace", "rename"):  # a text's `replace` has two arguments, that of dataclasses is no method
-        of_os = isinstance(function, ast.Attribute) and ast.unparse(function.value) == "os"
-        return of_os or (isinstance(function, ast.Attribute) and len(call.args) == 1 and not call.keywords)
-    if name in OPENERS:
-        given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
-        modes = [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
-        return any(set(mode) <= set("rwxabt+") and set(mode) & set("wxa+") for mode in modes)
-    return name in METHODS and isinstance(function, ast.Attribute)
-
-
-def test_nothing_but_the_writer_writes():
-    found = [
-        f"{file.relative_to(ROOT)}:{call.lineno} {ast.unparse(call)}"
-        for package in ("lrp", "spray", "viewer")
-        for file in sorted((ROOT / package).rglob("*.py"))
-        if file.parent != ROOT / "spray" / "files"
-        for call in calls_of_writers(ast.parse(file.read_text(encoding="utf-8")))
-        if not (".rename(" in ast.unparse(call) and str(file.relative_to(ROOT)).startswith(RENAMING_ARRAYS))
-    ]
-    assert found == []
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "path.write_text('x')", "path.write_bytes(b'x')", "os.replace(a, b)", "os.rename(a, b)", "a.rename(b)",
-        "a.replace(b)", "data.to_netcdf(path)", "open(path, 'w')", "path.open('ab')", "open(path, mode='x')",
-        "path.unlink()", "netCDF4.Dataset(path, 'w')", "h5py.File(path, 'w')", "h5py.File(path, mode='r+')",
-    ],
-)  # fmt: skip
-def test_what_writes_is_seen(code):
-    assert list(calls_of_writers(ast.parse(code)))
-    assert not list(calls_of_writers(ast.parse(f"with replacing(path) as temporary, LOCK:\n    {code}")))
-    for harmless in (
-        "text.replace('a', 'b')",
-        "replace(state, a=1)",
-        "open(path)",
-        "path.open('rb')",
-        "data.rename(a='w')",
-        "Dataset(x)",
-    ):
-        assert not list(calls_of_writers(ast.parse(harmless)))
