@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spray.files import DamagedFile, ProjectError, as_json, from_json, locked, within, write_text
+from spray.files import DamagedFile, ProjectError, as_json, from_json, locked, make_folder, within, write_text
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
@@ -68,6 +68,7 @@ def write_project(
     file = Path(path) / "project.json"
     project = {"schema": SCHEMA, "name": name, "model": model, "dataset": dataset, "method": method}
     project |= {"composite": composite, "label_names": [str(label) for label in label_names]}
+    make_folder(Path(path))
     with locked(Path(path)):
         created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
         _write_facts(path, project | {"created": created, "versions": versions()} | extra)
