@@ -15,7 +15,8 @@ from bench.faults.row import Found, Row, Setting
 TIMES = {signal.SIGKILL: (2, 13), signal.SIGTERM: (2, 13), signal.SIGINT: (3, 38)}
 """Of each job: with `--quick`, and in full."""
 ENDS = {signal.SIGKILL: (-9,), signal.SIGTERM: (-15, 143), signal.SIGINT: (130, -2)}
-"""Exit codes: 130, and -2, which is 130 in a shell, of a Python that was not yet at our code, or is not a command."""
+"""Exit codes: 130, and -2, which is 130 in a shell, of a Python that is not yet at our code, or is not a command."""
+COMMANDS = ("attribute", "analyse")
 PATIENCE = 30  # seconds to end after a signal
 ASKED = "all end (130 for SIGINT), resumed bit-identical, 0 orphans after the next run"
 
@@ -89,7 +90,8 @@ class Killed:
             last = error.strip().splitlines()[-1:]
             self.found.end("", f"exit code {process.returncode} after the signal at {moment:.2f} s: {last}")
         else:
-            self.found.end("ended", self.lost(said))
+            early = process.returncode == -2 and self.name in COMMANDS
+            self.found.end("ended while Python itself started" if early else "ended", self.lost(said))
         return math.inf
 
     def lost(self, said: str) -> str:

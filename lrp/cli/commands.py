@@ -25,6 +25,7 @@ from spray.kinds import KINDS
 
 INCOMPLETE = 3
 """Exit code of `lrp attribute`: parts are missing."""
+SEARCHED = 100  # samples that are tried for one that can be read
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -96,7 +97,7 @@ def attribute(
     others are still at it ends with exit code 3.
     """
     dataset: Any = lrp.open_images(data, size=size, gray=setting.gray, exif=exif)
-    example = _example(dataset, setting)
+    example = _example(dataset, setting, len(dataset) if skip_errors else SEARCHED)
     composite = setting.composite(example)
     explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
     path = lrp.attribute_dataset(
@@ -116,17 +117,19 @@ def attribute(
         click.echo(f"{found}{again}", err=True)
     if found.parts:
         sys.exit(INCOMPLETE)
+    if not found.present:
+        sys.exit(1)
 
 
-def _example(dataset: Any, setting: Setting) -> Tensor:
+def _example(dataset: Any, setting: Setting, searched: int) -> Tensor:
     """The first readable image, as the model sees it."""
-    for index in range(min(len(dataset), 100)):
+    for index in range(min(len(dataset), searched)):
         try:
             image = dataset[index][0]
         except Exception:
             continue
         return setting.scale(image[None].to(setting.device))
-    raise Unusable("none of the first samples can be read")
+    raise Unusable(f"none of the first {searched} samples can be read")
 
 
 @main.command()

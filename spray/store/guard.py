@@ -2,7 +2,8 @@
 
 One changed byte makes the HDF5 library loop for ever with its lock held, and 12 kB may claim 9 GB: `structure` finds
 out, in one process that is started with the first file and asked for each new one. It ends itself after two seconds of
-computing, however busy the machine is, and is killed if it does not answer, as where the disk does not. What this process wrote itself is not looked at. A file is known by its state: after a change it is looked at again.
+computing, however busy the machine is, and is killed if it does not answer, as where the disk does not. What this
+process wrote itself is not looked at. A file is known by its state: after a change it is looked at again.
 """
 
 import atexit
