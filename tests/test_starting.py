@@ -1,6 +1,5 @@
 """An interrupt while a command is loading ends it as one while it works: one line, exit code 130."""
 
-import signal
 import subprocess
 import sys
 
@@ -38,9 +37,16 @@ def test_an_interrupt_that_is_ignored_stays_ignored():
     assert done.returncode == 2 and "interrupted" not in done.stderr  # the module is no command
 
 
-def test_after_the_command_too():
-    code = "import signal\nfrom spray import _starting as s\ns.end_at_interrupts()\nwith s.interruptible():\n" \
-        "    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\nsignal.raise_signal(signal.SIGINT)"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+AFTER = """
+import signal
+from spray import _starting
+_starting.end_at_interrupts()
+with _starting.interruptible():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_an_interrupt_after_the_command_too():
+    done = subprocess.run([sys.executable, "-c", AFTER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

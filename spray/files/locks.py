@@ -2,6 +2,7 @@
 
 import fcntl
 import math
+import os
 import random
 import threading
 import time
@@ -16,7 +17,7 @@ from spray.files.links import ProjectError, gone, refuse_links
 
 FILE = "project.lock"
 MAKING = threading.Lock()  # two threads that make the one object of a file at once would make two
-PAUSE = 0.02  # seconds at most between two looks at a lock that another one has
+PAUSE, SHORTEST = 0.02, 0.004  # seconds between two looks at a lock that another one has
 RELEASED: dict[Path, float] = {}  # lock -> when this process gave it up last
 
 
@@ -29,7 +30,7 @@ def locked(project: Path, seconds: float = 60) -> Iterator[None]:
 
     Args:
         project: Its folder, which is there.
-        seconds: How long to wait.
+        seconds: How long to wait, counted from the last time that it changed hands.
 
     Raises:
         ProjectError: Somebody else has it for longer than `seconds`, or it is a link, or there is no such folder.
@@ -56,6 +57,8 @@ def locked(project: Path, seconds: float = 60) -> Iterator[None]:
                 raise ProjectError(
                     f"{file} has been locked by another process for {seconds:g} s: wait for it, or end it"
                 )
+            with suppress(OSError):  # of somebody else
+                os.utime(file)  # so that who waits sees that it changes hands
             yield
     finally:
         if not nested:
@@ -85,7 +88,8 @@ def claim(file: Path, seconds: float = math.inf, root: Path | None = None) -> Ab
 
 @contextmanager
 def _claim(lock: FileLock, seconds: float, root: Path | None) -> Iterator[bool]:
-    end, ours, home = time.monotonic() + seconds, False, _identity(root)
+    start, ours, home = time.monotonic(), False, _identity(root)
+    since, taken = start, _taken(lock)
     if root is not None and home is None:
         raise gone(root)
     try:
@@ -95,10 +99,13 @@ def _claim(lock: FileLock, seconds: float, root: Path | None) -> Iterator[bool]:
             if root is not None and _identity(root) != home:
                 _remove_new(Path(lock.lock_file), root)
                 raise gone(root)
-            if not ours and time.monotonic() >= end:
+            now = time.monotonic()
+            if (other := _taken(lock)) != taken:  # it was free, and somebody else was faster
+                since, taken = now, other
+            if not ours and now - since >= seconds:
                 break
-            if not ours:
-                time.sleep(random.uniform(PAUSE / 4, PAUSE))
+            if not ours:  # who has waited longest looks most often, so that it is first
+                time.sleep(max(SHORTEST, PAUSE / (1 + 4 * (now - start))) * random.uniform(0.5, 1))
         yield ours
     finally:
         if ours:
@@ -112,6 +119,14 @@ def _remove_new(file: Path, root: Path) -> None:
             file.unlink()
             for folder in (file, *file.parents)[1 : len(file.relative_to(root).parts) + 1]:
                 folder.rmdir()
+
+
+def _taken(lock: FileLock) -> int:
+    """What changes whenever somebody takes a project's lock."""
+    try:
+        return Path(lock.lock_file).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _identity(folder: Path | None) -> tuple[int, int] | None:

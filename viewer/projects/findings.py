@@ -71,6 +71,15 @@ def read(project: Path) -> Kept:
         raise ProjectError(f"{file} cannot be read ({error!r}): repair it or move it away") from error
 
 
+def stamp(project: Path) -> tuple[int, ...]:
+    """What changes whenever anybody changes what is kept; empty while nothing is."""
+    try:
+        found = (project / FILE).stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _checked(entry: dict[str, Any]) -> Finding:
     texts = {name: str(entry.get(name, ""))[:LONGEST_TEXT] for name in TEXTS}
     return Finding(
