@@ -37,7 +37,8 @@ class Page(NamedTuple):
         """One message of Bokeh's protocol; the kind of the answer to it."""
         number = str(random.getrandbits(48))
         for frame in ({"msgid": number, "msgtype": kind}, {}, content):
-            await self.socket.write_message(frame if isinstance(frame, str) else json.dumps(frame))
+            text = frame if isinstance(frame, str) else json.dumps(frame)
+            await self.socket.write_message(text.encode("utf-8", "replace"), binary=False)
         while True:
             header, _ = await message(self.socket)
             if header.get("reqid") == number:
