@@ -21,14 +21,32 @@ def _end(_number: int, _frame: object) -> None:
     os._exit(130)  # an exception may be lost in a library that is loading; there is nothing yet to put in order
 
 
+def _interrupt(number: int, _frame: object) -> None:
+    _seen.append(number)
+    raise KeyboardInterrupt
+
+
+_seen: list[int] = []
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, an interrupt is a KeyboardInterrupt, so that what was begun is put in order."""
+    """Inside, an interrupt is a KeyboardInterrupt, so that what was begun is put in order.
+
+    Also where a library makes another error of it, as extension modules do that are loading.
+
+    Raises:
+        KeyboardInterrupt: There was one.
+    """
     if signal.getsignal(signal.SIGINT) is not _end:
         yield
         return
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
         yield
+    except Exception as error:
+        if _seen:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, _end)

@@ -42,11 +42,31 @@ import signal
 from spray import _starting
 _starting.end_at_interrupts()
 with _starting.interruptible():
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    print("inside")
 signal.raise_signal(signal.SIGINT)
 """
 
 
 def test_an_interrupt_after_the_command_too():
     done = subprocess.run([sys.executable, "-c", AFTER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "inside\n", "interrupted\n")
+
+
+LOST = """
+import click, signal
+from spray.cli import commands, main
+
+@commands.cli.command()
+def odd():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("a module in C that was loading")
+
+main(["odd"])
+"""
+
+
+def test_what_a_library_makes_of_an_interrupt_is_one():
+    done = subprocess.run([sys.executable, "-c", LOST], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from bench.faults import jobs
+from bench.faults.clock import clock, longest
 from bench.faults.forged import forged
 from bench.faults.row import Found, Row, Setting
 
@@ -54,11 +55,12 @@ LIMIT = 1.0  # seconds for an answer
 class Viewer:
     """A server on a project, with its address and a visitor's cookie; `slowest` is of who asks all the time."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, process: int) -> None:
+        self.process = process
         self.place, self.query = urlsplit(address), urlsplit(address).query
         headers = self.ask("/viewer?" + self.query)[1]
         self.cookie = (headers["Set-Cookie"] or "").partition(";")[0]
-        self.slowest, self.failed, self.asked, self.over = 0.0, "", 0, threading.Event()
+        self.slowest, self.by_clock, self.failed, self.over = 0.0, 0.0, "", threading.Event()
 
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str
@@ -77,13 +79,14 @@ class Viewer:
     def keep_asking(self) -> None:
         """What every visitor gets, again and again: how long it takes at most."""
         while not self.over.wait(0.05):
-            start = time.monotonic()
+            start, began = time.monotonic(), clock(self.process)
             try:
                 status, _ = self.ask("/viewer/static/viewer.js", Cookie=self.cookie)
             except OSError as error:
                 self.failed = str(error)
                 return
-            self.slowest, self.asked = max(self.slowest, time.monotonic() - start), self.asked + 1
+            self.slowest = max(self.slowest, clock(self.process) - began)
+            self.by_clock = max(self.by_clock, time.monotonic() - start)
             if status != 200:
                 self.failed = f"status {status}"
 
@@ -102,7 +105,7 @@ def serving(folder: Path, *options: str) -> Iterator[Viewer]:
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the viewer does not start: {log.read_text()[-500:]}")
             time.sleep(0.05)
-        viewer = Viewer(said[1])
+        viewer = Viewer(said[1], process.pid)
         watch = threading.Thread(target=viewer.keep_asking, daemon=True)
         watch.start()
         yield viewer
@@ -156,7 +159,7 @@ def noise(viewer: Viewer, chance: random.Random, times: int) -> Found:
 
 def actions(viewer: Viewer, chance: random.Random, times: int) -> Found:
     """What a visitor's page may send: through its websocket."""
-    return forged(f"http://{viewer.place.netloc}{viewer.place.path}", viewer.cookie, chance, times)
+    return forged(f"http://{viewer.place.netloc}{viewer.place.path}", viewer.cookie, viewer.process, chance, times)
 
 
 def door(setting: Setting) -> Iterator[Found]:
@@ -168,12 +171,12 @@ def door(setting: Setting) -> Iterator[Found]:
             lambda v: noise(v, chance, setting.times(300, 1500)),
             lambda v: actions(v, chance, setting.times(660, 6600)),
         ):
-            viewer.slowest = 0.0
+            viewer.slowest = viewer.by_clock = 0.0
             found = measure(viewer)
             if viewer.failed or viewer.slowest > LIMIT:
                 found.wrong.append(f"who asked meanwhile: {viewer.failed or f'waited {viewer.slowest:.2f} s'}")
-            others = f"slowest answer {'to others ' if found.note else ''}{viewer.slowest:.2f} s"
-            found.note = "; ".join(filter(None, (found.note, others)))
+            others = longest(viewer.slowest, viewer.by_clock)
+            found.note = f"{found.note}; to others meanwhile: {others}" if found.note else others
             yield found
 
 
