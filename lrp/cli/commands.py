@@ -17,7 +17,7 @@ from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
-from lrp.dataset.reading.sources import Reading
+from lrp.dataset.reading.readers.pictures import Reading
 from lrp.dataset.run import left_out
 from lrp.explain.target import seed_of
 from spray import store
