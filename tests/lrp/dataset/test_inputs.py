@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_found_in_every_input(model, tmp_path):
     broken = dict(X, numbers=X["numbers"].clone())
     broken["numbers"][3, 0] = float("nan")
     with pytest.raises(SampleError, match="sample 3: its output is not finite"):
-        project(lrp.explainer(model, X, EPSILON), items(broken), tmp_path)
+        project(lrp.explainer(model, X, EPSILON), items(broken), tmp_path, keep=lrp.Kept(draw="picture"))
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def open_data(source: str | PathLike[str], *, kind: str | None = None, **options
         raise ValueError(f"{path} is no folder and none of {', '.join(FILES)}{alone}")
     if found.open is open_arrays and kind is not None:
         options["kind"] = kind
-    elif kind not in (None, found.kind) and not (kind == "text" and "text" in options):
+    elif kind not in (None, "none", found.kind) and not (kind == "text" and "text" in options):
         raise ValueError(f"{path} holds samples of kind {found.kind}, not {kind}")
     return _opened(found, path, options)
 
@@ -143,7 +143,7 @@ def _reader(path: Path, table: Mapping[str, Reader]) -> Reader | None:
 def _of_folder(folder: Path, kind: str | None) -> Reader:
     """The one reader of what a folder holds."""
     names = Counter(_reader(file, FOLDERS) for file in folder.rglob("*") if file.is_file())
-    found = {reader: count for reader, count in names.items() if reader and kind in (None, reader.kind)}
+    found = {reader: count for reader, count in names.items() if reader and kind in (None, "none", reader.kind)}
     if not found:
         what = "pictures (.png, .jpg, ...)" if kind is None else f"files of kind {kind}"
         raise ValueError(

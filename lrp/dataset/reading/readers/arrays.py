@@ -162,9 +162,15 @@ def _zarr(path: Path) -> dict[str, Any]:
     check_codecs(path)
     group = needed("zarr", path).open(str(path), mode="r")
     arrays = dict(group.arrays()) if hasattr(group, "arrays") else {"image": group}
+    facts = _facts(dict(group.attrs))
     for name, array in arrays.items():  # a sample is read by unpacking the chunks it lies in
         within(array.dtype.itemsize * prod(array.chunks), f"{path}, a chunk of {name}")
-    return arrays
+    return facts | arrays
+
+
+def _facts(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the attributes of a file say beside its samples."""
+    return {name: np.asarray(value) for name, value in attributes.items() if name in NAMES}
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,8 @@ def _hdf5(path: Path) -> dict[str, Any]:
     guard.check(path, strict=False)
     with needed("h5py", path).File(path, "r") as file:
         shapes = {name: array.shape for name, array in file.items() if hasattr(array, "shape")}
-    return {name: _OnDisk(path, name, shape, _read_hdf5) for name, shape in shapes.items()}
+        facts = _facts(dict(file.attrs))
+    return facts | {name: _OnDisk(path, name, shape, _read_hdf5) for name, shape in shapes.items()}
 
 
 def _read_hdf5(path: Path, name: str, index: Any) -> Any:
@@ -204,7 +211,7 @@ def _netcdf(path: Path) -> dict[str, Any]:
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         small = {str(name): v.values for name, v in dataset.variables.items() if v.ndim < 2}
         large = {str(name): v for name, v in dataset.variables.items() if v.ndim > 1}
-        facts = {name: np.asarray(value) for v in large.values() for name, value in v.attrs.items() if name in FACTS}
+        facts = _facts({name: value for v in (dataset, *large.values()) for name, value in v.attrs.items()})
         found = {name: _OnDisk(path, name, v.shape, _read_netcdf, tuple(map(str, v.dims))) for name, v in large.items()}
     return facts | small | found
 

@@ -87,7 +87,7 @@ def voxel_size(found: Sequence[Any]) -> tuple[float, ...]:
         if not depth:
             raise ValueError(f"{where} holds one slice, which does not say its SliceThickness")
     else:
-        depth = float(np.median(apart))
+        depth = float(np.sort(apart)[(len(apart) - 1) // 2])
         if depth <= 0 or (abs(apart - depth) > EVEN * depth).any():
             at = int(abs(apart - depth).argmax())
             raise ValueError(

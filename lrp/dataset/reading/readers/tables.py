@@ -168,5 +168,5 @@ def _numbers(table: pd.DataFrame, name: str, where: Callable[[int], str]) -> np.
     values = column.to_numpy(np.float32)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(f"{where(row)}, column {name!r}, holds {column.iloc[row]!r}, which is no finite float32")
+        raise ValueError(f"{where(row)}, column {name!r}, holds {column.iloc[row]}, which is no finite float32")
     return values
