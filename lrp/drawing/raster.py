@@ -6,12 +6,16 @@ import base64
 import io
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 
 from PIL import Image, ImageDraw, ImageFont
 
 SCALE = 3  # pixels of one unit
 NONE = "none"
+OTHERWISE = {"×": "x", "…": "...", "␣": "_", "·": "."}
+"""Signs of the drawings' own, where a font lacks them."""
 
 Attributes = Mapping[str, str]
 
@@ -69,6 +73,7 @@ def _picture(canvas: Image.Image, _: ImageDraw.ImageDraw, given: Attributes, __:
 def _words(canvas: Image.Image, _: ImageDraw.ImageDraw, given: Attributes, text: str) -> None:
     x, y = _at(given, "x", "y")
     font = _font(SCALE * float(given.get("font-size", 10)))
+    text = "".join(OTHERWISE[letter] if letter in OTHERWISE and _lacks(font, letter) else letter for letter in text)
     if lacking := sorted({letter for letter in text if not letter.isspace() and _lacks(font, letter)}):
         raise ValueError(f"the font of .png lacks {' '.join(lacking)}: save it as .svg or .html")
     wide = _at(given, "textLength")[0] or font.getlength(text)
@@ -101,6 +106,12 @@ def _width(given: Attributes) -> int:
 
 @cache
 def _font(size: float) -> ImageFont.FreeTypeFont:
+    """DejaVu, which has most letters, where the system or Matplotlib has it; else Pillow's own."""
+    matplotlib = find_spec("matplotlib")
+    folders = [] if matplotlib is None else matplotlib.submodule_search_locations or []
+    for name in ("DejaVuSans.ttf", *(f"{folder}/mpl-data/fonts/ttf/DejaVuSans.ttf" for folder in folders)):
+        with suppress(OSError):
+            return ImageFont.truetype(name, size)
     found = ImageFont.load_default(size)
     if not isinstance(found, ImageFont.FreeTypeFont):
         raise ValueError("this Pillow draws no letters of any size (it has no FreeType): save it as .svg or .html")

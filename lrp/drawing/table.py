@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
+from PIL import Image
 
 from lrp import heatmap
 from spray.pictures import RENDERERS, Draw, Given
@@ -28,5 +29,26 @@ def image(given: Given) -> bytes:
     return buffer.getvalue()
 
 
-DRAWINGS: Mapping[str, Draw] = {**{name: renderer.draw for name, renderer in RENDERERS.items()}, "image": image}
+def enlarged(draw: Draw) -> Draw:
+    """The same with a square for each of its pixels, where there are few."""
+
+    def larger(given: Given) -> bytes:
+        found = Image.open(io.BytesIO(draw(given))).convert("RGB")
+        enlarge = max(1, SIDE // max(found.size))
+        buffer = io.BytesIO()
+        found.resize((enlarge * found.width, enlarge * found.height), Image.Resampling.NEAREST).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return larger
+
+
+DRAWINGS: Mapping[str, Draw] = {
+    "image": image,
+    "signal": RENDERERS["signal"].draw,
+    "text": RENDERERS["text"].draw,
+    "table": RENDERERS["table"].draw,
+    "volume": enlarged(RENDERERS["volume"].draw),
+    "spectrogram": enlarged(RENDERERS["spectrogram"].draw),
+    "none": RENDERERS["none"].draw,
+}
 """By the names of `spray.kinds.KINDS`. Texts in them are escaped."""

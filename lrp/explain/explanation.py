@@ -64,7 +64,8 @@ class Explanation(NamedTuple):
         if inputs is not None and not isinstance(inputs, Tensor):
             inputs = pytree.tree_leaves(inputs)[at]
         axes = self.axes_of(at)
-        if kind is None and axes is None and relevance.ndim == 4 and relevance.shape[1] in (1, 3):
+        of_classes = class_count(self.output) is not None
+        if kind is None and axes is None and of_classes and relevance.ndim == 4 and relevance.shape[1] in (1, 3):
             kind = "image"  # what a pair of tensors alone is taken for
         arrays = {"relevance": _array(relevance), "inputs": None if inputs is None else _array(inputs)}
         return shown(**arrays, captions=self._captions(), kind=kind, axes=axes, tokens=tokens, **beside)
