@@ -51,7 +51,7 @@ class Explanation(NamedTuple):
         Args:
             kind: One of `spray.kinds.KINDS`. Default: what the first operator that reads the input says.
             inputs: What was explained, to be drawn with its relevance.
-            tokens: Of texts, the tokens of each sample; sub-words are joined by `lrp.text`, if at all.
+            tokens: Of texts, the tokens of each sample, as they are to be read.
             draw: Of several inputs, the name or number of the one to draw.
             beside: feature_name, channel_name, unit: names of what lies along an axis; cmap, see `lrp.colormap`.
 
