@@ -54,7 +54,8 @@ class Recorder:
 
     def shard(self, batches: Iterable[list[Sample]], advance: Callable[[int], Any]) -> xr.Dataset:
         """Explain the batches of a shard; `advance` hears of every batch done."""
-        done, failures = [], Failures(self.skip)
+        done: list[xr.Dataset] = []
+        failures = Failures(self.skip)
         first: list[Record] = []
         for batch in batches:
             if records := self._readable(batch, failures, first):

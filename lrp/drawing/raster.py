@@ -33,8 +33,8 @@ def pixels(drawing: bytes) -> Image.Image:
     if not drawing.lstrip().startswith(b"<svg"):
         return Image.open(io.BytesIO(drawing)).convert("RGB")
     root = ElementTree.fromstring(drawing)
-    size = tuple(round(SCALE * float(root.attrib[side])) for side in ("width", "height"))
-    canvas = Image.new("RGB", size, "white")
+    width, height = (round(SCALE * float(root.attrib[side])) for side in ("width", "height"))
+    canvas = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(canvas)
     for element in root.iter():
         name = element.tag.rpartition("}")[2]
@@ -121,4 +121,10 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
 @cache
 def _lacks(font: ImageFont.FreeTypeFont, letter: str) -> bool:
     """Whether a letter is drawn as one that there never is."""
-    return bytes(font.getmask(letter)) == bytes(font.getmask("\ufffe"))
+    return _mask(font, letter) == _mask(font, "\ufffe")
+
+
+def _mask(font: ImageFont.FreeTypeFont, letter: str) -> bytes:
+    canvas = Image.new("L", (round(3 * font.size), round(2 * font.size)))
+    ImageDraw.Draw(canvas).text((0, 0), letter, fill=255, font=font)
+    return canvas.tobytes()

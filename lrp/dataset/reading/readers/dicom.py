@@ -100,7 +100,7 @@ def voxel_size(found: Sequence[Any]) -> tuple[float, ...]:
 def _height(head: Any) -> float:
     """Along the axis that stands upright on the slice."""
     along = np.array(head.ImageOrientationPatient, dtype=float).reshape(2, 3)
-    return float(np.cross(*along) @ np.array(head.ImagePositionPatient, dtype=float))
+    return float(np.cross(along[0], along[1]) @ np.array(head.ImagePositionPatient, dtype=float))
 
 
 def _values(head: Any) -> np.ndarray:

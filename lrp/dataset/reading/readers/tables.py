@@ -144,14 +144,13 @@ def _labels(table: pd.DataFrame, names: Sequence[str], where: Callable[[int], st
 
 def _column(table: pd.DataFrame, name: str, where: Callable[[int], str]) -> pd.Series:
     """A column without gaps."""
-    column = table[name]
-    if column.isna().any():
-        row = int(np.flatnonzero(column.isna())[0])
-        more = int(column.isna().sum()) - 1
+    column = pd.Series(table[name])
+    gaps = np.flatnonzero(np.asarray(column.isna()))
+    if len(gaps):
+        more = f", and {len(gaps) - 1} more in it" if len(gaps) > 1 else ""
         raise ValueError(
-            f"{where(row)}, column {name!r}, is missing"
-            + (f", and {more} more in it" if more else "")
-            + ": fill the gaps as for the model's training, or leave these rows out"
+            f"{where(int(gaps[0]))}, column {name!r}, is missing{more}: fill the gaps as for the model's training, or "
+            "leave these rows out"
         )
     return column
 
@@ -159,14 +158,22 @@ def _column(table: pd.DataFrame, name: str, where: Callable[[int], str]) -> pd.S
 def _numbers(table: pd.DataFrame, name: str, where: Callable[[int], str]) -> np.ndarray:
     column = _column(table, name, where)
     if not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)):
-        numbers = pd.to_numeric(column.astype(str), errors="coerce")
-        row = int(np.flatnonzero(numbers.isna())[0]) if numbers.isna().any() else 0
+        row = next((row for row, value in enumerate(column.tolist()) if not _is_number(value)), 0)
         raise ValueError(
-            f"{where(row)}, column {name!r}, holds {column.iloc[row]!r}, and a feature is a number: code it as the "
+            f"{where(row)}, column {name!r}, holds {column.tolist()[row]!r}, and a feature is a number: code it as the "
             "model's training did, or name the column as label, text, or beside"
         )
     values = column.to_numpy(np.float32)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(f"{where(row)}, column {name!r}, holds {column.iloc[row]}, which is no finite float32")
+        raise ValueError(f"{where(row)}, column {name!r}, holds {column.tolist()[row]}, which is no finite float32")
     return values
+
+
+def _is_number(value: object) -> bool:
+    """Also of a text: those between are not what makes a column one of texts."""
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
