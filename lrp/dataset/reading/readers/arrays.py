@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lrp.dataset.beside import ALONG, FACTS, NAMES, OF_PLACES
-from lrp.dataset.reading.readers.budget import needed, within
-from lrp.dataset.reading.readers.zarrs import check_codecs
+from lrp.dataset.reading.budget import needed, within
+from lrp.dataset.reading.zarrs import check_codecs
 from lrp.explain.axes import IMAGE
 from spray.kinds import kind_of
 from spray.store import guard

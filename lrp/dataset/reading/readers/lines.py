@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lrp.dataset.reading.readers.budget import within
-from lrp.dataset.reading.readers.labels import classes_of
+from lrp.dataset.reading.budget import within
+from lrp.dataset.reading.labels import classes_of
 from lrp.dataset.reading.readers.texts import Text, Texts, Tokenizer
 
 OBJECTS = 16  # bytes that Python needs at most for one of a file, nearly always

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lrp.dataset.reading.readers.budget import needed, within
+from lrp.dataset.reading.budget import needed, within
 from lrp.dataset.reading.readers.folders import Files, all_equal, named
 from lrp.explain.axes import VOLUME
 

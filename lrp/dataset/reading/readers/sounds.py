@@ -12,7 +12,7 @@ import torch
 from scipy.io import wavfile
 from torch import Tensor
 
-from lrp.dataset.reading.readers.budget import within
+from lrp.dataset.reading.budget import within
 from lrp.dataset.reading.readers.folders import Files, all_equal, named
 
 SUFFIXES = (".wav",)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lrp.dataset.reading.readers.budget import needed, within
-from lrp.dataset.reading.readers.labels import Label, classes_of, of_columns
+from lrp.dataset.reading.budget import needed, within
+from lrp.dataset.reading.labels import Label, classes_of, of_columns
 from lrp.dataset.reading.readers.texts import Text, Texts, Tokenizer, most
 
 CELLS = 32  # bytes that pandas needs at most for one of a CSV file, nearly always: "1," as a text

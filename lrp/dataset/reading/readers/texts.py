@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lrp.dataset.reading.readers.labels import Label
+from lrp.dataset.reading.labels import Label
 
 Tokenizer = Callable[[str], Any]
 """`text -> (ids, tokens)`, or what Hugging Face's tokenizers give: a mapping with `input_ids` and further inputs."""
