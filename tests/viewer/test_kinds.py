@@ -13,7 +13,8 @@ from spray.kinds import KINDS
 from viewer.pictures import Look, picture
 from viewer.pictures.images import media_type
 from viewer.pictures.kinds import RENDERERS, Given
-from viewer.pictures.pictures import kind, mean_picture, read
+from viewer.pictures.pictures import mean_picture
+from viewer.pictures.reading import kind, read
 from viewer.projects import methods, open_projects
 from viewer.state import encode
 
