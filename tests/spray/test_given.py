@@ -104,7 +104,7 @@ def test_from_the_shell(tmp_path):
     assert store.read_analysis_index(tmp_path / "p", "spectral").sizes["category"] == 2
     np.savez(file, heat=np.ones((4, 5)))
     run = CliRunner().invoke(cli, ["import", str(file), str(tmp_path / "q")])
-    assert "holds heat, but no relevance" in run.output
+    assert "holds heat, but no relevance and no embedding" in run.output
     file.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(store.ProjectError, match=r"no file of numpy\.savez"):
         store.read_arrays(file)

@@ -2,7 +2,7 @@
 
 from viewer.pictures.images import Look
 from viewer.pictures.pictures import largest_of, picture, place_of_most
-from viewer.pictures.reading import few, is_sliced, kind, mean_modes, modes, renderer, spread
+from viewer.pictures.reading import few, is_sliced, kind, mean_modes, modes, renderer, shown, spread
 
 __all__ = [
     "Look",
@@ -15,5 +15,6 @@ __all__ = [
     "picture",
     "place_of_most",
     "renderer",
+    "shown",
     "spread",
 ]

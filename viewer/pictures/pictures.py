@@ -17,6 +17,7 @@ from viewer.pictures.reading import (
     read,
     read_in_pieces,
     renderer,
+    shown,
     spread,
     summed,
     value_range,
@@ -41,8 +42,7 @@ def picture(project: Project, sample: int, mode: str, look: Look, *place: int) -
 @lru_cache(maxsize=256)
 def place_of_most(project: Project, sample: int, method: str) -> tuple[int, ...]:
     """Of a volume, where its slices are shown unless somebody moves them."""
-    shown = method if method in project.attributions else "image"
-    return strongest(read(project, shown, known(project, np.array([sample])))[0])
+    return strongest(read(project, shown(project, method), known(project, np.array([sample])))[0])
 
 
 @lru_cache(maxsize=512)
@@ -97,9 +97,9 @@ def _encoded(
 ) -> bytes:
     if mode not in MODES:
         raise KeyError(f"no mode {mode}")
-    shown = renderer(project, "image" if relevance is None and image is not None else look.method)
-    limits = value_range(project) if image is not None and shown.one_channel else (0.0, 1.0)
-    return shown.draw(Given(image, relevance, look, limits, beside(project, row), place))
+    kind = renderer(project, "image" if relevance is None and image is not None else look.method)
+    limits = value_range(project) if image is not None and kind.one_channel else (0.0, 1.0)
+    return kind.draw(Given(image, relevance, look, limits, beside(project, row), place))
 
 
 @lru_cache(maxsize=256)

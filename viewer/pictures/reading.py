@@ -8,13 +8,14 @@ import numpy as np
 from spray.kinds import KINDS, Kind, kind_of
 from viewer.pictures import images
 from viewer.pictures.kinds import RENDERERS, Renderer
-from viewer.projects import Project
+from viewer.projects import EMBEDDING, Project
 
 MODES = ("input", "overlay", "heatmap")
 GUESS_FROM = 64  # images that tell the range of values of all
 SPREAD = 256  # samples that a mean, or the scale of many, is told from
 MOST_NUMBERS = 1 << 27  # of all these samples together: of large ones there are fewer
 PIECE = 1 << 24  # numbers that are read at once
+FACTS = ("sampling_rate", "unit", "voxel_size")
 BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit")
 
 
@@ -33,35 +34,42 @@ def renderer(project: Project, variable: str) -> Renderer:
     return RENDERERS[kind(project, variable).name]
 
 
+def shown(project: Project, method: str) -> str:
+    """The variable whose kind is that of the samples: what has no relevance is shown by its inputs, if it has any."""
+    relevant = method in project.attributions and method != EMBEDDING
+    return method if relevant or "image" not in project.attributions else "image"
+
+
 def modes(project: Project, method: str) -> tuple[str, ...]:
     """The modes that show something of their own: without an input there is the heatmap alone, a text is its tokens."""
-    if method not in project.attributions:
+    variable = shown(project, method)
+    if variable == "image" or variable not in project.attributions:
         return ("input",)
-    if renderer(project, method).by_word:
+    if renderer(project, variable).by_word:
         return ("input", "overlay")
     return MODES if "image" in project.attributions else ("heatmap",)
 
 
 def is_sliced(project: Project, method: str) -> bool:
     """Whether a sample is shown by slices, which can be moved."""
-    shown = method if method in project.attributions else "image"
-    return shown in project.attributions and renderer(project, shown).sliced
+    variable = shown(project, method)
+    return variable in project.attributions and renderer(project, variable).sliced
 
 
 def mean_modes(project: Project, method: str) -> Mapping[str, str]:
     """The modes that means are shown in, and what people call them."""
-    found = modes(project, method)
-    if method in project.attributions and renderer(project, method).by_word:
-        return {"overlay": "words with most relevance"}
+    found, variable = modes(project, method), shown(project, method)
+    if variable in project.attributions and renderer(project, variable).by_word:
+        return {} if variable == "image" else {"overlay": "words with most relevance"}
     return {mode: f"mean {mode}" for mode in ("input", "heatmap") if mode in found}
 
 
 def read(project: Project, variable: str, rows: np.ndarray) -> np.ndarray:
     """Some rows, `(sample, *lead, *places)` in the order of their kind: channels first, whatever the file's order."""
-    shown = kind(project, variable)
+    own = kind(project, variable)
     found = project.attributions[variable]
-    axes = [shown.named(str(dim)) for dim in found.dims[1:]]
-    order = [axes.index(axis) for axis in (*shown.lead, *shown.places) if axis in axes] or range(len(axes))
+    axes = [own.named(str(dim)) for dim in found.dims[1:]]
+    order = [axes.index(axis) for axis in (*own.lead, *own.places) if axis in axes] or range(len(axes))
     return found.isel(sample=rows).values.transpose(0, *(1 + at for at in order))
 
 
@@ -117,7 +125,7 @@ def value_range(project: Project) -> tuple[float, float]:
 
 def beside(project: Project, row: int | None) -> Mapping[str, np.ndarray]:
     """What is said beside a sample: names of all samples' axes, and what it has of its own."""
-    found = {name: np.asarray(project.facts[name]) for name in ("sampling_rate", "unit") if name in project.facts}
+    found = {name: np.asarray(project.facts[name]) for name in FACTS if name in project.facts}
     for name in BESIDE:
         if name in project.attributions.variables:
             variable = project.attributions[name]

@@ -68,8 +68,9 @@ def look(project: Project, query: Mapping[str, str]) -> Look:
     except ValueError as error:
         raise SettingError(str(error)) from error
     percentile = _bounded(query.get("percentile", "100"), 0, 100)
-    method = query.get("method", FIRST_METHOD)
-    if method not in methods(project):
+    known = methods(project)
+    method = query.get("method", next(iter(known), FIRST_METHOD))
+    if method not in known and "method" in query:
         raise SettingError("no such method")
     limit = _bounded(query["limit"], 0, math.inf) if "limit" in query else None
     if "of" in query:

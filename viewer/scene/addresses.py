@@ -5,7 +5,7 @@ from zlib import crc32
 import numpy as np
 
 from viewer import html, pictures
-from viewer.pictures import Look, kind, modes, renderer, spread
+from viewer.pictures import Look, kind, modes, renderer, shown, spread
 from viewer.projects import FIRST_METHOD, Project, Source
 from viewer.scene.scene import Scene
 from viewer.state import decode, encode
@@ -85,7 +85,7 @@ def modes_of(scene: Scene) -> tuple[str, ...]:
 
 def _shown(scene: Scene) -> str:
     """A variable whose kind is that of the samples."""
-    return scene.state.method if scene.state.method in scene.project.attributions else "image"
+    return shown(scene.project, scene.state.method)
 
 
 def _map(scene: Scene, mode: str) -> dict[str, object]:

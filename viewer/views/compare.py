@@ -39,18 +39,17 @@ def view(update: Update) -> View:
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:
     a, b = some(chosen), some(rest)
-    shown = mean_modes(scene.project, scene.state.method)
-    last = [*shown][-1]  # of relevance, where there is any
-    difference = mean_address(scene, last, a, minus=b, other=b)
-    columns = (
-        _column(scene, "selection", chosen, a, b),
-        _column(scene, name or "rest", rest, b, a),
+    columns = [_column(scene, "selection", chosen, a, b), _column(scene, name or "rest", rest, b, a)]
+    columns += [
         html.tag(
             "article",
             html.tag("h3", "Difference"),
-            html.tag("div", _picture(scene, difference, "selection minus other"), class_="means", data_pictures=1),
-        ),
-    )
+            html.tag("div", _picture(scene, address, "selection minus other"), class_="means", data_pictures=1),
+        )
+        for mode in mean_modes(scene.project, scene.state.method)
+        if mode != "input"
+        for address in [mean_address(scene, mode, a, minus=b, other=b)]
+    ]
     shared = np.intersect1d(chosen, rest).size
     many = few(scene.project, scene.state.method) if scene.state.method in scene.project.attributions else 1
     words = f"Means of at most {many} samples each, evenly spread, on one scale. {shared} samples are in both."

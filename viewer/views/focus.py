@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from viewer import html
-from viewer.pictures import is_sliced, kind, place_of_most
+from viewer.pictures import is_sliced, kind, place_of_most, shown
 from viewer.projects import Category, Project
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, modes_of, picture_address, sharpness
@@ -62,8 +62,7 @@ def _sliders(scene: Scene, place: tuple[int, ...]) -> Markup:
     """One for each direction; static/slices.js moves the pictures with them."""
     if not place:
         return Markup()
-    method = scene.state.method
-    data = scene.project.attributions[method if method in scene.project.attributions else "image"]
+    data = scene.project.attributions[shown(scene.project, scene.state.method)]
     own = kind(scene.project, str(data.name))
     sizes = {own.named(str(axis)): size for axis, size in data.sizes.items()}
     sliders = (
@@ -85,10 +84,8 @@ def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
 
 def _labels(found: Tile) -> Markup:
     wrong = "wrong" if is_wrong(found) else None
-    pairs = [
-        ("Label", found.label),
-        ("Predicted", html.tag("span", found.prediction, class_=wrong)),
-    ]
+    pairs = [("Label", found.label)]
+    pairs += [("Predicted", html.tag("span", found.prediction, class_=wrong) if found.prediction else "")]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
     pairs += [("Cluster", cluster_mark(found))]
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))

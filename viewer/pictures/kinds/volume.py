@@ -6,6 +6,7 @@ from viewer.pictures import images
 from viewer.pictures.kinds.given import Given
 
 GAP = 2  # white pixels between the four
+MOST_STRETCHED = 16  # times, whatever a project says of its voxels
 
 
 def draw(given: Given) -> bytes:
@@ -21,7 +22,26 @@ def draw(given: Given) -> bytes:
         pixels(*(None if values is None else np.take(values, at[axis], axis) for values in (image, relevance)), given)
         for axis in range(3)
     ]
-    return images.png(montage([*slices, pixels(_projected(image), _projected(relevance), given)]))
+    maps = [*slices, pixels(_projected(image), _projected(relevance), given)]
+    depth, height, width = _stretch(given.beside.get("voxel_size"))
+    stretched = ((height, width), (depth, width), (depth, height), (height, width))
+    return images.png(montage([_enlarged(*pair) for pair in zip(maps, stretched, strict=True)]))
+
+
+def _stretch(voxel_size: np.ndarray | None) -> tuple[float, ...]:
+    """How many pixels a voxel is long in each direction, so that a ball is round."""
+    found = np.ones(3) if voxel_size is None else np.asarray(voxel_size, float)
+    known = found.shape == (3,) and bool(np.isfinite(found).all()) and found.min() > 0
+    return tuple((found / found.min()).clip(1, MOST_STRETCHED)) if known else (1.0, 1.0, 1.0)
+
+
+def _enlarged(pixels: np.ndarray, by: tuple[float, float]) -> np.ndarray:
+    """Every pixel as often as it is long, the nearest one at each place."""
+    rows, columns = (
+        np.minimum((np.arange(round(size * long)) / long).astype(int), size - 1)
+        for size, long in zip(pixels.shape, by, strict=False)
+    )
+    return pixels[rows][:, columns]
 
 
 def strongest(volume: np.ndarray) -> tuple[int, ...]:
