@@ -91,17 +91,20 @@ KINDS: dict[str, Callable[[np.random.Generator], Given]] = {
 }
 
 
-def write(root: Path) -> list[Path]:
+def write(root: Path, *, hostile: bool = True) -> list[Path]:
     """A project of each kind, called after it."""
-    return [write_one(root / name, name) for name in KINDS]
+    return [write_one(root / name, name, hostile=hostile) for name in KINDS]
 
 
-def write_one(path: Path, name: str) -> Path:
+def write_one(path: Path, name: str, *, hostile: bool = True) -> Path:
     random = np.random.default_rng(0)
+    given = KINDS[name](random)
+    if not hostile and name == "text":
+        given = {key: [row[: 1 + len(SENTENCE) - at % 5] for at, row in enumerate(rows)] for key, rows in given.items()}  # type: ignore[arg-type]
     points = np.stack([GROUP * 6, np.arange(N) / 4], 1) + random.normal(0, 0.5, (N, 2))
     return spray.write_arrays(
         path,
-        **{**KINDS[name](random), "embedding": points, "clustering": GROUP},  # type: ignore[arg-type]
+        **{**given, "embedding": points, "clustering": GROUP},  # type: ignore[arg-type]
         label=np.arange(N) // 2 % 2,
         prediction=np.arange(N) // 2 % 2,
         label_names=["healthy", "ill"],
