@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT))
 from bench.viewer import ARGUMENTS, CHROMIUM, READY, serving  # noqa: E402
 from tests.support import viewer_kinds, viewer_projects  # noqa: E402
 
-SIZE = {"width": 1280, "height": 720}
+SIZE: ViewportSize = {"width": 1280, "height": 720}
+TALL: ViewportSize = {"width": 1000, "height": 900}
 NOTE = {
     "Name": "Box in the corner",
     "Tags, with commas between": "box, top left",
@@ -108,7 +109,7 @@ def main() -> None:
                 page.close()
         kinds = viewer_kinds.write(Path(folder) / "kinds", hostile=False)
         with serving(*kinds) as (address, _):
-            page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+            page = browser.new_context(viewport=TALL).new_page()
             for file in shoot_kinds(page, address):
                 print(file.relative_to(ROOT), file.stat().st_size // 1024, "kB")  # noqa: T201
         browser.close()

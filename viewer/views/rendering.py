@@ -41,7 +41,7 @@ def view(update: Update) -> View:
         "gamma": Spinner(name="gamma", title="Gamma (< 1 lifts weak)", low=0.1, high=10, step=0.1),
         "limit": Spinner(name="limit", title="Relevance of full colour", low=1e-30, step=0.1),
     }
-    mode.on_change("active", lambda _attr, _old, new: new is not None and update(mode=mode.labels[new].lower()))
+    mode.on_change("active", lambda _attr, _old, new: None if new is None else update(mode=mode.labels[new].lower()))
     for chooser in (colour_map, own):
         chooser.on_change("value", lambda _attr, _old, new: new and update(colour_map=new))
     for name, select in selects.items():

@@ -18,14 +18,15 @@ def draw(given: Given) -> bytes:
         whole = relevance[most] if given.look.percentile == 100 else relevance  # the same, and sorted sooner
         given = given._replace(look=given.look._replace(limit=images.largest(np.abs(whole), given.look.percentile)))
     at = [min(max(0, place), size - 1) for place, size in zip(given.place or most, shown.shape, strict=True)]
-    slices = [
-        pixels(*(None if values is None else np.take(values, at[axis], axis) for values in (image, relevance)), given)
-        for axis in range(3)
-    ]
+    slices = [pixels(_slice(image, at, axis), _slice(relevance, at, axis), given) for axis in range(3)]
     maps = [*slices, pixels(_projected(image), _projected(relevance), given)]
     depth, height, width = _stretch(given.beside.get("voxel_size"))
     stretched = ((height, width), (depth, width), (depth, height), (height, width))
     return images.png(montage([_enlarged(*pair) for pair in zip(maps, stretched, strict=True)]))
+
+
+def _slice(values: np.ndarray | None, at: list[int], axis: int) -> np.ndarray | None:
+    return None if values is None else np.take(values, at[axis], axis)
 
 
 def _stretch(voxel_size: np.ndarray | None) -> tuple[float, ...]:
