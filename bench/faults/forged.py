@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -62,13 +63,23 @@ async def frame(socket: WebSocketClientConnection) -> str | bytes:
 
 
 async def opened(address: str, cookie: str) -> Page:
-    """A page by who was let in."""
+    """A page by who was let in; one of too many waits until the server has given up those that were closed."""
 
     def page() -> str:
         with urllib.request.urlopen(urllib.request.Request(address, headers={"Cookie": cookie}), timeout=60) as answer:
             return answer.read().decode()
 
-    token = re.search(r'"token":"([^"]+)"', await asyncio.to_thread(page))
+    for _ in range(60):
+        try:
+            found = await asyncio.to_thread(page)
+            break
+        except HTTPError as error:
+            if error.code != 503:
+                raise
+            await asyncio.sleep(1)
+    else:
+        raise TimeoutError("too many pages are open for a minute")
+    token = re.search(r'"token":"([^"]+)"', found)
     assert token, "the page has no token of a session"
     request = HTTPRequest(re.sub("^http", "ws", address) + "/ws", headers={"Cookie": cookie})
     socket = await websocket_connect(request, subprotocols=["bokeh", token[1]])
