@@ -18,6 +18,7 @@ from spray.stages.clustering import clusterings
 from spray.store.categories import Analysis
 from spray.store.lazy import compacted, identity
 from spray.verdict import (
+    LOOK,
     Statistics,
     Suspect,
     View,
@@ -25,10 +26,12 @@ from spray.verdict import (
     added,
     judgement,
     missing,
+    same_suspects,
     sentence,
+    shared_gap,
     spaces_of,
     statistics,
-    suspect,
+    suspects,
     usual,
     views_of,
     weighed,
@@ -37,7 +40,7 @@ from spray.verdict import (
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
-VERSION = 1  # raised when a verdict changes
+VERSION = 2  # raised when a verdict changes
 FIRST = 8  # samples to look at
 
 
@@ -63,9 +66,10 @@ def judge(
 
     With `out`, a project, one file a category is written, as the analysis "verdict", and nothing is done anew that is
     there and still right. Attributes of a category: `suspicion`, `judgement` and `reasons` in words, `first_samples`
-    to look at, `missing` views, and where the suspect is: `suspect_analysis`, `suspect_view`, `suspect_clustering`,
-    `suspect_cluster`. Variables: `cluster (clustering, sample)`, `line (sample)`, the direction that tells the group
-    apart, `plane (sample, axis)` with it, and `unusual (view)`.
+    to look at, `missing` views, `suspects`, their number, with the reasons of the others in `further`, `same_as`,
+    categories whose suspect is the same, and where the suspect is: `suspect_analysis`, `suspect_view`,
+    `suspect_clustering`, `suspect_cluster`. Variables: `cluster (clustering, sample)`, `line (sample)`, the direction
+    that tells the group apart, `plane (sample, axis)` with it, and `unusual (view)`.
 
     Args:
         attributions: `(sample, ...)`, in memory or of `spray.open_attributions`.
@@ -107,16 +111,23 @@ def judge(
         judged, errors = _gathered(categories, views, bar)
         found = dict(_weighed(judged, processes, bar))
         levels = np.stack([one.level for one in found.values()])
-        results = {}
+        results, gaps = {}, {}
         for at, category in enumerate(judged.data):
-            result = _result(judged, at, found[category], levels).assign_attrs(
-                facts | {"category": category, "label": label_name(data, by, category)}
-            )
+            result, gap = _result(judged, at, found[category], levels)
+            result = result.assign_attrs(facts | {"category": category, "label": label_name(data, by, category)})
             bar.update()
+            if gap is not None:
+                gaps[category] = gap
             if out is None:
                 results[category] = result
             else:
                 store.write_category(out, NAME, category, result)
+    for category, others in same_suspects(gaps).items():
+        if out is None:
+            results[category].attrs["same_as"] = ", ".join(others)
+        else:
+            written = store.open_analysis(out, NAME)[category]
+            store.write_category(out, NAME, category, written.assign_attrs(same_as=", ".join(others)))
     if out is None:
         return results
     store.write_analysis_index(out, NAME, errors)
@@ -190,13 +201,18 @@ def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, W
             bar.update()
 
 
-def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.Dataset:
-    values, spaces, _ = _spaces(judged, at)
-    one = suspect(spaces, found, usual(np.delete(levels, at, 0)))
+def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> tuple[xr.Dataset, np.ndarray | None]:
+    """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
+    values, spaces, rest = _spaces(judged, at)
+    one, *more = suspects(spaces, found, usual(np.delete(levels, at, 0)), rest)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})
-    rows = {NAME: (one.members.astype(int), {}), "as found": (one.cluster.astype(int), {})}
+    groups = np.zeros(len(one.members), int)
+    for number, each in enumerate([one, *more], 1):
+        groups[each.members] = number
+    rows = {NAME: (groups, {}), "as found": (one.cluster.astype(int), {})}
     clusters = clusterings(NAME, rows, line)
+    gap = shared_gap(values, judged.whole, one.members) if one.suspicion >= LOOK / 1.5 else None
     plane = np.stack([one.line, _second(spaces[one.view].values, one.line)], 1)
     found_by = {
         "line": line,
@@ -204,8 +220,11 @@ def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.D
         "unusual": ("view", list(one.by_view.values())),
     }
     attrs = _attrs(one, values, clusters.cluster.values[0], data.sample.values)
-    attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views)}
-    return clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
+    attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views), "suspects": 1 + len(more)}
+    if more:
+        attrs["further"] = "; ".join(f"suspicion {each.suspicion:.2f}: {sentence(each, values)}" for each in more)
+    made = clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
+    return made, gap
 
 
 def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
