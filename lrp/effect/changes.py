@@ -1,7 +1,7 @@
 """What a group has that the rest of its class has not, done to samples of other classes.
 
 Each change is an estimate from two sets of samples, applied to a third. What stays in place is laid over, what colours
-or softens is matched, what moves is cut out where the group differs and pasted, and what none of these catches is added
+or softens is matched, what moves is brought into line and laid anywhere, and what none of these catches is added
 in a hidden layer.
 """
 
@@ -17,6 +17,7 @@ from lrp.effect.network import Network
 
 CERTAIN = 3.0  # deviations of an opacity's error, below which there is none
 PATCH = 4  # a patch is a quarter of the image wide
+ROUNDS = 4  # of bringing patches into line
 BANDS = 8  # of spatial frequencies
 
 
@@ -103,38 +104,55 @@ def softness(network: Network, groups: Groups, generator: torch.Generator) -> Te
 
 
 def patch(network: Network, groups: Groups, generator: torch.Generator) -> Tensor:
-    """What moves: a square cut out of a member where an early layer differs most, pasted at the same place.
+    """What moves: squares of the members, brought into line, are an overlay like one that stays; it is laid anywhere.
 
-    The early layer's channels are weighed by how far apart the two sides' maxima are, in deviations; the square lies
-    around the largest weighed sum of activations.
+    First where an early layer differs most: its channels weighed by how far apart the two sides' maxima are, in
+    deviations. Then where the mean square fits best, places of little variance counting most, some rounds.
     """
+    inside, outside, others = groups
+    size = (inside.shape[2] // PATCH, inside.shape[3] // PATCH)
+    places = _peaks(network, groups, size)
+    floor = 1e-2 * inside.var()
+    for _ in range(ROUNDS):
+        crops = _cut(inside, places, size)
+        places = _matched(inside, crops.mean(0), 1 / (crops.var(0).mean(0) + floor))
+    elsewhere = places[torch.randint(len(places), (len(outside),), generator=generator)]
+    where = places[torch.randint(len(places), (len(others),), generator=generator)]
+    crops = Groups(_cut(inside, places, size), _cut(outside, elsewhere, size), _cut(others, where, size))
+    changed = others.clone()
+    for image, (top, left), square in zip(changed, where.tolist(), laid(crops), strict=True):
+        image[:, top : top + size[0], left : left + size[1]] = square
+    return network.output(changed)
+
+
+def _peaks(network: Network, groups: Groups, size: tuple[int, int]) -> Tensor:
+    """`(member, 2)`, upper left corners of the squares around the largest weighed activation."""
     layer = network.layers[0]
 
     def maxima(values: Tensor) -> Tensor:
-        return values.movedim(layer.axis, 1).flatten(2).amax(2)
+        return values.flatten(2).amax(2)
 
     inside, outside = (network.over(part, layer.name, maxima) for part in groups[:2])
     spread = ((inside.var(0) + outside.var(0)) / 2).sqrt()
-    weight = (inside.mean(0) - outside.mean(0)) / spread.clamp(min=1e-3 * float(spread.max().clamp(min=1e-12)))
-    weight = weight * (inside.mean(0) > outside.mean(0)) / spread.clamp(min=1e-12) * (spread > 0)
+    apart = (inside.mean(0) - outside.mean(0)).clamp(min=0) / spread.square().clamp(min=1e-12) * (spread > 0)
+    found = network.over(groups.inside, layer.name, lambda values: (values * apart[:, None, None]).sum(1))
+    at = torch.stack(torch.unravel_index(found.flatten(1).argmax(1), found.shape[1:]), 1)
+    shape, grid = (torch.tensor(part, device=at.device) for part in (groups.inside.shape[2:], found.shape[1:]))
+    corner = ((at + 0.5) * shape / grid).long() - torch.tensor(size, device=at.device) // 2
+    return corner.clamp(min=torch.zeros_like(shape), max=shape - torch.tensor(size, device=at.device))
 
-    def sums(values: Tensor) -> Tensor:
-        return (values.movedim(layer.axis, 1) * weight[:, None, None]).sum(1)
 
-    height, width = groups.inside.shape[2:]
-    found = network.over(groups.inside, layer.name, sums)
-    best = found.flatten(1).argmax(1)
-    rows = (best // found.shape[2] + 0.5) * height / found.shape[1]
-    columns = (best % found.shape[2] + 0.5) * width / found.shape[2]
-    which = torch.randint(len(groups.inside), (len(groups.others),), generator=generator)
-    tall, wide = height // PATCH, width // PATCH
-    changed = groups.others.clone()
-    for image, member in zip(changed, which.tolist(), strict=True):
-        top = min(max(int(rows[member]) - tall // 2, 0), height - tall)
-        left = min(max(int(columns[member]) - wide // 2, 0), width - wide)
-        place = (slice(None), slice(top, top + tall), slice(left, left + wide))
-        image[place] = groups.inside[member][place]
-    return network.output(changed)
+def _cut(images: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
+    windows = images.unfold(2, size[0], 1).unfold(3, size[1], 1)
+    return windows[torch.arange(len(images)), :, places[:, 0], places[:, 1]]
+
+
+def _matched(images: Tensor, template: Tensor, weight: Tensor) -> Tensor:
+    """Where sum w (x - t)^2 is least, up to what is the same everywhere."""
+    squares = torch.nn.functional.conv2d(images.square().sum(1, keepdim=True), weight[None, None])
+    products = torch.nn.functional.conv2d(images, (weight * template)[None])
+    cost = (squares - 2 * products)[:, 0]
+    return torch.stack(torch.unravel_index(cost.flatten(1).argmin(1), cost.shape[1:]), 1)
 
 
 def direction(network: Network, groups: Groups, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import joblib
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
 VERSION = 2  # raised when a verdict changes
 FIRST = 8  # samples to look at
+ALIKE = 0.7  # cosine of what sets two best candidates apart, from which on neither is a measure for the other
 
 
 class Judged(NamedTuple):
@@ -110,10 +111,13 @@ def judge(
     with tqdm(total=3 * len(groups), desc=NAME, unit="step", disable=None if progress else True) as bar:
         judged, errors = _gathered(categories, views, bar)
         found = dict(_weighed(judged, processes, bar))
-        levels = np.stack([one.level for one in found.values()])
+        alike = _alike({name: gap for name, (_, gap) in found.items()})
+        weighs = {name: _weigh(judged, at, alike[name])[0] if name in alike else found[name][0]
+                  for at, name in enumerate(judged.data)}  # fmt: skip
+        levels = np.stack([one.level for one in weighs.values()])
         results, gaps = {}, {}
         for at, category in enumerate(judged.data):
-            result, gap = _result(judged, at, found[category], levels)
+            result, gap = _result(judged, at, weighs[category], levels, alike.get(category, []))
             result = result.assign_attrs(facts | {"category": category, "label": label_name(data, by, category)})
             bar.update()
             if gap is not None:
@@ -171,19 +175,39 @@ def _values(data: xr.Dataset, views: Mapping[str, View]) -> dict[str, np.ndarray
     return found
 
 
-def _spaces(judged: Judged, at: int) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
-    """Values, white values, and how many samples the others have."""
-    values = _values(list(judged.data.values())[at], judged.views)
+def _alike(gaps: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """The two at most whose best candidate is a category's own: what has the same group is no measure for it."""
+    found = same_suspects(gaps, alike=ALIKE)
+    nearest = {
+        name: sorted(others, key=lambda other: -float(gaps[name] @ gaps[other])) for name, others in found.items()
+    }
+    return {name: others[:2] for name, others in nearest.items() if len(gaps) > 1 + len(others[:2])}
+
+
+def _spaces(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
+    """Values, white values, and how many samples the others have; some of the others are left out."""
+    names = list(judged.data)
+    values = _values(judged.data[names[at]], judged.views)
     others = {name: without(judged.whole[name], at, statistics(value)) for name, value in values.items()}
+    left = [name for name in names if name != names[at]]
+    for category in leave:
+        place, own = left.index(category), _values(judged.data[category], judged.views)
+        others = {name: without(value, place, statistics(own[name])) for name, value in others.items()}
+        left.remove(category)
     return values, spaces_of(values, others), int(next(iter(others.values())).size.sum())
 
 
-def _weigh(judged: Judged, at: int) -> Weighed:
-    _, spaces, rest = _spaces(judged, at)
-    return weighed(spaces, rest)
+def _weigh(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[Weighed, np.ndarray]:
+    """The candidates, and what sets the best of them apart."""
+    values, spaces, rest = _spaces(judged, at, leave)
+    found = weighed(spaces, rest)
+    if not len(found.members):
+        return found, np.zeros(sum(value.shape[1] for value in values.values()))
+    best = int((np.maximum(found.above, 0) ** 3).sum(1).argmax())
+    return found, shared_gap(values, judged.whole, found.members[best])
 
 
-def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, Weighed]]:
+def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, tuple[Weighed, np.ndarray]]]:
     names = list(judged.data)
     if processes == 1:
         for at, name in enumerate(names):
@@ -201,9 +225,11 @@ def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, W
             bar.update()
 
 
-def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> tuple[xr.Dataset, np.ndarray | None]:
+def _result(
+    judged: Judged, at: int, found: Weighed, levels: np.ndarray, leave: Sequence[str]
+) -> tuple[xr.Dataset, np.ndarray | None]:
     """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
-    values, spaces, rest = _spaces(judged, at)
+    values, spaces, rest = _spaces(judged, at, leave)
     one, *more = suspects(spaces, found, usual(np.delete(levels, at, 0)), rest)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})

@@ -249,7 +249,7 @@ def _as_given(spaces: Spaces, group: np.ndarray, chosen: np.ndarray, normal: Usu
 
 
 def shared_gap(values: Mapping[str, np.ndarray], whole: Mapping[str, Statistics], members: np.ndarray) -> np.ndarray:
-    """What sets a group apart, comparable between categories: (mean_in - mean_out) / deviation of each feature.
+    """What sets a group apart, comparable between categories: C^-1/2 (mean_in - mean_out), C within all categories.
 
     Args:
         values: View -> `(sample, feature)` of one category, not whitened.
@@ -263,13 +263,13 @@ def shared_gap(values: Mapping[str, np.ndarray], whole: Mapping[str, Statistics]
         >>> import numpy as np
         >>> values = {"cells": np.array([[0.0, 1.0], [0.0, 1.0], [4.0, 1.0]])}
         >>> whole = {"cells": statistics(values["cells"])}
-        >>> shared_gap(values, whole, np.array([False, False, True])).tolist()
+        >>> abs(shared_gap(values, whole, np.array([False, False, True]))).tolist()
         [1.0, 0.0]
     """
     parts = []
     for name, value in values.items():
-        spread = np.sqrt(np.diag(whole[name].scatter) / max(1, whole[name].size.sum() - len(whole[name].size)))
-        gap = (value[members].mean(0) - value[~members].mean(0)) / np.where(spread > 0, spread, np.inf)
+        sides = np.stack([value[members].mean(0), value[~members].mean(0)])
+        gap = np.subtract(*whiten(sides, whole[name]).values)
         parts.append(gap / max(np.linalg.norm(gap), 1e-12))
     return np.concatenate(parts) / len(parts) ** 0.5
 
