@@ -10,7 +10,7 @@ import numpy as np
 from spray._tables import table
 from spray.verdict import Statistics, added, spaces_of, statistics, suspects, usual, weighed, without
 
-SAMPLES, FEATURES, JUDGED = 1300, 2000, 20
+SAMPLES, FEATURES, JUDGED = 1300, 2000, 5
 
 
 def values_of(category: int) -> np.ndarray:
@@ -23,7 +23,7 @@ def values_of(category: int) -> np.ndarray:
 
 
 def timed(classes: int) -> str:
-    """All classes are gathered; of 20 the candidates are weighed and the suspect is named, which is a task a class."""
+    """All classes are gathered; of five the candidates are weighed and the suspect is named, which is a task a class."""
     start = time.perf_counter()
     whole: Statistics | None = None
     for category in range(classes):

@@ -19,8 +19,8 @@ USED: Mapping[str, float] = {
     "patch": 0.05,
     "direction": 0.15,
 }
-"""Share of the others turned beyond the most of a control, from which on a prediction rests on it. A direction takes all
-that a group has with it, evidence of its class too, and natural groups turn up to a tenth by theirs."""
+"""Share of the others turned beyond the most of a control, from which on a prediction rests on it. A direction takes
+all that a group has with it, evidence of its class too, and natural groups turn up to a tenth by theirs."""
 
 
 class Effect(NamedTuple):
