@@ -23,7 +23,7 @@ def values_of(category: int) -> np.ndarray:
 
 
 def timed(classes: int) -> str:
-    """All classes are gathered; of five the candidates are weighed and the suspect is named, which is a task a class."""
+    """All classes are gathered; of five the candidates are weighed and the suspect is named: a task a class."""
     start = time.perf_counter()
     whole: Statistics | None = None
     for category in range(classes):

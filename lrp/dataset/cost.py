@@ -8,11 +8,11 @@ from os import PathLike
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from lrp.dataset.batches import attribute
 from lrp.dataset.hidden import Layer, hidden_layers
 from lrp.explain.one_call import Explainer
+from lrp.graph.graph import Example
 from spray import store
 
 TIMES = 3
@@ -37,7 +37,7 @@ class Cost(NamedTuple):
         )
 
 
-def statistics_cost(explain: object, x: Tensor, path: str | PathLike[str]) -> Cost | None:
+def statistics_cost(explain: object, x: Example, path: str | PathLike[str]) -> Cost | None:
     """Cost of the statistics that a project has.
 
     Args:
@@ -68,7 +68,7 @@ def statistics_cost(explain: object, x: Tensor, path: str | PathLike[str]) -> Co
     return Cost(tuple(layer.name for layer in layers), own, sum(kept.values()), time)
 
 
-def _seconds(explain: Explainer, x: Tensor, layers: tuple[Layer, ...]) -> float:
+def _seconds(explain: Explainer, x: Example, layers: tuple[Layer, ...]) -> float:
     """The shortest of a few runs, after one that does not count."""
 
     def run() -> None:
