@@ -26,11 +26,11 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
 
     Example:
         >>> import numpy as np
+        >>> from spray.verdict import White, weighed
         >>> values = np.random.default_rng(0).normal(size=(90, 2))
         >>> values[:15, 0] += 12
         >>> values[15:25, 1] += 9
         >>> spaces = {"cells": White(values - values.mean(0), np.zeros((1, 2)))}
-        >>> from spray.verdict.whitening import White
         >>> each = each_suspect(spaces, weighed(spaces, 400), Usual(np.zeros(1), np.ones(1)), 400)
         >>> sorted(int(one.members.sum()) for one in each)
         [10, 15]
@@ -85,7 +85,7 @@ def shared_gap(values: Mapping[str, np.ndarray], whole: Mapping[str, Statistics]
     Example:
         >>> import numpy as np
         >>> values = {"cells": np.array([[0.0, 1.0], [0.0, 1.0], [4.0, 1.0]])}
-        >>> from spray.verdict.whitening import statistics
+        >>> from spray.verdict import statistics
         >>> whole = {"cells": statistics(values["cells"])}
         >>> abs(shared_gap(values, whole, np.array([False, False, True]))).tolist()
         [1.0, 0.0]
