@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from spray.colour import palette
 from spray.colour import pixels as colours
+from spray.kinds.text import plain
 from viewer import html
 from viewer.pictures import images
 from viewer.pictures.images import Look
@@ -15,8 +16,6 @@ from viewer.pictures.kinds.given import SIDE
 
 INK, PAPER = "#1c1c1c", "#ffffff"
 FONT = "system-ui, 'DejaVu Sans', sans-serif"
-INVISIBLE = dict.fromkeys(map(ord, "‪‫‬‭‮⁦⁧⁨⁩"))
-"""Marks that turn the direction of what follows, beyond the text that they stand in."""
 
 
 def sheet(parts: Iterable[Markup], *, title: str, width: float = SIDE, height: float = SIDE) -> bytes:
@@ -31,12 +30,6 @@ def words(text: object, x: float, y: float, *, size: float = 10, **attributes: o
     """One line of text."""
     given = {"x": f"{x:g}", "y": f"{y:g}", "font_size": size, "font_family": FONT, "fill": INK} | attributes
     return html.tag("text", plain(text), **given)
-
-
-def plain(text: object) -> str:
-    """A text that any file of XML can hold: without control characters, lone surrogates and marks of direction."""
-    found = str(text).translate(INVISIBLE).encode("utf-8", "replace").decode()
-    return "".join(c if c in "\t\n" or (ord(c) >= 32 and not 0xFFFE <= ord(c) <= 0xFFFF) else "�" for c in found)
 
 
 def shortened(text: object, most: int) -> str:
@@ -67,10 +60,8 @@ def colour(value: float, look: Look) -> str:
 
 
 def ink_on(background: str) -> str:
-    """Black or white, whichever is read more easily on a colour (WCAG's relative luminance)."""
-    channels = [int(background[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return INK if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 else PAPER
+    """Black or white, whichever is read more easily on a colour."""
+    return INK if colours.is_light(np.frombuffer(bytes.fromhex(background[1:]), np.uint8)) else PAPER
 
 
 def number(value: float) -> str:
