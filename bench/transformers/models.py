@@ -44,6 +44,8 @@ class Family:
                     weight.normal_(std=max(1, weight[0].numel()) ** -0.5)
                 elif name.endswith("bias") and "dt_" not in name:
                     weight.normal_(std=0.1)
+        if dtype == torch.float64 and hasattr(model, "set_experts_implementation"):
+            model.set_experts_implementation("batched_mm")  # grouped products know no doubles
         for weight in model.parameters():
             weight.requires_grad_(False)
         return model.to(dtype)

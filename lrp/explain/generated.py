@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -78,10 +79,20 @@ def generated(explain: Explainer, ids: Tensor, start: int, **others: Tensor) -> 
     chosen = text[0, start:]
     seeds = output.new_zeros(len(steps), *output.shape)
     seeds[steps, 0, places, chosen] = output[0, places, chosen]
-    relevance = torch.func.vmap(pullback)(seeds)
-    found = pytree.tree_map(lambda part: None if part is None else part[:, 0], relevance)
+    found = _each(explain, pullback, seeds)
     _check_causal(found, places)
     return Generated(output[0, places], found)
+
+
+def _each(explain: Explainer, pullback: Callable[[Tensor], Any], seeds: Tensor) -> Any:
+    """Relevance of the one text by each seed, `(step, token)` in the input's structure; vmap returns tensors only."""
+    graph, signals = explain.program.graph, explain.program.plan.facts.signals
+
+    def received(seed: Tensor) -> list[Tensor]:
+        return [leaf[0] for leaf in pytree.tree_leaves(pullback(seed)) if leaf is not None]
+
+    parts = iter(torch.func.vmap(received)(seeds))
+    return pytree.tree_unflatten([next(parts) if node in signals else None for node in graph.inputs], graph.structure)
 
 
 def _given(explain: Explainer, text: Tensor, others: dict[str, Tensor]) -> Example:

@@ -88,7 +88,7 @@ def test_texts_are_printed_and_written(saved, tmp_path):
 @pytest.mark.parametrize("suffix", ["svg", "tex"])
 def test_other_formats(saved, tmp_path, suffix):
     result = run("--model", f"hf:{saved / 'classifier'}", "--text", TEXTS[1], "--out", tmp_path, "--format", suffix)
-    assert result.exit_code == 0 and (tmp_path / f"text-1.{suffix}").stat().st_size > 500
+    assert result.exit_code == 0 and (tmp_path / f"text-1.{suffix}").stat().st_size > 300
 
 
 def test_why_the_next_token(saved):
