@@ -23,6 +23,9 @@ TABLES: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
     "families": _tables("families", dtype=torch.float64),
     "families32": _tables("families", dtype=torch.float32),
     "oracle": _tables("oracle"),
+    "costs": _tables("costs"),
+    "lxt": _tables("lxt"),
+    "faithfulness": _tables("faithfulness"),
 }
 
 
