@@ -52,19 +52,19 @@ class Similarity(nn.Module):
         kept = attention_mask[..., None].to(hidden)
         return (hidden * kept).sum(1) / kept.sum(1)
 
-    def forward(self, attention_mask: Tensor, other: Tensor, **x: Tensor) -> Tensor:
+    def similarity(self, attention_mask: Tensor, other: Tensor, **x: Tensor) -> Tensor:
         own = self.pooled(attention_mask, **x)
         return ((own / own.norm(dim=-1, keepdim=True)) * other).sum(-1, keepdim=True)
 
 
 class OfIds(Similarity):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, other: Tensor) -> Tensor:
-        return super().forward(attention_mask, other, input_ids=input_ids)
+        return self.similarity(attention_mask, other, input_ids=input_ids)
 
 
 class OfEmbeddings(Similarity):
     def forward(self, inputs_embeds: Tensor, attention_mask: Tensor, other: Tensor) -> Tensor:
-        return super().forward(attention_mask, other, inputs_embeds=inputs_embeds)
+        return self.similarity(attention_mask, other, inputs_embeds=inputs_embeds)
 
 
 def minilm() -> tuple[Any, Any]:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from lrp._torchvision import torchvision
 
 torchvision()  # transformers imports it, which fails where its operators do not load
-import transformers as hf  # noqa: E402  # pyright: ignore[reportMissingImports]
+import transformers  # noqa: E402  # pyright: ignore[reportMissingImports]
+
+hf: Any = transformers
 
 VOCABULARY = 100
 SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -37,7 +39,7 @@ class Family:
     def built(self, dtype: torch.dtype = torch.float64) -> nn.Module:
         """The model with weights N(0, 1/n) and biases N(0, .1), or its values would vanish beside its biases."""
         torch.manual_seed(0)
-        model = self.make().eval()
+        model: Any = self.make().eval()
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if weight.ndim > 1 and "A_log" not in name:
@@ -128,18 +130,36 @@ def translated(name: str, config: str, **options: Any) -> Family:
     )
 
 
-SEVERAL = {"encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
-BOTH = {"d_model": 32, **SEVERAL, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
-T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "vocab_size": VOCABULARY}
-GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": VOCABULARY, "n_positions": 64, **ENDS}
-EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8}
-SSM = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": VOCABULARY, "use_cache": False, **ENDS}
-WINDOWS = {"image_size": 32, "patch_size": 2, "embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
-DINO = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, **PATCHES}
-STAGES = {"depths": [1, 1], "sr_ratios": [4, 1], "hidden_sizes": [16, 32], "patch_sizes": [7, 3], "strides": [4, 2]}
-SEGFORMER = {"num_encoder_blocks": 2, **STAGES, "num_attention_heads": [1, 2], "mlp_ratios": [2, 2]}
-CONVNEXT = {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1]}
-VISUAL = {**SIZES, "image_size": 32, "patch_size": 8, "projection_dim": 16}
+SEVERAL: dict[str, Any] = {
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+}
+BOTH: dict[str, Any] = {"d_model": 32, **SEVERAL, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+T5: dict[str, Any] = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "vocab_size": VOCABULARY}
+GPT2: dict[str, Any] = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": VOCABULARY, "n_positions": 64, **ENDS}
+EXPERTS: dict[str, Any] = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8}
+SSM: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": VOCABULARY, "use_cache": False, **ENDS}
+WINDOWS: dict[str, Any] = {
+    "image_size": 32,
+    "patch_size": 2,
+    "embed_dim": 16,
+    "depths": [2, 2],
+    "num_heads": [2, 4],
+    "window_size": 4,
+}
+DINO: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, **PATCHES}
+STAGES: dict[str, Any] = {
+    "depths": [1, 1],
+    "sr_ratios": [4, 1],
+    "hidden_sizes": [16, 32],
+    "patch_sizes": [7, 3],
+    "strides": [4, 2],
+}
+SEGFORMER: dict[str, Any] = {"num_encoder_blocks": 2, **STAGES, "num_attention_heads": [1, 2], "mlp_ratios": [2, 2]}
+CONVNEXT: dict[str, Any] = {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1]}
+VISUAL: dict[str, Any] = {**SIZES, "image_size": 32, "patch_size": 8, "projection_dim": 16}
 
 
 def _clip() -> Family:

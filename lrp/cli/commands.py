@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import lrp
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described

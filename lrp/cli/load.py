@@ -12,14 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrp.cli.errors import Unusable
 from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json
 from lrp.composites.table import Composite
 from lrp.dataset.reading.normalize import Normalization, normalization
-
-
-class Unusable(ValueError):
-    """Words of the command line that mean nothing; the message says what would."""
 
 
 def load_model(spec: str, weights: Path | None, *, classes: int | None = None, seed: int = 0) -> nn.Module:

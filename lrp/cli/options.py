@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 import lrp
-from lrp.cli.load import TRAINED, Unusable, key, load_composite, load_model, load_normalization, on_device
+from lrp.cli.errors import Unusable
+from lrp.cli.load import TRAINED, key, load_composite, load_model, load_normalization, on_device
 from lrp.composites.table import Composite
 from lrp.dataset import NORMALIZATIONS, Normalization
 from lrp.process import collector_held, memory_kept

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lrp._torchvision import torchvision
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 
 
 def transformers() -> ModuleType:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import lrp
 from lrp.cli import pretrained
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting
 from lrp.cli.target import described
 from lrp.explain.target import Target, logit

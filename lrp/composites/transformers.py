@@ -139,10 +139,11 @@ def _products(epsilon: Stabilize, softmax: str, gate: str) -> Composite:
     for name, given, known in (("softmax", softmax, SOFTMAX), ("gate", gate, GATE)):
         if given not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {given!r}")
-    held: list[Row] = {
-        "constant": [("softmax", rules.constant())],
-        "gradient": [("bilinear", rules.norm(epsilon))],
-    }.get(softmax, [])
+    further: dict[str, Row] = {
+        "constant": ("softmax", rules.constant()),
+        "gradient": ("bilinear", rules.norm(epsilon)),
+    }
+    held = [further[softmax]] if softmax in further else []
     attention: Row = ("attention", rules.attention(*SOFTMAX[softmax], epsilon))
     return [attention, *held, ("gate", rules.signal_takes_all(GATE[gate]))] + base(epsilon)
 

@@ -8,7 +8,9 @@ import lrp
 
 def megabytes(tensors, without=()):
     own = {t.untyped_storage().data_ptr() for t in without}
-    found = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)}
+    found = {
+        t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)
+    }
     return sum(size for place, size in found.items() if place not in own) / 2**20
 
 
