@@ -101,7 +101,7 @@ def _transposed_grouped(op: Op, params: Params, inputs: Inputs, cotangent: Tenso
     same by the transposed matrices; None for other operators."""
     if kind_of(op.name) != "grouped" or len(inputs) != 1:
         return None
-    (weight,) = params.values()
+    weight = params["weight" if "weight" in params else "mat2"]
     _, _, *rest = op.args
     return (op.target(cotangent, weight.mT.contiguous(), *rest, **{k: v for k, v in op.kwargs.items() if k != "bias"}),)
 
