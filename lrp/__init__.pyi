@@ -20,7 +20,7 @@ from . import (
 from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
-from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_images
+from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, rewrite, trace, until
 from .rules import Rule, Stabilizer
@@ -58,6 +58,7 @@ __all__ = [
     "generated",
     "graph",
     "heatmap",
+    "open_data",
     "open_images",
     "plan",
     "process",

@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from lrp.heatmap import Array, Scaling
 from lrp.text.shades import Look, Shade, shades
-from spray.kinds.text import plain
+from spray.pictures.drawing import letters, plain
 
 LETTER, LINE, SIZE = 7.8, 21.0, 13.0  # of a letter's width, from line to line, and of letters, in pixels
 FONT = "ui-monospace, 'DejaVu Sans Mono', monospace"
@@ -163,10 +163,10 @@ def terminal(
     """
     drawn = shades(tokens, relevance, Look(special, marks, cmap, level, scaling))
     names = _names(rows, len(drawn), alone="")
-    widest = max(map(_letters, names), default=0)
+    widest = max(map(letters, names), default=0)
     lines = []
     for name, row in zip(names, drawn, strict=True):
-        told = plain(name).replace("\n", " ") + " " * (widest - _letters(name)) + "  " if name else ""
+        told = plain(name).replace("\n", " ") + " " * (widest - letters(name)) + "  " if name else ""
         lines.append(told + "".join(_before(row, at, " ") + _coloured(s) for at, s in enumerate(row)))
     return "\n".join(lines)
 
@@ -215,19 +215,14 @@ def _boxes(row: Sequence[Shade]) -> str:
     return "".join(_before(row, at, "\\space\\allowbreak\n") + box for at, box in enumerate(boxes))
 
 
-def _letters(text: str) -> int:
-    """Columns of a font of one width: wide letters take two, marks on a letter none."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def _width(text: str) -> float:
-    return max(_letters(text), 1) * LETTER
+    return max(letters(text), 1) * LETTER
 
 
 def _placed(row: Sequence[Shade], width: float, y: float) -> tuple[list[str], float]:
     """Words in lines, and where the last line is."""
-    letters = [unicodedata.bidirectional(c) for shade in row for c in shade.text]
-    from_right = sum(c in ("R", "AL") for c in letters) > sum(c == "L" for c in letters)
+    directions = [unicodedata.bidirectional(c) for shade in row for c in shade.text]
+    from_right = sum(c in ("R", "AL") for c in directions) > sum(c == "L" for c in directions)
     parts: list[str] = []
     x, y = 4.0, y + LINE
     for at, shade in enumerate(row):

@@ -11,7 +11,7 @@ from lrp.colormap import palette
 from lrp.heatmap import Array, Scaling
 from lrp.text.pieces import Piece, numbers, pieces, summed
 from spray.colour import pixels
-from spray.kinds.text import plain
+from spray.pictures.drawing import plain
 
 
 class Shade(NamedTuple):

@@ -7,6 +7,7 @@ import torch
 from click.testing import CliRunner
 
 import lrp
+import spray
 from lrp._torchvision import torchvision
 from lrp.cli.commands import main
 from lrp.explain import logit
@@ -89,6 +90,25 @@ def test_texts_are_printed_and_written(saved, tmp_path):
 def test_other_formats(saved, tmp_path, suffix):
     result = run("--model", f"hf:{saved / 'classifier'}", "--text", TEXTS[1], "--out", tmp_path, "--format", suffix)
     assert result.exit_code == 0 and (tmp_path / f"text-1.{suffix}").stat().st_size > 300
+
+
+def test_a_file_of_texts_becomes_a_project(saved, tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_text("review,label\n" + "".join(f"{text},{at}\n" for at, text in enumerate(TEXTS)))
+    words = ["--model", f"hf:{saved / 'classifier'}", "--data", file, "--kind", "text", "--text", "review"]
+    words += ["--label", "label", "--length", "8", "--out", tmp_path / "project", "--quiet"]
+    result = CliRunner().invoke(main, ["attribute", *map(str, words)])
+    assert result.exit_code == 0, result.output
+    found = spray.open_attributions(tmp_path / "project").load()
+    for at, text in enumerate(TEXTS):
+        x, output, relevance = explained(saved, text)
+        length = x["input_ids"].shape[1]
+        own = found.isel(sample=at)
+        assert own.token_text.values[:length].tolist() == tokenizer().convert_ids_to_tokens(x["input_ids"][0])
+        torch.testing.assert_close(torch.tensor(own.output.values), output[0].detach(), rtol=1e-4, atol=1e-5)
+        wanted = relevance["input_ids"][0].detach()
+        torch.testing.assert_close(torch.tensor(own.relevance.values[:length]), wanted, rtol=1e-3, atol=1e-5)
+        assert not own.relevance.values[length:].any()
 
 
 def test_why_the_next_token(saved):

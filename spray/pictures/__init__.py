@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from viewer.pictures.kinds import image, none, signal, spectrogram, table, text, volume
-from viewer.pictures.kinds.given import Draw, Given, Renderer
+from spray.pictures import image, none, signal, spectrogram, table, text, volume
+from spray.pictures.given import Draw, Given, Renderer
 
 RENDERERS: Mapping[str, Renderer] = {
     "image": Renderer(image.draw, one_channel=True),
     "signal": Renderer(signal.draw, lines=True),
     "text": Renderer(text.draw, lines=True, by_word=True),
     "table": Renderer(table.draw, lines=True),
-    "volume": Renderer(volume.draw, one_channel=True),
+    "volume": Renderer(volume.draw, one_channel=True, sliced=True),
     "spectrogram": Renderer(spectrogram.draw, one_channel=True),
     "none": Renderer(none.draw, lines=True),
 }
