@@ -76,6 +76,33 @@ def report(
     models = {"before": before, "after": after}
     found = {name: _per_sample(graph, data, rows, direction, batch) for name, graph in models.items()}
     told = {name: one.pop("prediction") for name, one in found.items()}
+    return _table(found, told, data, names, seed)
+
+
+def of_predictions(told: Mapping[str, np.ndarray], data: Samples, label_names: Iterable[str] = ()) -> xr.Dataset:
+    """A report of accuracy and changed predictions alone, where there is no model: `before` and `after` are classes.
+
+    Example:
+        >>> data = Samples(torch.zeros(4, 1), torch.tensor([0, 0, 1, 1]), torch.tensor([False, True, False, True]))
+        >>> told = {"before": np.array([0, 1, 1, 1]), "after": np.array([0, 0, 1, 1])}
+        >>> float(of_predictions(told, data).value.sel(model="before", group="worst", measure="accuracy"))
+        0.0
+    """
+    unknown = np.full(len(data), np.nan)
+    right = {name: (classes == data.y.cpu().numpy()).astype(float) for name, classes in told.items()}
+    found = {name: dict.fromkeys(MEASURES, unknown) | {"accuracy": right[name]} for name in told}
+    return _table(found, told, data, list(label_names), 0)
+
+
+def _table(
+    found: Mapping[str, dict[str, np.ndarray]],
+    told: Mapping[str, np.ndarray],
+    data: Samples,
+    names: list[str],
+    seed: int,
+) -> xr.Dataset:
+    """From measures of each sample to groups, models `before` and `after`."""
+    models = list(found)
     for name, one in found.items():
         one["changed"] = (told[name] != told["before"]).astype(float)
     groups = _groups(data, names)
@@ -93,7 +120,7 @@ def report(
     dims = ("model", "group", "measure")
     every = {name: (dims, table[..., at]) for at, name in enumerate(("value", "lower", "upper"))}
     sizes = [len(groups[g]) if g in groups else len(data) for g in order]
-    coords = {"model": list(models), "group": order, "measure": list(MEASURES), "n": ("group", sizes)}
+    coords = {"model": models, "group": order, "measure": list(MEASURES), "n": ("group", sizes)}
     return xr.Dataset(every, coords, {f"measure {name}": text for name, text in MEASURES.items()})
 
 

@@ -116,7 +116,8 @@ def project(
         axis: Of the channels in the layer's output, where its operator does not say it.
 
     Returns:
-        A graph with parameters `correction.direction` and `correction.to` more; the next one's are `correction2`'s.
+        A graph with parameters `correction.direction` and `correction.component` more; those of the next one are called
+        `correction2`.
 
     Raises:
         KeyError: There is no such layer.
@@ -144,7 +145,10 @@ def project(
     at = 1 if whole else axis or 1
     direction = (v / v.norm()).reshape(_shape(end, v, at)).to(end.meta["val"].dtype)
     name = _free("correction", graph)
-    values = {f"{name}.direction": direction, f"{name}.to": torch.tensor(to, dtype=direction.dtype, device=v.device)}
+    values = {
+        f"{name}.direction": direction,
+        f"{name}.component": torch.tensor(to, dtype=direction.dtype, device=v.device),
+    }
     conditions = [] if when is None else list(when) if isinstance(when, Sequence) else [when]
     own = {number: condition.params(end) for number, condition in enumerate(conditions)}
     values |= {f"{name}.when{number}.{key}": value for number, found in own.items() for key, value in found.items()}
@@ -152,7 +156,7 @@ def project(
 
     def inserted(builder: Builder, x: fx.Node, given: Given) -> fx.Node:
         call = _calling(builder, end)
-        v, to = given[f"{name}.direction"], given[f"{name}.to"]
+        v, to = given[f"{name}.direction"], given[f"{name}.component"]
         gap = call(aten.sub.Tensor, call(aten.sum.dim_IntList, call(aten.mul.Tensor, x, v), axes, True), to)
         for number, condition in enumerate(conditions):
             brought = {key: given[f"{name}.when{number}.{key}"] for key in own[number]}

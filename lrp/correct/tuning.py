@@ -80,8 +80,10 @@ def tune(
         >>> x = torch.randn(64, 3)
         >>> data = Samples(x, (x[:, 0] > 0).long())
         >>> tuned = tune(lrp.trace(model, x[:1]), data, data, epochs=2, progress=False)
-        >>> tuned.held_out[-1] < tuned.held_out[0], _ := model.load_state_dict(tuned.params)
-        (True, <All keys matched successfully>)
+        >>> tuned.held_out[-1] < tuned.held_out[0]
+        True
+        >>> model.load_state_dict(tuned.params)
+        <All keys matched successfully>
     """
     names = [
         name for name, node in graph.parameters.items() if node.meta.get("learned") and (only is None or only(name))

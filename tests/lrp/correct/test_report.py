@@ -11,6 +11,8 @@ import lrp
 from lrp import correct
 from lrp.correct import Samples
 
+PLUS = lrp.composites.epsilon_plus()
+
 
 def made():
     """Class 1 where the first pixel or the last is high; after: where the last is. The first is the artefact."""
@@ -36,9 +38,7 @@ def made():
 def test_every_measure():
     before, after, data = made()
     v = torch.tensor([1.0, 0, 0, 0])
-    found = correct.report(
-        before, after, data, lrp.composites.epsilon_plus(), layer="0", v=v, label_names=["low", "high"]
-    )
+    found = correct.report(before, after, data, PLUS, layer="0", v=v, label_names=["low", "high"])
     value = found.value.sel
     assert list(found.group.values) == [
         "low clean", "low artefact", "high clean", "high artefact", "clean", "mean", "worst",
@@ -65,7 +65,7 @@ def test_every_measure():
 
 def test_a_correction_that_is_none():
     before, after, data = made()
-    found = correct.report(after, before, data, lrp.composites.epsilon_plus())
+    found = correct.report(after, before, data, PLUS)
     assert correct.is_worse(found) == ["the worst group's accuracy fell from 1.000 to 0.000"]
 
 
@@ -74,9 +74,7 @@ def test_intervals_are_those_of_a_binomial():
     rng = np.random.default_rng(0)
     wrong = torch.as_tensor(rng.random(40) < 0.3)
     flipped = replace(data, y=torch.where(wrong, 1 - data.y, data.y))
-    found = correct.report(before, before, flipped, lrp.composites.epsilon_plus()).sel(
-        measure="accuracy", model="after"
-    )
+    found = correct.report(before, before, flipped, PLUS).sel(measure="accuracy", model="after")
     for group in found.group.values[:4]:
         one = found.sel(group=group)
         error = np.sqrt(one.value * (1 - one.value) / one.n)
@@ -87,7 +85,7 @@ def test_intervals_are_those_of_a_binomial():
 def test_without_groups_there_is_no_proof():
     before, after, data = made()
     with pytest.raises(ValueError, match="which test samples carry the artefact"):
-        correct.report(before, after, replace(data, artefact=None), lrp.composites.epsilon_plus())
+        correct.report(before, after, replace(data, artefact=None), PLUS)
 
 
 def test_a_direction_is_asked_before_the_projection():
@@ -95,6 +93,6 @@ def test_a_direction_is_asked_before_the_projection():
     before, _, data = made()
     v = torch.tensor([1.0, 0, 0, 0])
     after = correct.project(before, "0", v, 0.0)
-    found = correct.report(before, after, data, lrp.composites.epsilon_plus(), layer="0", v=v)
+    found = correct.report(before, after, data, PLUS, layer="0", v=v)
     assert float(found.value.sel(model="before", group="mean", measure="sensitivity")) == 1
     assert float(found.value.sel(model="after", group="mean", measure="sensitivity")) == 0
