@@ -13,12 +13,14 @@ from torch import Tensor
 from lrp.composites.table import Row
 from lrp.correct.directions import POOLS, Place, activations, best_place, cav
 from lrp.correct.location import localize, masks
+from lrp.correct.losses import paste
 from lrp.correct.projections import component
 from lrp.correct.samples import Samples
 from lrp.graph.graph import Graph
 
-FEWEST, WEAK, WIDE = 5, 0.7, 0.4
-"""Below these numbers of members, AUROC of the direction, and above this share of the input: a warning."""
+FEWEST, WEAK, WIDE, SLIGHT = 5, 0.7, 0.4, 0.1
+"""Below these numbers of members and AUROC of the direction, above this share of the input, below this effect: a
+warning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,9 @@ class Located:
     """An artefact: its direction `v` in `layer`, and `source`, the samples of the selection with masks of where it is.
 
     `to` is the component along v of samples without it, `above` of those with it. `places` are all layers that were
-    compared, the best first; `nearest` are samples outside the selection, those most like it first.
+    compared, the best first; `nearest` are samples outside the selection, those most like it first. `effect` is how
+    much the class gains, in standard deviations of its margin, once the located artefact is pasted on samples without
+    it; `opposite` the same of what the others have and the selection lacks.
     """
 
     graph: Graph
@@ -41,6 +45,8 @@ class Located:
     relevance: Tensor
     places: tuple[Place, ...]
     nearest: tuple[int, ...]
+    effect: float
+    opposite: float
 
     @property
     def why(self) -> str:
@@ -132,8 +138,44 @@ def locate(
     score = along.flatten(1).amax(1) if along.ndim > 1 else along
     outside = torch.nonzero(same)[:, 0][~inside]
     nearest = outside[score[~inside].argsort(descending=True)]
+    others = data.rows(same).rows(~inside)
+    lacking = masks(localize(graph, best.layer, -v, others.x, rows)).to(others.x)
+    effect = _effect(graph, Samples(source.x, source.y, mask=found), others)
+    opposite = _effect(graph, Samples(others.x, others.y, mask=lacking), source)
+    if opposite > max(effect, 0):
+        warnings.warn(
+            f"what the selection lacks speaks more for the class than what it has (by {opposite:.2f} and {effect:.2f} "
+            "standard deviations of its margin, once pasted): the artefact may be on the others; keep them as a "
+            "finding, and correct that",
+            stacklevel=2,
+        )
+    elif effect < SLIGHT:
+        warnings.warn(
+            f"what was located, pasted on others of the class, speaks for it by {effect:.2f} standard deviations of "
+            "its margin: the model hardly uses it, or it was not located; pasting it in training will do nothing, or harm",
+            stacklevel=2,
+        )
     return Located(
         graph, rows, best.layer, best.pool, best.auroc, v, float(along[~inside].mean()), float(along[inside].mean()),
         Samples(source.x, source.y, torch.ones(len(source), dtype=torch.bool), found), relevance, places,
-        tuple(nearest.tolist()),
+        tuple(nearest.tolist()), effect, opposite,
     )  # fmt: skip
+
+
+def _effect(graph: Graph, source: Samples, on: Samples, batch: int = 256) -> float:
+    """What pasting the masked places of a source adds to the margin of the class, in its standard deviations."""
+    assert source.mask is not None
+    chosen = source.mask.flatten(1).any(1)
+    if not chosen.any():
+        return 0.0
+    pasted = paste(on.x, source.rows(chosen), torch.Generator().manual_seed(0))
+    before, after = (_margin(graph, x, on.y, batch) for x in (on.x, pasted))
+    return float((after - before).mean() / before.std().clamp(min=1e-12)) if len(on) > 1 else 0.0
+
+
+def _margin(graph: Graph, x: Tensor, y: Tensor, batch: int) -> Tensor:
+    """The class's logit over the largest other one."""
+    with torch.no_grad():
+        logits = torch.cat([graph(graph.params, some) for some in x.split(batch)])
+    own = logits.gather(1, y[:, None])
+    return (own - logits.scatter(1, y[:, None], float("-inf")).amax(1, keepdim=True))[:, 0]
