@@ -152,7 +152,7 @@ def locate(
     elif effect < SLIGHT:
         warnings.warn(
             f"what was located, pasted on others of the class, speaks for it by {effect:.2f} standard deviations of "
-            "its margin: the model hardly uses it, or it was not located; pasting it in training will do nothing, or harm",
+            "its margin: the model hardly uses it, or it was not located; pasting it will do nothing, or harm",
             stacklevel=2,
         )
     return Located(

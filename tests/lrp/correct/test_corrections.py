@@ -84,8 +84,9 @@ def test_outputs_stay_to_the_last_bit_where_the_condition_does_not_hold(graph, l
         found = after(after.params, X)
         assert torch.equal(found[~expected], plain[~expected]), name
         assert torch.allclose(found[expected], always(always.params, X)[expected], atol=1e-12), name
-        explained = lrp.explainer(after, lrp.composites.epsilon_plus())(X)
-        assert torch.allclose(explained.output, found) and torch.isfinite(explained.relevance).all()
+        if (layer, name) == ("1", "both"):
+            explained = lrp.explainer(after, lrp.composites.epsilon_plus())(X)
+            assert torch.allclose(explained.output, found) and torch.isfinite(explained.relevance).all()
 
 
 def test_a_direction_that_does_not_fit(graph):
@@ -166,7 +167,7 @@ def test_each_term_lowers_what_it_measures(learned, term):
         "augment": lambda: correct.augment(learned, place, v, to),
     }[term]()
     fast = partial(torch.optim.Adam, lr=5e-3)
-    tuned = correct.tune(learned, data, data, [loss], epochs=15, batch_size=16, optimizer=fast, progress=False)
+    tuned = correct.tune(learned, data, data, [loss], epochs=10, batch_size=30, optimizer=fast, progress=False)
     draw = torch.Generator().manual_seed(1)
     start, end = (float(loss(p, data, draw)) for p in (learned.params, tuned.params))
     assert end < 0.7 * start
