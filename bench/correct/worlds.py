@@ -38,7 +38,7 @@ def digits(seed: int, quick: bool) -> World:
     both = np.concatenate([np.zeros(len(clean), bool), np.ones(len(clean), bool)])
     images, numbers = torch.cat([clean.images] * 2), np.concatenate([clean.digits] * 2)
     test = demo.Digits(images, numbers, both)
-    return World(*map(_boxed, (train, test)), (1,), network, 8, (0,))
+    return World(_boxed(train), _boxed(test), (1,), network, 8, (0,))
 
 
 def _boxed(data: demo.Digits) -> Samples:

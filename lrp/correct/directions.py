@@ -27,7 +27,7 @@ def svm(features: np.ndarray, members: np.ndarray) -> np.ndarray:
     from sklearn.svm import LinearSVC
 
     scale = features.std() or 1.0
-    machine = LinearSVC(class_weight="balanced", dual=True, max_iter=10_000, random_state=0, C=0.1, tol=1e-3)
+    machine = LinearSVC(class_weight="balanced", max_iter=10_000, random_state=0, C=0.1, tol=1e-3)
     return machine.fit(features / scale, members).coef_[0]
 
 

@@ -69,12 +69,13 @@ def masks(relevance: Tensor, *, blur: float = 7 / 224) -> Tensor:
         >>> masks(relevance)[0, 0].sum()
         tensor(2.)
     """
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import uniform_filter1d
 
-    values = relevance.detach().double().cpu().numpy()
-    sides = [0] + [max(1, round(blur * side)) for side in values.shape[1:]]
-    blurred = uniform_filter(values, [max(1, side) for side in sides], mode="constant") if max(sides) > 1 else values
-    cut = np.stack([one > otsu(one) if one.max() > 0 else np.zeros_like(one, bool) for one in blurred])
+    blurred: np.ndarray = relevance.detach().double().cpu().numpy()
+    for axis in range(1, blurred.ndim):
+        if (side := round(blur * blurred.shape[axis])) > 1:
+            blurred = uniform_filter1d(blurred, side, axis, mode="constant")
+    cut = np.stack([one > otsu(one) if one.max() > 0 else np.zeros(one.shape, bool) for one in blurred])
     return torch.as_tensor(cut[:, None], dtype=relevance.dtype, device=relevance.device)
 
 

@@ -171,7 +171,7 @@ def component(hidden: Tensor, v: Tensor) -> Tensor:
     unit = v / v.norm()
     if v.shape == hidden.shape[1:]:
         return hidden.flatten(1) @ unit.flatten()
-    return torch.tensordot(hidden, unit, ([1], [0]))
+    return (hidden.movedim(1, -1) * unit).sum(-1)
 
 
 def _shape(end: fx.Node, v: Tensor, axis: int) -> list[int]:

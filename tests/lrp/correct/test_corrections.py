@@ -38,7 +38,7 @@ def component(graph, layer, v, x=X):
 LAYERS = {"1": (3,), "3": (4,), "6": (5,)}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.sampled_from(list(LAYERS)), st.booleans(), st.integers(0, 99), st.floats(-2, 2))
 def test_projecting(graph, layer, whole, seed, to):
     """The component is `to` exactly, what is orthogonal stays, and projecting again changes nothing."""
@@ -64,7 +64,7 @@ def test_a_clean_activation_keeps_its_component(graph):
     assert torch.allclose(hidden, lrp.until(graph, "1")(graph.params, X[:1])[:, :, 0, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize("layer", list(LAYERS))
+@pytest.mark.parametrize("layer", ["1", *(pytest.param(layer, marks=pytest.mark.slow) for layer in ("3", "6"))])
 def test_outputs_stay_to_the_last_bit_where_the_condition_does_not_hold(graph, layer):
     v = torch.randn(LAYERS[layer], dtype=torch.double, generator=torch.Generator().manual_seed(1))
     plain, told = graph(graph.params, X), graph(graph.params, X).argmax(1)
@@ -152,6 +152,7 @@ def test_the_artefact_is_located(learned):
     assert overlap.mean() > 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["pasted", "insensitive", "right_reasons", "augment"])
 def test_each_term_lowers_what_it_measures(learned, term):
     data, place = planted(), "1"
