@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +28,8 @@ class Trial(NamedTuple):
         return f"{self.world}-{self.seed}-{self.selection}"
 
 
-def run(trial: Trial, quick: bool) -> dict[str, Any]:
-    """Numbers of every method, and how the selection was."""
+def run(trial: Trial, quick: bool, methods: Sequence[str] = METHODS) -> dict[str, Any]:
+    """Numbers of these methods, and how the selection was."""
     world = WORLDS[trial.world](trial.seed, quick)
     model = trained(world, trial.seed)
     graph = lrp.trace(model, world.train.x[:1])
@@ -44,12 +45,12 @@ def run(trial: Trial, quick: bool) -> dict[str, Any]:
     result |= {"iou": _overlap(world, found, members), "warnings": [str(one.message) for one in said]}
     name, why = default_method(found)
     result |= {"default": name, "why": why, "methods": {}}
-    for method in METHODS:
-        if method == "default":
-            continue
+    wanted = dict.fromkeys(name if method == "default" else method for method in methods)
+    for method in wanted:
         after = _corrected(method, graph, found, world, trial.seed)
         result["methods"][method] = _measured(world, graph, after, found)
-    result["methods"]["default"] = result["methods"][name]
+    if "default" in methods:
+        result["methods"]["default"] = result["methods"][name]
     return result
 
 
