@@ -21,7 +21,7 @@ from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
 from .correct import as_module
-from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_images
+from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer
 from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
@@ -61,6 +61,7 @@ __all__ = [
     "graph",
     "heatmap",
     "insert",
+    "open_data",
     "open_images",
     "plan",
     "process",

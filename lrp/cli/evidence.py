@@ -53,6 +53,8 @@ def evidence(project: Path, finding: str, setting: Setting) -> Evidence:
     members = np.isin(ids, kept[finding].ids)
     if lost := len(kept[finding].samples) - int(members.sum()):
         raise Unusable(f"{lost} samples of the finding {finding!r} are not in {project}: it is of another project")
+    if label.ndim != 1:
+        raise Unusable(f"samples of {project} have several labels each: a correction takes one")
     if label.min() < 0:
         raise Unusable(f"samples of {project} have no label: a correction is trained and measured by labels")
     image = attributions.image.values
