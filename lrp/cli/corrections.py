@@ -15,6 +15,7 @@ from torch import Tensor
 import lrp
 from lrp.cli.evidence import Evidence, Stored, evidence, samples
 from lrp.cli.load import Unusable
+from lrp.cli.models import WRITERS
 from lrp.cli.options import Setting, model_options, reported
 from lrp.cli.target import dataset_target
 from lrp.correct import METHODS, Located, Samples, as_text, default_method, is_worse, masks
@@ -199,32 +200,6 @@ def _as_input(source: Samples) -> Samples:
     """The masks in place of the pictures: what is pasted of them tells where."""
     assert source.mask is not None
     return Samples(source.mask, source.y, mask=source.mask)
-
-
-def _exported(graph: Graph, x: Tensor, out: Path) -> None:
-    program = torch.export.export(lrp.as_module(graph), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    with replacing(out) as temporary:
-        named = temporary.with_name(temporary.name + ".pt2")  # torch wants that ending
-        torch.export.save(program, named)
-        named.replace(temporary)
-
-
-def _state(graph: Graph, x: Tensor, out: Path) -> None:
-    del x
-    with replacing(out) as temporary:
-        torch.save(lrp.as_module(graph).state_dict(), temporary)
-
-
-def _safe(graph: Graph, x: Tensor, out: Path) -> None:
-    from safetensors.torch import save
-
-    del x
-    content = save({name: value.contiguous() for name, value in lrp.as_module(graph).state_dict().items()})
-    with replacing(out) as temporary:
-        temporary.write_bytes(content)
-
-
-WRITERS = {".pt2": _exported, ".pt": _state, ".safetensors": _safe}
 
 
 def _explained(
