@@ -212,7 +212,7 @@ def _explained(
     dataset = Stored(given.pixels, given.data.y.cpu().numpy(), given.label_names)
     lrp.attribute_dataset(
         explain, dataset, after, target=dataset_target(text), ids=given.ids.tolist(),
-        normalize=setting.normalize(given.pixels), keep=lrp.Kept(kind=facts.get("kind")), progress=not quiet,
+        normalize=given.normalize, keep=lrp.Kept(kind=facts.get("kind")), progress=not quiet,
         name=f"{facts.get('name', project.name)}, corrected", model=f"{facts.get('model', '')}, corrected",
     )  # fmt: skip
     store.write_netcdf(after / REPORT, report, large="group", root=after)
