@@ -13,8 +13,8 @@ import xarray as xr
 from torch import Tensor
 
 import lrp
+from lrp.cli.errors import Unusable
 from lrp.cli.evidence import Evidence, Stored, evidence, samples
-from lrp.cli.load import Unusable
 from lrp.cli.models import WRITERS
 from lrp.cli.options import Setting, model_options, reported
 from lrp.cli.target import dataset_target

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import lrp
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting
 from lrp.correct import Samples
 from lrp.dataset.manifest import fingerprint

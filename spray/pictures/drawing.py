@@ -1,6 +1,7 @@
 """What drawings of all kinds are made of: a sheet of paper, texts, colours of relevance."""
 
 import base64
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,7 +16,7 @@ from spray.pictures.images import Look
 
 INK, PAPER = "#1c1c1c", "#ffffff"
 FONT = "system-ui, 'DejaVu Sans', sans-serif"
-INVISIBLE = dict.fromkeys(map(ord, "‪‫‬‭‮⁦⁧⁨⁩"))
+INVISIBLE = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 """Marks that turn the direction of what follows, beyond the text that they stand in."""
 
 
@@ -34,15 +35,48 @@ def words(text: object, x: float, y: float, *, size: float = 10, **attributes: o
 
 
 def plain(text: object) -> str:
-    """A text that any file of XML can hold: without control characters, lone surrogates and marks of direction."""
+    """A text that any page, drawing and terminal can hold: without control characters, lone surrogates and marks of
+    direction.
+
+    >>> plain("a\\x1b[31mb")
+    'a�[31mb'
+    """
     found = str(text).translate(INVISIBLE).encode("utf-8", "replace").decode()
-    return "".join(c if c in "\t\n" or (ord(c) >= 32 and not 0xFFFE <= ord(c) <= 0xFFFF) else "�" for c in found)
+    return "".join(c if c in "\t\n" or _is_shown(ord(c)) else "�" for c in found)
+
+
+def _is_shown(code: int) -> bool:
+    """Whether a character is one that XML can hold, and no control."""
+    return code >= 32 and not 0x7F <= code <= 0x9F and not 0xFFFE <= code <= 0xFFFF
+
+
+def letters(text: str) -> int:
+    """How many letters of Latin a text is wide: signs of Chinese and pictures take two, marks on letters none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def shortened(text: object, most: int) -> str:
-    """At most so many characters."""
+    """At most so many letters wide."""
     found = " ".join(plain(text).split())
-    return found if len(found) <= most else f"{found[: most - 1]}…"
+    if letters(found) <= most:
+        return found
+    return next(f"{found[:end]}…" for end in range(min(most, len(found)), -1, -1) if letters(found[:end]) < most)
+
+
+def bar(
+    name: str, said: str, length: float, row: int, *, height: float = 24, fill: str = "#8c8c8c"
+) -> tuple[Markup, ...]:
+    """A row: a name, what is said of it at the right, and below both a bar from the middle, of a length in [-1, 1]."""
+    top, middle, most = row * height, SIDE / 2, SIDE / 2 - 3
+    start = middle + min(length, 0) * most
+    said = shortened(said, 16)
+    place = {"x": f"{start:.1f}", "y": f"{top + 15:.1f}", "width": f"{abs(length) * most:.1f}"}
+    return (
+        words(shortened(name, 34 - letters(said)), 3, top + 12, size=11.5),
+        words(said, SIDE - 3, top + 12, size=10.5, fill="#5a5a5a", text_anchor="end"),
+        html.tag("line", x1=middle, x2=middle, y1=f"{top + 14:g}", y2=f"{top + 23:g}", stroke="#888888"),
+        html.tag("rect", height=f"{height - 17:.1f}", fill=fill, stroke="#888888", stroke_width=0.6, **place),
+    )
 
 
 def picture(pixels: np.ndarray, x: float, y: float, width: float, height: float) -> Markup:
@@ -67,10 +101,8 @@ def colour(value: float, look: Look) -> str:
 
 
 def ink_on(background: str) -> str:
-    """Black or white, whichever is read more easily on a colour (WCAG's relative luminance)."""
-    channels = [int(background[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return INK if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 else PAPER
+    """Black or white, whichever is read more easily on a colour."""
+    return INK if colours.is_light(np.frombuffer(bytes.fromhex(background[1:]), np.uint8)) else PAPER
 
 
 def number(value: float) -> str:
