@@ -1,5 +1,6 @@
 """Run by Bokeh once for every server: its door, the pictures' route, the projects opened before anyone comes."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -24,3 +25,6 @@ def on_server_loaded(_server_context) -> None:
     """Read the first page's data and make its widgets now, so that no visitor waits for them."""
     resolve(open_projects(PATHS), State())
     keep_one()
+    # Bokeh looks through all objects three times for each page that was closed, while everybody waits: not these again
+    gc.collect()
+    gc.freeze()

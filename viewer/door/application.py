@@ -19,6 +19,7 @@ from viewer.door import browser, hosts, refusal, tokens
 from viewer.door.refusal import Refusal, Refused
 from viewer.door.scripts import PATTERN, Scripts
 
+LOOK_FOR_CLOSED = 1000  # ms between two looks for closed pages: giving up many at once, everybody waits for seconds
 MOST_SESSIONS = int(os.environ.get("LRP_VIEWER_SESSIONS", "64"))  # pages at a time, of some 30 MB each
 
 
@@ -40,6 +41,7 @@ class Door(BokehTornado):
         self.token, self.show, self.listens = tokens.checked(token), show, absolute_url
         self.rules = hosts.allowed(absolute_url, settings.allowed_ws_origin() or extra_websocket_origins or [])
         self.cookie = f"lrp-viewer-{hosts.listening(absolute_url)[1]}"  # all ports of a name share their cookies
+        options.setdefault("check_unused_sessions_milliseconds", LOOK_FOR_CLOSED)
         super().__init__(
             *arguments,
             absolute_url=absolute_url,
