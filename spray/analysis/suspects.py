@@ -23,6 +23,7 @@ from spray.verdict import (
     View,
     Weighed,
     added,
+    cell_names,
     judgement,
     missing,
     sentence,
@@ -37,8 +38,10 @@ from spray.verdict import (
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
-VERSION = 1  # raised when a verdict changes
+VERSION = 2  # raised when a verdict changes
 FIRST = 8  # samples to look at
+READ = {"relevance", "image", "token_text", "feature_name", "channel_name"}
+"""Variables that views, and the reasons in words, are made of."""
 
 
 class Judged(NamedTuple):
@@ -97,7 +100,7 @@ def judge(
         raise ValueError(f"a verdict compares categories, there is only {', '.join(groups) or 'none'}: give another by")
     if not views:
         raise ValueError("a verdict needs relevance or statistics of hidden layers: attribute first")
-    kept = data[[name for name in data.data_vars if name in ("relevance", "image") or name in views]]
+    kept = data[[name for name in data.variables if name in READ or name in views]]
     facts = {"by": by if isinstance(by, str) else "all", "recipe": NAME, "versions": json.dumps(store.versions())}
     facts["key"] = digest(VERSION, list(groups), list(views), identity(kept), store.versions())
     if out is not None and _is_done(out, groups, facts["key"]):
@@ -203,12 +206,13 @@ def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.D
         "plane": (("sample", "axis"), plane),
         "unusual": ("view", list(one.by_view.values())),
     }
-    attrs = _attrs(one, values, clusters.cluster.values[0], data.sample.values)
+    names = cell_names(data.compute()) if "relevance" in data else ()
+    attrs = _attrs(one, sentence(one, values, names), clusters.cluster.values[0], data.sample.values)
     attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views)}
     return clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
 
 
-def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
+def _attrs(one: Suspect, reasons: str, cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
     members = np.flatnonzero(one.members)
     first = members[np.argsort(-one.line[members], kind="stable")][:FIRST]
     where = {"suspect_analysis": NAME, "suspect_view": one.view, "suspect_clustering": NAME}
@@ -216,7 +220,7 @@ def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, 
         "suspicion": one.suspicion,
         "judgement": judgement(one.suspicion),
         "suspect_size": len(members),
-        "reasons": sentence(one, values),
+        "reasons": reasons,
         "first_samples": " ".join(str(ids[row]) for row in first),
         **(where | {"suspect_cluster": int(cluster[members[0]])} if len(members) else {}),
     }

@@ -10,6 +10,7 @@ import xarray as xr
 
 from spray.files import ProjectError
 from spray.kinds import KINDS, Kind, kind_of
+from spray.store import tokens
 from spray.store.netcdf import affordable
 from spray.store.project import Place, parts, write_part, write_project
 
@@ -79,28 +80,30 @@ def write_arrays(
     if (folder / "project.json").exists():
         raise ProjectError(f"{folder} is a project already: give a new folder, or remove that one")
     feature_name = feature_name if feature_name is not None else _columns(inputs, relevance)
-    texts, mask = _texts(token)
-    length = None if texts is None else texts.shape[1]
+    lengths = None if token is None else [len(text) for text in token]
+    texts = None if token is None else tokens.texts(token)
     methods = dict(relevance) if isinstance(relevance, Mapping) else {method: relevance}
     if not methods:
         raise ProjectError("relevance is an empty dict: give at least one method's array")
     arrays: dict[str, xr.DataArray] = {}
     for number, (called, given) in enumerate(methods.items()):
         variable = f"relevance_{called}" if number else "relevance"
-        found = _labelled(variable, given, kind, dims, length, "feature" if feature_name is not None else None)
+        found = _labelled(variable, given, kind, dims, lengths, feature_name)
         arrays[variable] = found.assign_attrs({"method": called} if called else {})
     first = arrays["relevance"]
     count, chosen = first.sizes["sample"], kind_of(first)
     if inputs is not None:
-        arrays["image"] = _labelled("inputs", inputs, kind, dims, length, None, finite=False)
+        arrays["image"] = _labelled("inputs", inputs, kind, dims, lengths, None, finite=False)
     said = {"feature_name": ("feature", feature_name), "channel_name": ("channel", channel_name)}
     coords = {key: _named_axis(first, chosen, key, *found) for key, found in said.items() if found[1] is not None}
     if unit is not None and not isinstance(unit, str):
         coords["unit"] = _named_axis(first, chosen, "unit", "feature", unit)
-    if texts is not None:
+    if texts is not None and lengths is not None:
+        for variable in [name for name in arrays if name != "image"]:
+            tokens.check_ends(variable, arrays[variable].values, lengths)
         axis = next(str(dim) for dim in first.dims if chosen.named(str(dim)) == "token")
         arrays["token_text"] = xr.DataArray(texts, dims=["sample", axis])
-        arrays["mask"] = xr.DataArray(mask, dims=["sample", axis])
+        arrays["mask"] = xr.DataArray((texts != "").astype(np.uint8), dims=["sample", axis])
     facts = {"label": label, "prediction": prediction, **per_sample}
     for key in per_sample.keys() & OWN:
         raise ProjectError(f"{key!r} is a name of the format's own: call that variable otherwise")
@@ -171,15 +174,15 @@ def _labelled(
     given: Any,
     kind: str | None,
     dims: Sequence[str] | None,
-    length: int | None,
-    table: str | None,
+    lengths: Sequence[int] | None,
+    columns: Sequence[str] | None,
     *,
     finite: bool = True,
 ) -> xr.DataArray:
     """An array whose axes have names, and whose kind is certain."""
-    if length is not None and not hasattr(given, "shape"):
-        given = _filled(name, given, length)
-    values = _numbers(name, given, finite)
+    if lengths is not None and not hasattr(given, "shape"):
+        given = tokens.filled(name, [_plain(row) for row in given], lengths)
+    values = _numbers(name, given, finite, columns)
     if values.ndim < 2:
         raise ProjectError(
             f"{name} has the shape {values.shape}: give (sample, ...), at least one axis behind the samples"
@@ -193,7 +196,7 @@ def _labelled(
     elif dims is not None:
         axes = tuple(dims)
     else:
-        chosen = kind or ("table" if table or hasattr(given, "columns") else "text" if length is not None else None)
+        chosen = kind or ("table" if columns is not None or hasattr(given, "columns") else "text" if lengths is not None else None)
         axes = _axes(name, values, KINDS[chosen] if chosen else None)
     if len(axes) != values.ndim - 1:
         raise ProjectError(f"{name} has {values.ndim - 1} axes behind the samples {values.shape}, dims name {axes}")
@@ -235,7 +238,7 @@ def _plain(given: Any) -> Any:
     return given.to_numpy() if hasattr(given, "to_numpy") else given
 
 
-def _numbers(name: str, given: Any, finite: bool) -> np.ndarray:
+def _numbers(name: str, given: Any, finite: bool, columns: Sequence[str] | None = None) -> np.ndarray:
     try:
         values = np.asarray(_plain(given))
     except ValueError as error:
@@ -246,36 +249,21 @@ def _numbers(name: str, given: Any, finite: bool) -> np.ndarray:
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1)) if values.ndim else []
         if len(bad):
             some = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-            raise ProjectError(f"{name} has numbers that are not finite in the samples at {some}: leave them out")
+            raise ProjectError(
+                f"{name} has numbers that are not finite in the samples at {some}{_in_columns(values, columns)}: leave "
+                "them out, or fill them in before the model"
+            )
     if not len(values):
         raise ProjectError(f"{name} has no samples")
     return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
-def _texts(token: Sequence[Sequence[str]] | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Tokens of each sample in a rectangle, "" behind the end; and where there is one."""
-    if token is None:
-        return None, None
-    lengths = [len(tokens) for tokens in token]
-    if any(isinstance(tokens, str) for tokens in token):
-        raise ProjectError("token holds a text where a list of tokens is asked for: split it as the model does")
-    longest = max(lengths, default=0)
-    if not longest:
-        raise ProjectError("token has no token in any sample")
-    padded = [[*map(str, tokens), *[""] * (longest - len(tokens))] for tokens in token]
-    mask = np.arange(longest) < np.array(lengths)[:, None]
-    return np.array(padded, dtype=str), mask.astype(np.uint8)
-
-
-def _filled(name: str, rows: Any, length: int) -> np.ndarray:
-    """Sequences of numbers in a rectangle, 0 behind the end of each."""
-    found = np.zeros((len(rows), length), np.float32)
-    for at, row in enumerate(rows):
-        values = np.asarray(_plain(row))
-        if values.ndim != 1 or len(values) > length:
-            raise ProjectError(f"{name} of sample {at} has the shape {values.shape}, its tokens are at most {length}")
-        found[at, : len(values)] = values
-    return found
+def _in_columns(values: np.ndarray, names: Sequence[str] | None) -> str:
+    """Which columns of a table hold what is not finite."""
+    if values.ndim != 2 or names is None or len(names) != values.shape[1]:
+        return ""
+    at = np.flatnonzero(~np.isfinite(values).all(0))
+    return f", columns {', '.join(str(names[column]) for column in at[:5])}" + (", ..." if len(at) > 5 else "")
 
 
 def _columns(*given: Any) -> Sequence[str] | None:

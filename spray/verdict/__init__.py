@@ -3,6 +3,7 @@
 Pure functions on arrays. What they are is in docs/explanation/spray.md.
 """
 
+from spray.verdict.cells import cell_names
 from spray.verdict.null import null_variance, simulated_null
 from spray.verdict.reasons import judgement, sentence
 from spray.verdict.score import odd_side, otsu, refined, split_variance
@@ -19,6 +20,7 @@ __all__ = [
     "Weighed",
     "White",
     "added",
+    "cell_names",
     "judgement",
     "missing",
     "null_variance",

@@ -78,7 +78,7 @@ def test_channels_last_and_several_methods(tmp_path):
         ({"relevance": np.ones((N, 3)), "kind": "table", "sample": [1] * N}, "more than once"),
         ({"relevance": [[1.0]] * N, "token": ["abc"] * N}, "split it as the model does"),
         ({"relevance": [[1.0]] * N, "token": [[]] * N}, "no token in any sample"),
-        ({"relevance": [[1.0, 2.0, 3.0]] * N, "token": [["a"]] * N}, "its tokens are at most 1"),
+        ({"relevance": [[1.0, 2.0, 3.0]] * N, "token": [["a"]] * N}, "it has 1 tokens"),
         ({"relevance": {}}, "empty dict"),
     ],
 )
