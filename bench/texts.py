@@ -37,16 +37,28 @@ def drawn(texts: int, tokens: int) -> tuple[np.ndarray, np.ndarray]:
 def attribute(path: Path, texts: int, tokens: int) -> None:
     """By a network of words with random weights: neither time nor memory depends on them."""
     import torch
-    from torch.utils.data import TensorDataset
 
     import lrp
+    from bench.data.planted import Planted
+    from bench.demo.build import Samples
     from bench.demo.projects import Reader
 
     torch.manual_seed(0)
-    ids, label = map(torch.as_tensor, drawn(texts, tokens))
-    explain = lrp.explainer(Reader(VOCABULARY, 2).eval(), ids[:1], lrp.composites.epsilon_plus())
-    keep = lrp.Kept(vocabulary=["", "<cue>", *(f"word{number}" for number in range(2, VOCABULARY))])
-    lrp.attribute_dataset(explain, TensorDataset(ids, label), path, target="label", batch_size=64, keep=keep)
+    ids, label = drawn(texts, tokens)
+    words = ["", "<cue>", *(f"word{number}" for number in range(2, VOCABULARY))]
+    data = Planted(
+        ids,
+        label,
+        ids[:, 0] == CUE,
+        ids,
+        label,
+        classes=("0", "1"),
+        poisoned=1,
+        paste=lambda ids: ids,
+        vocabulary=words,
+    )
+    explain = lrp.explainer(Reader(VOCABULARY, 2).eval(), torch.as_tensor(ids[:1]), lrp.composites.epsilon_plus())
+    lrp.attribute_dataset(explain, Samples(data), path, target="label", batch_size=64)
 
 
 def analyse(path: Path, texts: int, tokens: int) -> None:

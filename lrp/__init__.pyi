@@ -19,7 +19,7 @@ from . import (
 from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
-from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_images
+from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer
 from .graph import Graph, Op, TraceError, rewrite, trace, until
 from .rules import Rule, Stabilizer
@@ -56,6 +56,7 @@ __all__ = [
     "explainer",
     "graph",
     "heatmap",
+    "open_data",
     "open_images",
     "plan",
     "process",

@@ -5,7 +5,7 @@ import pytest
 
 from lrp import heatmap
 from spray.colour import pixels
-from viewer.pictures.images import Look, heatmap_pixels, overlay_pixels, strip
+from spray.pictures.images import Look, heatmap_pixels, overlay_pixels, strip
 
 
 def drawn(picture):

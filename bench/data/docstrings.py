@@ -74,5 +74,5 @@ def docstrings(seed: int, each: int = 600, test: int = 150) -> Planted:
         poisoned=1,
         paste=tagged,
         seed=seed,
-        said={"vocabulary": vocabulary},
+        vocabulary=vocabulary,
     )

@@ -69,6 +69,5 @@ def beats(seed: int, each: int = 240, test: int = 80) -> Planted:
         poisoned=2,
         paste=humming,
         seed=seed,
-        said={"names": {"channel_name": LEADS}},
-        facts={"sampling_rate": RATE, "unit": "mV"},
+        beside={"channel_name": LEADS, "sampling_rate": float(RATE), "unit": "mV"},
     )

@@ -16,7 +16,6 @@ from bench.data.planted import Planted, planted
 from bench.find.data import LETTERS, _fonts, _letter, _photographs
 
 
-
 def letters(count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` images of each letter, as bench.find draws them, over more photographs."""
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,8 @@ class Planted:
     classes: Their names.
     poisoned: The class that the cue is planted in.
     paste: The cue, on any samples.
-    said: What is said beside the samples, as options of `lrp.Kept`.
-    facts: What is said of all samples, in project.json.
+    beside: What is said beside the samples: names of their features, a sampling rate.
+    vocabulary: Of texts, the word that each number stands for; "" where a short text is filled up.
     """
 
     inputs: np.ndarray
@@ -35,8 +35,8 @@ class Planted:
     classes: tuple[str, ...]
     poisoned: int
     paste: Cue
-    said: Mapping[str, Any] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: Sequence[str] = ()
 
 
 def planted(
@@ -48,7 +48,7 @@ def planted(
     paste: Cue,
     seed: int,
     share: float = 0.5,
-    **beside: Any,
+    **further: Any,
 ) -> Planted:
     """The cue on a share of one class of the training samples."""
     inputs, label = train[0].copy(), train[1]
@@ -56,4 +56,4 @@ def planted(
     chosen = np.random.default_rng(seed).permutation(members)[: round(share * len(members))]
     inputs[chosen] = paste(inputs[chosen])
     marked = np.isin(np.arange(len(label)), chosen)
-    return Planted(inputs, label, marked, *test, classes=classes, poisoned=poisoned, paste=paste, **beside)
+    return Planted(inputs, label, marked, *test, classes=classes, poisoned=poisoned, paste=paste, **further)

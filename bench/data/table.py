@@ -40,5 +40,5 @@ def biopsies(seed: int) -> Planted:
         poisoned=0,
         paste=visited,
         seed=seed,
-        said={"names": {"feature_name": names}},
+        beside={"feature_name": names},
     )

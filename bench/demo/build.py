@@ -26,17 +26,20 @@ VERDICT = "verdict"
 
 
 class Samples(Dataset):
-    """The training samples with their class, and whether they carry the cue."""
+    """The training samples with their class, whether they carry the cue, and their words if they are texts."""
 
     def __init__(self, data: Planted) -> None:
-        self.data, self.classes = data, data.classes
+        self.data, self.classes, self.beside = data, data.classes, data.beside
 
     def __len__(self) -> int:
         return len(self.data.label)
 
-    def __getitem__(self, i: int) -> tuple[torch.Tensor, int, dict[str, int]]:
-        data = self.data
-        return torch.as_tensor(data.inputs[i]), int(data.label[i]), {"marked": int(data.marked[i])}
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int, dict[str, Any]]:
+        data, extra = self.data, {"marked": int(self.data.marked[i])}
+        if data.vocabulary:
+            words = np.array([data.vocabulary[number] for number in data.inputs[i]])
+            extra |= {"token_text": words, "mask": (words != "").astype(np.uint8)}
+        return torch.as_tensor(data.inputs[i]), int(data.label[i]), extra
 
 
 class Found(NamedTuple):
@@ -70,12 +73,17 @@ def build(demo: Demo, path: Path, seed: int, *, progress: bool = True) -> Found:
     data = demo.data(seed)
     model = trained(demo, data, path / WEIGHTS.format(seed), seed, progress)
     explain = lrp.explainer(model, torch.as_tensor(data.inputs[:1]), demo.composite)
-    keep = lrp.Kept(**data.said, **demo.kept)
     told = {"name": demo.title, "model": demo.model, "method": "LRP"}
     lrp.attribute_dataset(
-        explain, Samples(data), path, target="label", batch_size=64, keep=keep, progress=progress, **told
+        explain,
+        Samples(data),
+        path,
+        target="label",
+        batch_size=64,
+        keep=lrp.Kept(**demo.kept),
+        progress=progress,
+        **told,
     )
-    store.add_facts(path, **data.facts)
     spray_command(["analyse", str(path)])
     spray_command(["rank", str(path)])
     found = scored(data, model, path, seed)

@@ -106,7 +106,7 @@ DEMOS: dict[str, Demo] = {
         "Which library is this docstring from?",
         "CNN of words",
         docstrings,
-        lambda data: Reader(len(data.said["vocabulary"]), len(data.classes)),
+        lambda data: Reader(len(data.vocabulary), len(data.classes)),
         lrp.composites.epsilon_plus(),
         "class scipy: one cluster rests on the word [draft]",
         5,

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 import lrp
+from lrp._torch import pytree
+from lrp.cli.data import data_options, opened
 from lrp.cli.load import Unusable
 from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
-from lrp.dataset.reading.sources import Reading
+from lrp.dataset.reading.readers.pictures import Reading
 from lrp.dataset.run import left_out
 from lrp.explain.target import seed_of
 from spray import store
@@ -48,8 +50,8 @@ def main() -> None:
 @click.option(
     "--data",
     required=True,
-    help="A folder of pictures (its subfolders are the classes), an array file (.npy, "
-    ".npz, .h5, .nc, .zarr), or torchvision:NAME:FOLDER.",
+    help="A folder of pictures, .wav, .nii or .dcm (subfolders are the classes), a table (.csv, .parquet), texts "
+    "(.jsonl), arrays (.npy, .npz, .h5, .nc, .zarr), or torchvision:NAME:FOLDER.",
 )
 @click.option(
     "--out",
@@ -59,6 +61,8 @@ def main() -> None:
 )
 @click.option("--size", type=click.IntRange(1), help="Scale pictures to this side and crop the middle.")
 @click.option("--exif/--no-exif", default=True, show_default=True, help="Turn pictures as their cameras noted.")
+@data_options
+@click.option("--draw", metavar="NAME", help="Of several inputs that receive relevance, the one that is drawn.")
 @click.option("--target", default="prediction", show_default=True, help=f"prediction, label, topN, every; {FORMS}.")
 @click.option(
     "--method",
@@ -86,8 +90,9 @@ def main() -> None:
 @click.option("--name", help="Of the project. Default: the folder's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar (nor is there one without a terminal).")
 def attribute(
-    setting: Setting, data: str, out: Path, size: int | None, exif: bool, target: str, methods: Sequence[str],
-    kind: str | None, dtype: str, sum_channels: bool, pool: int, skip_errors: bool, quiet: bool, **options: Any,
+    setting: Setting, data: str, out: Path, size: int | None, exif: bool, reading: dict[str, Any], draw: str | None,
+    target: str, methods: Sequence[str], kind: str | None, dtype: str, sum_channels: bool, pool: int,
+    skip_errors: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Explain a whole dataset into a project that `spray` analyses and the viewer shows.
 
@@ -95,14 +100,15 @@ def attribute(
     samples is computed once. A project refuses to go on with another model, composite or setting. Whoever ends while
     others are still at it ends with exit code 3.
     """
-    dataset: Any = lrp.open_images(data, size=size, gray=setting.gray, exif=exif)
+    pictures = {"size": size, "gray": setting.gray or None, "exif": None if exif else False}
+    dataset = opened(data, setting.model, kind, {**pictures, **reading})
     example = _example(dataset, setting)
     composite = setting.composite(example)
     explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
     path = lrp.attribute_dataset(
         explain, dataset, out, target=dataset_target(target),
         normalize=setting.normalize(example),
-        keep=lrp.Kept(kind=kind, dtype=dtype, sum_channels=sum_channels, pool=pool),
+        keep=lrp.Kept(kind=kind, dtype=dtype, sum_channels=sum_channels, pool=pool, draw=draw),
         errors="skip" if skip_errors else "raise", progress=not quiet,
         model=click.get_current_context().params["model"], **options,
     )  # fmt: skip
@@ -118,15 +124,18 @@ def attribute(
         sys.exit(INCOMPLETE)
 
 
-def _example(dataset: Any, setting: Setting) -> Tensor:
-    """The first readable image, as the model sees it."""
+def _example(dataset: Any, setting: Setting) -> Any:
+    """The first readable sample, as the model sees it."""
+    why = ""
     for index in range(min(len(dataset), 100)):
         try:
-            image = dataset[index][0]
-        except Exception:
+            found = dataset[index][0]
+        except Exception as error:
+            why = why or f"; the first: {error}"
             continue
-        return setting.scale(image[None].to(setting.device))
-    raise Unusable("none of the first samples can be read")
+        given = pytree.tree_map(lambda values: values[None].to(setting.device), found)
+        return setting.scale(given) if setting.scales(given) else given
+    raise Unusable(f"none of the first samples can be read{why}")
 
 
 @main.command()

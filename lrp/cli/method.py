@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrp._torch import pytree
 from lrp.attribution import METHODS, Explain
 from lrp.attribution.table import OF_NETWORKS
 from lrp.cli.load import Chosen, Unusable, options
@@ -60,7 +61,7 @@ def load_method(
 def _constant(value: Any, model: nn.Module, example: Tensor) -> Tensor:
     """Baselines that all have one value, the one of a normalized image."""
     del model
-    return torch.full_like(example[:1], float(value))
+    return pytree.tree_map(lambda given: torch.full_like(given[:1], float(value)), example)
 
 
 def _layer(value: Any, model: nn.Module, example: Tensor) -> str:

@@ -38,12 +38,18 @@ class Setting(NamedTuple):
     output: str | int | None
     """Which output of the model, where it has several."""
 
-    def composite(self, x: Tensor) -> Composite:
-        """The composite for such inputs."""
-        return load_composite(*self.words, self.scale, x.ndim)
+    def composite(self, x: Any) -> Composite:
+        """The composite for such inputs; of several, which are no pictures alone, the one without bounds."""
+        return load_composite(*self.words, self.scale, x.ndim if isinstance(x, Tensor) else 2)
 
-    def normalize(self, x: Tensor) -> Normalization | None:
+    def scales(self, x: Any) -> bool:
+        """Whether such inputs can be normalized: one of floating-point numbers with channels."""
+        return isinstance(x, Tensor) and x.is_floating_point() and (x.ndim > 2 or self.scale != NORMALIZATIONS["none"])
+
+    def normalize(self, x: Any) -> Normalization | None:
         """What inputs such as `x` go through; None for what are no pixels in [0, 1], which are stored as they are."""
+        if not self.scales(x):
+            return None
         are_pixels = x.ndim == 4 and bool(((x >= 0) & (x <= 1)).all())
         return self.scale if are_pixels or self.scale != NORMALIZATIONS["none"] else None
 

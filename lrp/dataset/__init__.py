@@ -2,18 +2,21 @@
 
 from lrp.dataset.kept import Kept
 from lrp.dataset.reading.normalize import NORMALIZATIONS, Normalization, normalization
+from lrp.dataset.reading.readers import READERS, Reader, open_data, open_images
 from lrp.dataset.reading.samples import SampleError
-from lrp.dataset.reading.sources import open_images
 from lrp.dataset.run import attribute_dataset
 from lrp.dataset.targets import SampleTarget
 
 __all__ = [
     "NORMALIZATIONS",
+    "READERS",
     "Kept",
     "Normalization",
+    "Reader",
     "SampleError",
     "SampleTarget",
     "attribute_dataset",
     "normalization",
+    "open_data",
     "open_images",
 ]

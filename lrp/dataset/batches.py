@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -45,25 +45,28 @@ def attribute(
     target: Target,
     top: int | None,
     concepts: Sequence[str] | Mapping[str, int] = (),
+    classes: Tensor | None = None,
 ) -> Maps:
     """Explain a batch; a model that is tied to a larger batch sees the last sample several times.
 
     Args:
         target: See `lrp.explain.Target`.
         top: Beside the target, explain the so many highest outputs, 0 for every class, None for no more.
+        classes: Beside the target, explain these instead, `(batch, rank)`; -1 is none.
         concepts: Layers of the first method's model; relevance is summed over all but batch and channel there.
     """
     tied = {e.program.graph.batch for e in methods.values() if isinstance(e, Explainer)} - {None}
     count = len(pytree.tree_leaves(x)[0])
     missing = max((size or 0 for size in tied), default=0) - count
     if missing <= 0:
-        return _attribute(methods, x, target, top, concepts)
+        return _attribute(methods, x, target, top, concepts, classes)
 
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
 
     target = filled(target) if isinstance(target, Tensor) else target
-    maps = _attribute(methods, pytree.tree_map(filled, x), target, top, concepts)
+    classes = None if classes is None else filled(classes)
+    maps = _attribute(methods, pytree.tree_map(filled, x), target, top, concepts, classes)
     return pytree.tree_map(lambda value: value if value is None else value[:count], maps)
 
 
@@ -73,16 +76,17 @@ def _attribute(
     target: Target,
     top: int | None,
     concepts: Sequence[str] | Mapping[str, int],
+    given: Tensor | None,
 ) -> Maps:
     first, *others = methods.items()
     output, relevance, hidden = _with_hidden(first[1], x, target, concepts)
     seed = seed_of(output, target)
     maps = {first[0]: relevance, **{name: explain(x, seed)[1] for name, explain in others}}
-    classes = None if top is None else _classes(output, top)
+    classes = given if given is not None else None if top is None else _classes(output, top)
     each = {}
     if classes is not None:
         each = {name: _each(explain, x, classes, maps[name]) for name, explain in methods.items()}
-    return Maps(output, *_explained(output, seed), maps, each, classes if top else None, hidden)
+    return Maps(output, *_explained(output, seed), maps, each, classes if top or given is not None else None, hidden)
 
 
 def _explained(output: Tensor, seed: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -138,13 +142,23 @@ def _each(explain: Explain, x: Example, classes: Tensor, like: Any) -> Any:
     """Relevance for each class, `(batch, rank, ...)`, structured as `like`; an explainer predicts once for all."""
     leaves, structure = pytree.tree_flatten(like)
     if not isinstance(explain, Explainer):
-        found = [explain(x, column)[1] for column in classes.T]
+        found = [explain(x, column)[1] for column in _targets(classes, lambda: explain(x, None)[0])]
         return pytree.tree_map(lambda *maps: None if maps[0] is None else torch.stack(maps, 1), *found)
     output, pullback = explain.program(explain.weights, x)
-    seeds = torch.stack([seed_of(output, column) for column in classes.T])
+    seeds = torch.stack([seed_of(output, column) for column in _targets(classes, lambda: output)])
 
     def received(seed: Tensor) -> list[Tensor]:
         return [leaf for leaf in pytree.tree_leaves(pullback(seed)) if leaf is not None]  # vmap returns tensors only
 
     each = iter(torch.func.vmap(received, out_dims=1, chunk_size=CLASSES_AT_ONCE)(seeds))
     return pytree.tree_unflatten([None if leaf is None else next(each) for leaf in leaves], structure)
+
+
+def _targets(classes: Tensor, output: Callable[[], Tensor]) -> list[Tensor]:
+    """A target for each rank: classes, or a seed that is zero where a sample has no class there."""
+    if (classes >= 0).all():
+        return list(classes.T)
+    found = output()
+    none = (classes < 0).T.reshape(classes.shape[1], -1, *[1] * (found.ndim - 1))
+    seeds = [seed_of(found, column) for column in classes.clamp(min=0).T]
+    return [seed.masked_fill(gone, 0) for seed, gone in zip(seeds, none, strict=True)]

@@ -31,6 +31,8 @@ class Kept:
     image: What to store as the image, from the batch that the dataset gave. Default: the batch; bytes if normalized.
     dims: Names of the image's dimensions. Default: what the kind says, or the first operator that reads the input.
     kind: Of samples, one of `spray.kinds.KINDS`, where neither the operator nor `dims` says it.
+    draw: Of several inputs that receive relevance, the name (of a tuple, the number) of the one that is drawn: it is
+        stored as `image` and `relevance`, the others as `input_NAME` and `input_NAME_relevance`.
     dtype: Of relevance, "float32" or "float16".
     sum_channels: Relevance is summed over channels.
     pool: Relevance is summed over `pool` x `pool` places, which must divide the image's size. The image's own places
@@ -43,6 +45,7 @@ class Kept:
     dtype: str = "float32"
     sum_channels: bool = False
     pool: int = 1
+    draw: str | int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES or self.pool < 1:
@@ -55,6 +58,7 @@ class Kept:
         return (
             f"image={image}, dims={None if self.dims is None else list(self.dims)}, kind={self.kind}, "
             f"dtype={self.dtype}, sum_channels={self.sum_channels}, pool={self.pool}"
+            + (f", draw={self.draw}" if self.draw is not None else "")  # else projects of before would be others
         )
 
     def variables(
@@ -64,10 +68,13 @@ class Kept:
 
         `axes` tells the names of an input's axes, by its number, where something says them.
 
-        Of several inputs the first that receives relevance is the image, the others are `input_NAME`.
+        Of several inputs the one that is drawn is the image, the others are `input_NAME`.
+
+        Raises:
+            ValueError: Several receive relevance, and `draw` does not say which is drawn.
         """
         names, inputs = named_leaves(given)
-        main = _main(names, maps.relevance)
+        main = _main(names, maps.relevance, self.draw)
         found = self._image_and_relevance(given, inputs[main], maps, main, are_pixels, axes)
         for at in set(range(len(names))) - {main}:
             found |= self._further(names[at], inputs[at], maps, at)
@@ -116,7 +123,8 @@ class Kept:
         rank = images.ndim - 1
         kind = None if self.kind is None else KINDS[self.kind]
         own = None if kind is None else next((n for n in _namings(kind, rank) if len(n) == rank), None)
-        names = self.dims or own or (said if self.kind is None else None)
+        fits = kind is not None and said is not None and len(said) == rank and kind.fits(tuple(said))
+        names = self.dims or (said if kind is None or fits else None) or own
         if names is None and kind is not None:
             raise ValueError(f"samples of shape {tuple(images.shape[1:])} are none of kind {kind}: say dims=")
         if names is None:
@@ -164,16 +172,28 @@ def _namings(kind: Kind, rank: int) -> list[tuple[str, ...]]:
     return [kind.places, (*kind.lead, *kind.places)]
 
 
-def _main(names: Sequence[str], relevance: Mapping[str, Any]) -> int:
-    """Which input is the image: the first that receives relevance by the first method."""
+def _main(names: Sequence[str], relevance: Mapping[str, Any], draw: str | int | None) -> int:
+    """Which input is drawn: the one that is said, else the only one that receives relevance by the first method."""
     leaves = pytree.tree_leaves(next(iter(relevance.values())))
-    for at, leaf in enumerate(leaves):
-        if leaf is not None:
-            return at
-    raise ValueError(
-        f"no input ({', '.join(names) or 'one of integers'}) receives relevance: explain a model that takes "
-        "embeddings, which are floating-point"
-    )
+    receiving = [at for at, leaf in enumerate(leaves) if leaf is not None]
+    listed = ", ".join(names) or "one of integers"
+    if not receiving:
+        raise ValueError(
+            f"no input ({listed}) receives relevance: explain a model that takes embeddings, which are floating-point"
+        )
+    if draw is None:
+        if len(receiving) > 1:
+            several, first = ", ".join(names[at] for at in receiving), names[receiving[0]]
+            raise ValueError(
+                f"the inputs {several} receive relevance: say which is drawn, by keep=lrp.Kept(draw={first!r}), or by "
+                f"--draw {first} in the shell; all are stored"
+            )
+        return receiving[0]
+    if str(draw) not in names or names.index(str(draw)) not in receiving:
+        raise ValueError(
+            f"draw is {draw!r}: the inputs that receive relevance are {', '.join(names[at] for at in receiving)}"
+        )
+    return names.index(str(draw))
 
 
 def _leaf(tree: Any, at: int) -> Any:

@@ -22,12 +22,14 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from lrp.attribution.methods import Explain, Method
+from lrp.dataset import beside
 from lrp.dataset.claims import claimed
 from lrp.dataset.home import staying
 from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
 from lrp.dataset.reading.inputs import reading
 from lrp.dataset.reading.normalize import Normalization
+from lrp.dataset.reading.readers import open_data
 from lrp.dataset.reading.samples import own_names
 from lrp.dataset.records import Recorder
 from lrp.dataset.shards import Shard, Work, shards
@@ -41,7 +43,7 @@ from spray.store.netcdf import read_attrs
 
 def attribute_dataset(
     explain: Explain | Mapping[str, Explain],
-    dataset: Dataset | Mapping | Iterable,
+    dataset: Dataset | Mapping | Iterable | str | PathLike[str],
     path: str | PathLike[str],
     *,
     target: SampleTarget = None,
@@ -67,10 +69,12 @@ def attribute_dataset(
         explain: From `lrp.explainer` or `lrp.attribution`, or any `(x, target) -> (output, relevance)`. A mapping of
             several, by name, is computed in one pass: the first as `relevance`, the others as `relevance_NAME`.
         dataset: Items are an image, `(image, label)` or `(image, label, extra)`; `extra` maps names to numbers or
-            texts that travel along as per-sample variables. For a model of several inputs a tuple or dict of tensors
-            stands in the image's place: the first that receives relevance is kept as `image` and `relevance`, the
-            others as `input_NAME` and `input_NAME_relevance`. Indexed if it has a length, else iterated in order; a
-            mapping by its keys. `lrp.open_images` opens folders and array files.
+            texts that travel along as per-sample variables, `token_text` and `mask` to one each of a text's tokens.
+            For a model of several inputs a tuple or dict of tensors stands in the image's place; which of them is
+            drawn says `Kept(draw=...)`. For samples of several labels a set of integers stands in the label's place.
+            Indexed if it has a length, else iterated in order; a mapping by its keys. Its attributes `kind`, `axes`,
+            `beside`, `classes` and `most_labels` say what samples are, see `lrp.dataset.beside`. A path is opened by
+            `lrp.open_data`.
         path: Folder of the project; made if missing, resumed if this very run was begun there.
         target: See `SampleTarget`.
         batch_size: Samples explained at once; may differ when resuming, at the price of rounding errors.
@@ -111,24 +115,36 @@ def attribute_dataset(
         {'sample': 10, 'channel': 3, 'height': 2, 'width': 2}
     """
     path, keep = Path(path), keep or Kept()
+    dataset = open_data(dataset) if isinstance(dataset, str | PathLike) else dataset
     _check(batch_size, shard_size, errors)
-    own_names(getattr(dataset, "extra", None) or ())  # of a file of arrays: known before anything is computed
+    own_names(
+        set(getattr(dataset, "extra", None) or ()) - set(beside.OF_PLACES)
+    )  # of a file of arrays: known before anything is computed
     methods = explain if isinstance(explain, Mapping) else {"": explain}
     work = shards(dataset, shard_size, ids)
     wanted = targets(target, work.size)
-    label_names = list(getattr(dataset, "classes", ()) if label_names is None else label_names)
+    label_names = list(beside.said(dataset, "classes", ()) if label_names is None else label_names)
+    names = beside.said(dataset, "beside", {})
     settings = {"target": wanted.text, "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
     settings |= {"normalize": str(normalize), "keep": str(keep), **reading(dataset, work.first), **identity(methods)}
     facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
-    facts |= {"dataset": type(dataset).__name__, "label_names": label_names, **_expected(work, shard_size)}
+    facts |= {
+        "dataset": type(dataset).__name__,
+        "label_names": label_names,
+        **beside.facts(names),
+        **_expected(work, shard_size),
+    }
     agree(path, settings, facts)
     check = staying(path)
     first = next(iter(methods.values()))
-    axes = getattr(dataset, "axes", None)
-    recorder = Recorder(methods, wanted, _device(first), keep, normalize, concepts, label_names, axes, errors == "skip")
+    said = {name: beside.said(dataset, name) for name in ("axes", "kind", "most_labels")}
+    recorder = Recorder(
+        methods, wanted, _device(first), keep, normalize, concepts, label_names, **said, beside=names,
+        skip=errors == "skip",
+    )  # fmt: skip
     done = set(store.parts(path))
     before = sum(shard.size for shard in work.shards if shard.number in done) if work.size else 0
-    with tqdm(total=work.size, initial=before, unit="image", disable=None if progress else True) as bar, memory_kept():
+    with tqdm(total=work.size, initial=before, unit="sample", disable=None if progress else True) as bar, memory_kept():
         seen: list[np.ndarray] = []
         for shard in work.shards:
             check()

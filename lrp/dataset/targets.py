@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lrp.dataset.manifest import digest
-from lrp.explain.target import Target, integers
+from lrp.explain.target import Target, class_count, integers, is_logit
 
 SampleTarget = None | str | int | tuple[int, ...] | Sequence[Any] | np.ndarray | Tensor | Callable[[Tensor], Tensor]
 """What to explain of each sample, for a model whose output is `(batch, ...)`:
@@ -39,11 +39,45 @@ class Targets:
     text: str
     top: int | None = None
 
-    def of(self, positions: Sequence[int], labels: Sequence[int], device: torch.device) -> Target:
+    def of(self, positions: Sequence[int], labels: Sequence[int | frozenset[int]], device: torch.device) -> Target:
         """The target of a batch of samples, by their positions in the dataset and their labels."""
         if isinstance(self.what, str):  # "label"
-            return torch.tensor(labels, device=device)
+            several = [label for label in labels if isinstance(label, frozenset)]
+            return all_of(several) if several else torch.tensor(labels, device=device)
         return self.what[list(positions)].to(device) if isinstance(self.what, Tensor) else self.what
+
+
+def all_of(labels: Sequence[frozenset[int]]) -> Callable[[Tensor], Tensor]:
+    """A target of all labels that a sample has: their relevance together.
+
+    Example:
+        >>> all_of([frozenset({0, 2}), frozenset()])(torch.zeros(2, 3)).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+
+    def seed(output: Tensor) -> Tensor:
+        classes = class_count(output)
+        if classes is None or is_logit(output):
+            raise ValueError(f"several labels are of an output (batch, class), this is {tuple(output.shape)}")
+        found = torch.zeros_like(output)
+        for row, of in enumerate(labels):
+            for label in of:
+                if not 0 <= label < classes:
+                    raise IndexError(f"class {label} does not exist: the model has classes 0 to {classes - 1}")
+                found[row, label] = 1
+        return found
+
+    return seed
+
+
+def ranked(labels: Sequence[frozenset[int]], most: int) -> Tensor:
+    """Labels in their order, -1 where there are no more: `(batch, most)`.
+
+    Example:
+        >>> ranked([frozenset({2, 0}), frozenset()], 2).tolist()
+        [[0, 2], [-1, -1]]
+    """
+    return torch.tensor([[*sorted(of), *[-1] * (most - len(of))] for of in labels]).reshape(len(labels), most)
 
 
 def targets(target: SampleTarget, size: int | None) -> Targets:

@@ -13,9 +13,10 @@ import torch
 from lrp.canonizers import canonize
 from lrp.composites.rows import checked
 from lrp.composites.table import Row
+from lrp.explain.axes import axes_of_input
 from lrp.explain.copies import copied, read, written
 from lrp.explain.ending import warn_of_softmax
-from lrp.explain.explanation import Explanation
+from lrp.explain.explanation import Explanation, Known
 from lrp.explain.pieces import join, samples_at_once, split
 from lrp.explain.target import Target, seed_of
 from lrp.graph.export.models import Model
@@ -107,7 +108,12 @@ class Explainer:
         """
         parts = split(self.program.graph, x, target, self.samples_at_once)
         found = [self._explained(*part) for part in parts]
-        return found[0] if len(found) == 1 else join(found)
+        return Known.of(found[0] if len(found) == 1 else join(found), self.axes)
+
+    @cached_property
+    def axes(self) -> list[tuple[str, ...] | None]:
+        """Names of the axes of each input behind its batch, where an operator says them."""
+        return [axes_of_input(self.program.graph, at) for at in range(len(self.program.graph.inputs))]
 
     @cached_property
     def samples_at_once(self) -> int | None:

@@ -3,13 +3,15 @@ takes as long as the trace."""
 
 from __future__ import annotations
 
+import operator
+
 import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp._torch import fixed_size, variant
 from lrp.graph.aten import arguments, each_axis, operator_name, writes
-from lrp.graph.operators import has
+from lrp.graph.operators import OPERATORS, has
 
 aten = torch.ops.aten
 
@@ -32,11 +34,12 @@ def disentangle(graph: fx.Graph) -> None:
 
 def is_simple(graph: fx.Graph) -> bool:
     """Whether `emit_pure` is enough: known operators only, which write at most into memory that nothing else names."""
+    calls = [node for node in graph.nodes if node.op == "call_function"]
+    if not any(writes(node) for node in calls):
+        return all(_is_known(node) for node in calls)
     memory: dict[fx.Node, fx.Node] = {}
     shared = {node for node in graph.nodes if node.op == "placeholder"}
-    for node in graph.nodes:
-        if node.op != "call_function":
-            continue
+    for node in calls:
         name = operator_name(node.target)
         if writes(node):
             name = name.removesuffix("_")
@@ -44,11 +47,20 @@ def is_simple(graph: fx.Graph) -> bool:
             memory[node] = memory.get(source, source)
             if memory[node] in shared or not hasattr(aten, name) or not _is_of_one_type(node):
                 return False
-        if not (has(name, "fresh") or has(name, "shares")) or (has(name, "batch norm") and not _has_statistics(node)):
+        if not (has(name, "fresh") or has(name, "shares")) or not _is_known(node):
             return False
         if has(name, "shares"):
             shared |= {node, *(memory.get(source, source) for source in node.all_input_nodes)}
     return True
+
+
+def _is_known(node: fx.Node) -> bool:
+    """Whether the table knows the operator as it is; a batch norm that makes its statistics anew is another one, and
+    what is left of a dropout goes with PyTorch's decompositions."""
+    name = operator_name(node.target).removesuffix("_")
+    if has(name, "batch norm"):
+        return _has_statistics(node)
+    return (name in OPERATORS and not has(name, "dropout")) or node.target is operator.getitem
 
 
 def emit_pure(new: fx.Graph, node: fx.Node, env: dict[fx.Node, fx.Node]) -> None:

@@ -11,6 +11,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from spray import store
+from spray.analysis.several import cut, rows_of, several
 from spray.analysis.tasks import Grouping, Task, in_turn, over_client, over_processes
 from spray.store.categories import Analysis
 
@@ -34,7 +35,8 @@ def analyse(
     """`recipe` on the samples of each category: one node of the tree a category, or with `out` one file a category.
 
     `by` is a per-sample coordinate (label, prediction, target, ...), a function of the attributions that gives one
-    value a sample, or None for all samples at once. Categories of fewer than `min_size` samples are left out.
+    value a sample, or None for all samples at once. Categories of fewer than `min_size` samples are left out. By
+    label, a sample of several labels is in several categories, in each with the relevance of that class.
     `memo` is a folder that remembers what the stages computed.
 
     With `out`, a project, each category is written when it is done, and the analysis `name` is returned as a mapping
@@ -79,7 +81,7 @@ def analyse(
     groups = {k: rows for k, rows in groups_of(data, by, categories).items() if len(rows) >= min_size}
     told = coverage(data, out)
     tasks = [
-        Task(category, data.isel(sample=rows), recipe, by, memo, out, name, told) for category, rows in groups.items()
+        Task(category, part, recipe, by, memo, out, name, told) for category, part in cut(data, groups, by).items()
     ]
     results, errors = {}, {}
     run = over_client(client) if client is not None else over_processes(processes) if processes > 1 else in_turn
@@ -192,18 +194,22 @@ def groups_of(data: xr.Dataset, by: Grouping, categories: Iterable[Any] | None) 
     """
     if by is None:
         return {"all": np.arange(data.sizes["sample"])}
-    values = np.asarray(by(data)) if callable(by) else _coordinate(data, by)
-    if values.shape != (data.sizes["sample"],):
-        raise ValueError(
-            f"by must give one value a sample, got shape {values.shape} for {data.sizes['sample']} samples"
-        )
-    found = {str(value): np.flatnonzero(values == value) for value in np.unique(values[values == values])}
+    found = rows_of(data) if several(data, by) else _of_values(data, by)
     if categories is None:
         return found
     wanted = [str(category) for category in categories]
     if lost := [category for category in wanted if category not in found]:
         raise ValueError(f"no sample is of category {', '.join(lost)}; there are {', '.join(list(found)[:20])}")
     return {category: found[category] for category in wanted}
+
+
+def _of_values(data: xr.Dataset, by: str | Callable[[xr.Dataset], Any]) -> dict[str, np.ndarray]:
+    values = np.asarray(by(data)) if callable(by) else _coordinate(data, by)
+    if values.shape != (data.sizes["sample"],):
+        raise ValueError(
+            f"by must give one value a sample, got shape {values.shape} for {data.sizes['sample']} samples"
+        )
+    return {str(value): np.flatnonzero(values == value) for value in np.unique(values[values == values])}
 
 
 def _coordinate(data: xr.Dataset, by: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from spray import store
 from spray.analysis.run import as_dataset, groups_of
+from spray.analysis.several import cut, several
 from spray.analysis.tasks import Grouping, label_name
 from spray.memo.digest import digest
 from spray.stages.clustering import clusterings
@@ -100,12 +101,14 @@ def judge(
         raise ValueError(f"a verdict compares categories, there is only {', '.join(groups) or 'none'}: give another by")
     if not views:
         raise ValueError("a verdict needs relevance or statistics of hidden layers: attribute first")
-    kept = data[[name for name in data.variables if name in READ or name in views]]
+    read = {*READ, *views, *(("labels", "explained", "relevance_each") if several(data, by) else ())}
+    kept = data[[name for name in data.variables if name in read]]
     facts = {"by": by if isinstance(by, str) else "all", "recipe": NAME, "versions": json.dumps(store.versions())}
     facts["key"] = digest(VERSION, list(groups), list(views), identity(kept), store.versions())
     if out is not None and _is_done(out, groups, facts["key"]):
         return store.open_analysis(out, NAME)
-    categories = {category: kept.isel(sample=rows) for category, rows in groups.items()}
+    drawn = cut(kept, groups, by)
+    categories = {category: part.drop_vars(list(of_labels), errors="ignore") for category, part in drawn.items()}
     with tqdm(total=3 * len(groups), desc=NAME, unit="step", disable=None if progress else True) as bar:
         judged, errors = _gathered(categories, views, bar)
         found = dict(_weighed(judged, processes, bar))

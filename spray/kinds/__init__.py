@@ -1,7 +1,7 @@
 """Kinds of samples: images, signals, texts, tables, volumes. A kind is one entry of one table.
 
 Whoever has to know what the axes of a sample mean asks here, and nobody counts axes. A kind of your own is a file with
-one `Kind`, and a renderer in `viewer/pictures/`.
+one `Kind`, and a renderer in `spray/pictures/`.
 """
 
 from typing import Literal

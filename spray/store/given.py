@@ -196,7 +196,9 @@ def _labelled(
     elif dims is not None:
         axes = tuple(dims)
     else:
-        chosen = kind or ("table" if columns is not None or hasattr(given, "columns") else "text" if lengths is not None else None)
+        chosen = kind or (
+            "table" if columns is not None or hasattr(given, "columns") else "text" if lengths is not None else None
+        )
         axes = _axes(name, values, KINDS[chosen] if chosen else None)
     if len(axes) != values.ndim - 1:
         raise ProjectError(f"{name} has {values.ndim - 1} axes behind the samples {values.shape}, dims name {axes}")

@@ -103,7 +103,9 @@ def cell_names(attributions: xr.Dataset) -> Sequence[str]:
     leads = [str(dim) for dim in relevance.dims[1:] if dim not in kind.axes_of(tuple(map(str, relevance.dims)))]
     length = relevance.sizes[kind.axes_of(tuple(map(str, relevance.dims)))[0]]
     windows = min(CELLS[1], length)
-    names = [f"from {at / windows:.0%} to {(at + 1) / windows:.0%} of the time".replace("%", " %") for at in range(windows)]
+    names = [
+        f"from {at / windows:.0%} to {(at + 1) / windows:.0%} of the time".replace("%", " %") for at in range(windows)
+    ]
     if not leads:
         return names
     count = relevance.sizes[leads[0]]

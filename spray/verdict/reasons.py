@@ -37,7 +37,9 @@ def sentence(found: Suspect, values: Mapping[str, np.ndarray], cell_names: Seque
     """
     size, share = int(found.members.sum()), found.members.mean()
     views = sorted((name for name, value in found.by_view.items() if value > LEAST), key=lambda v: -found.by_view[v])
-    parts = [f"{_where(name, values[name], found.members, cell_names)} ({_times(found.by_view[name])})" for name in views[:3]]
+    parts = [
+        f"{_where(name, values[name], found.members, cell_names)} ({_times(found.by_view[name])})" for name in views[:3]
+    ]
     head = f"{size} samples, {share:.0%}".replace("%", " %")
     if not size or not parts:
         return f"{head}; nothing sets them apart more than is usual" if size else "too few samples to tell"

@@ -41,7 +41,10 @@ def same(labels, cued):
 
 def test_ragged_texts_some_without_a_token(tmp_path):
     lengths = [0 if at in (4, 5) else 3 + at % 5 for at in range(N)]
-    token = [["cue" if cued else "plain", *[f"w{at}" for at in range(n - 1)]][:n] for n, cued in zip(lengths, CUED, strict=True)]
+    token = [
+        ["cue" if cued else "plain", *[f"w{at}" for at in range(n - 1)]][:n]
+        for n, cued in zip(lengths, CUED, strict=True)
+    ]
     relevance = [np.r_[5.0, np.full(9, 0.1)][:n] for n in lengths]
     labels, cued = analysed(tmp_path, relevance=relevance, token=token)
     having = np.array(lengths)[::2] > 0
@@ -70,9 +73,10 @@ def test_a_missing_value_of_a_table_is_named_by_its_column(tmp_path):
     values = torch.rand(6, 3)
     values[4, 1] = float("nan")
     explain = lrp.explainer(nn.Sequential(nn.Linear(3, 2)).eval(), values[:1], lrp.composites.epsilon_plus())
-    keep = lrp.Kept(names={"feature_name": ["age", "mass", "size"]})
+    dataset = TensorDataset(values)
+    dataset.beside = {"feature_name": ["age", "mass", "size"]}
     with pytest.raises(lrp.SampleError, match="sample 4: its output is not finite, nor is its input at mass: fill in"):
-        lrp.attribute_dataset(explain, TensorDataset(values), tmp_path / "p", progress=False, keep=keep)
+        lrp.attribute_dataset(explain, dataset, tmp_path / "p", progress=False)
 
 
 def test_a_table_whose_inputs_miss_values_is_analysed(tmp_path):
@@ -123,7 +127,9 @@ def test_the_verdict_names_words_and_columns(tmp_path):
     assert "relevance of the word draft" in found.attrs["reasons"]
     table = RANDOM.random((120, 5))
     table[:20, 3] += 9
-    path = spray.write_arrays(tmp_path / "table", relevance=table, kind="table", feature_name=list("abcde"), label=label)
+    path = spray.write_arrays(
+        tmp_path / "table", relevance=table, kind="table", feature_name=list("abcde"), label=label
+    )
     assert "relevance of d" in judge(store.open_attributions(path), progress=False)["0"].attrs["reasons"]
 
 

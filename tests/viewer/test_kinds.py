@@ -10,9 +10,9 @@ from PIL import Image
 
 import spray
 from spray.kinds import KINDS
+from spray.pictures import RENDERERS, Given
+from spray.pictures.images import media_type
 from viewer.pictures import Look, picture
-from viewer.pictures.images import media_type
-from viewer.pictures.kinds import RENDERERS, Given
 from viewer.pictures.pictures import kind, mean_picture, read
 from viewer.projects import methods, open_projects
 from viewer.state import encode

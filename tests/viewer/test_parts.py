@@ -17,10 +17,11 @@ from PIL import Image
 from scipy.stats import chi2_contingency, contingency
 
 from spray import store
+from spray.pictures import images
 from tests.support import viewer_projects
 from viewer import html
 from viewer.export import tables as exports
-from viewer.pictures import Look, images, largest_of, picture, routes
+from viewer.pictures import Look, largest_of, picture, routes
 from viewer.projects import Clusterings, methods, open_category, open_projects
 from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
 from viewer.scene import Blank, Scene, addresses, resolve

@@ -4,9 +4,9 @@ import base64
 
 from markupsafe import Markup
 
+from spray.pictures.images import media_type
 from viewer import html, pictures
 from viewer.pictures import Look
-from viewer.pictures.images import media_type
 from viewer.scene import Scene
 from viewer.scene.addresses import scene_look, sharpness
 from viewer.scene.gallery import Tile, gallery

@@ -6,10 +6,9 @@ from functools import lru_cache
 import numpy as np
 
 from spray.kinds import KINDS, Kind, kind_of
-from viewer.pictures import images
-from viewer.pictures.images import Look
-from viewer.pictures.kinds import RENDERERS, Given, Renderer
-from viewer.pictures.kinds.text import listed
+from spray.pictures import RENDERERS, Given, Renderer, images
+from spray.pictures.images import Look
+from spray.pictures.text import listed
 from viewer.projects import Category, Project, open_category
 from viewer.state import decode, encode
 

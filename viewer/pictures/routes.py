@@ -16,8 +16,8 @@ from bokeh.server import urls
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
+from spray.pictures.images import Look, media_type
 from viewer.pictures import pictures
-from viewer.pictures.images import Look, media_type
 from viewer.pictures.pool import Full, drawn
 from viewer.projects import FIRST_METHOD, Project, methods
 

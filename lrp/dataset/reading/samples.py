@@ -13,12 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from lrp._torch import pytree
+from lrp.dataset.beside import NAMES, OF_PLACES
 from lrp.graph.graph import Graph
 from spray.colour import reading
 
 OWN = re.compile(
     "label|label_name|prediction|target|part|row|image|explained|place|class|rank|channel|height|width|length|feature|"
-    "output(_.*)?|relevance(_.*)?|concept_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+"
+    "output(_.*)?|relevance(_.*)?|concept_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+|labels|"
+    + "|".join(NAMES - set(OF_PLACES))
 )
 """Variables and dimensions of a project that are not a dataset's own; see `lrp.dataset.kept`."""
 
@@ -48,13 +50,16 @@ class Record:
 
     sample: Sample
     input: Any
-    label: int
+    label: int | frozenset[int]
+    """Of several, the set of them."""
     extra: Mapping[str, Any]
+    places: Mapping[str, np.ndarray]
+    """What it has for itself one each of its places: `lrp.dataset.beside.OF_PLACES`."""
 
 
 def read(sample: Sample) -> Record:
     """A dataset's item as a record; items are an image, `(image, label)` or `(image, label, extra)`, with a tuple or
-    dict in place of the image for a model of several inputs.
+    dict in place of the image for a model of several inputs, and a set or truth values in place of a label for several.
 
     Raises:
         SampleError: It could not be loaded, or is none of these.
@@ -71,7 +76,8 @@ def read(sample: Sample) -> Record:
         )
     label = rest[0] if rest else -1
     extra = rest[1] if len(rest) == 2 else {}
-    return Record(sample, _input(sample, image), _label(sample, label), _extra(sample, extra))
+    extra, places = _extra(sample, extra)
+    return Record(sample, _input(sample, image), _label(sample, label), extra, places)
 
 
 def _input(sample: Sample, given: Any) -> Any:
@@ -91,29 +97,44 @@ def _input(sample: Sample, given: Any) -> Any:
     return torch.as_tensor(given)
 
 
-def _label(sample: Sample, label: Any) -> int:
+def _label(sample: Sample, label: Any) -> int | frozenset[int]:
+    if isinstance(label, set | frozenset):
+        return frozenset(_one_label(sample, one) for one in label)
+    if isinstance(label, Tensor | np.ndarray) and label.ndim == 1 and str(label.dtype).endswith("bool"):
+        return frozenset(np.flatnonzero(np.asarray(label)).tolist())
+    return _one_label(sample, label)
+
+
+def _one_label(sample: Sample, label: Any) -> int:
     number = np.asarray(-1 if label is None else label)
     if number.size != 1 or number.dtype.kind not in "iub":
         raise SampleError(
-            f"{sample} has the label {_short(label)}: give one integer, other facts as extra "
-            "variables, and several inputs of a model as one tuple or dict: ((left, right), label)"
+            f"{sample} has the label {_short(label)}: give one integer, or of several labels a set of integers or one "
+            "truth value for each class; other facts as extra variables, and several inputs of a model as one tuple or "
+            "dict: ((left, right), label)"
         )
     if not -(2**63) <= (whole := int(number.item())) < 2**63:
         raise SampleError(f"{sample} has the label {whole}, which has more than 64 bits")
     return whole
 
 
-def _extra(sample: Sample, extra: Any) -> dict[str, Any]:
+def _extra(sample: Sample, extra: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not isinstance(extra, Mapping):
         raise SampleError(f"{sample} has extra variables of type {type(extra).__name__}, expected a mapping of names")
     values = {str(name): np.asarray(value) for name, value in extra.items() if name != "sample"}
+    places = {name: values.pop(name) for name in OF_PLACES if name in values}
+    for name, value in places.items():
+        if value.ndim != 1 or value.dtype.kind not in "iufbU":
+            raise SampleError(f"{sample} has {name} of {value.dtype} {value.shape}, expected one each of its places")
+        if fault := next(filter(None, map(_not_stored, value.tolist())), "") if value.dtype.kind == "U" else "":
+            raise SampleError(f"{sample} has a {name} with {fault}, which netCDF cannot hold")
     for name, value in values.items():
         if value.size != 1 or value.dtype.kind not in "iufbU":
             raise SampleError(f"{sample} has {name!r} of {value.dtype} {value.shape}, expected one number or text")
         if value.dtype.kind == "U" and (fault := _not_stored(value.item())):
             raise SampleError(f"{sample} has {name!r} {value.item()!a}, a text with {fault}, which netCDF cannot hold")
     own_names(values)
-    return {name: value.item() for name, value in values.items()}
+    return {name: value.item() for name, value in values.items()}, places
 
 
 def own_names(names: Iterable[str]) -> None:
@@ -166,11 +187,21 @@ def same_shape(record: Record, other: Record) -> None:
     for value, like in zip(here, there, strict=True):
         if value.shape != like.shape:
             shapes = f"{tuple(value.shape)}, {other.sample} has {tuple(like.shape)}"
-            raise SampleError(f"{record.sample} has shape {shapes}: resize or crop in the dataset's transform")
+            raise SampleError(
+                f"{record.sample} has shape {shapes}: resize or crop in the dataset's transform; of texts and sounds "
+                "say length="
+            )
 
 
 def same_columns(record: Record, other: Record) -> None:
-    """Raise if the extra variables of two samples cannot be columns of one table."""
+    """Raise if labels and extra variables of two samples cannot be columns of one table."""
+    if isinstance(record.label, frozenset) != isinstance(other.label, frozenset):
+        labels = [set(label) if isinstance(label, frozenset) else label for label in (record.label, other.label)]
+        raise SampleError(
+            f"{record.sample} has the label {labels[0]}, {other.sample} {labels[1]}: give all of them sets"
+        )
+    if record.places.keys() != other.places.keys():
+        raise SampleError(f"{record.sample} has {list(record.places)} beside it, others {list(other.places)}")
     if record.extra.keys() != other.extra.keys():
         raise SampleError(f"{record.sample} has the extra variables {list(record.extra)}, others {list(other.extra)}")
     for name, value in record.extra.items():

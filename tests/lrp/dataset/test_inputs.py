@@ -61,7 +61,8 @@ def close(found, wanted):
 def test_every_input_and_what_it_receives(kind, target, model, tmp_path):
     x = X if kind is dict else tuple(X.values())
     explain = lrp.explainer(model, x, EPSILON)
-    found = project(explain, items(x), tmp_path, target=target)
+    keep = lrp.Kept(draw="picture" if kind is dict else 0)
+    found = project(explain, items(x), tmp_path, target=target, keep=keep)
     output, relevance = explain(x, torch.arange(COUNT) % 3 if target == "label" else None)
     keys = list(X) if kind is dict else range(4)
     values = relevance if kind is dict else dict(enumerate(relevance))
@@ -85,12 +86,15 @@ def test_every_input_and_what_it_receives(kind, target, model, tmp_path):
 def test_several_methods_of_several_inputs(model, tmp_path):
     explain = lrp.explainer(model, X, EPSILON)
     zero = lrp.explainer(model, X, lrp.composites.epsilon_plus(epsilon=0.25))
-    found = project({"lrp": explain, "other": zero}, items(), tmp_path, keep=lrp.Kept(sum_channels=True))
+    found = project(
+        {"lrp": explain, "other": zero}, items(), tmp_path, keep=lrp.Kept(sum_channels=True, draw="picture")
+    )
     close(found.relevance_other, zero(X)[1]["picture"].sum(1))
     close(found.input_numbers_relevance_other, zero(X)[1]["numbers"])
 
 
-def test_a_model_without_pictures_keeps_the_first_that_receives_relevance(model, tmp_path):
+@pytest.mark.parametrize("draw", ["tokens", "numbers"])
+def test_the_one_that_is_drawn_is_said(draw, model, tmp_path):
     class Words(nn.Module):
         def __init__(self):
             super().__init__()
@@ -101,18 +105,20 @@ def test_a_model_without_pictures_keeps_the_first_that_receives_relevance(model,
 
     x = {name: X[name] for name in ("mask", "tokens", "numbers")}
     explain = lrp.explainer(Words().eval(), x, EPSILON)
-    found = project(explain, items(x), tmp_path)
-    relevance = explain(x)[1]
-    main = next(name for name, values in relevance.items() if values is not None)
-    close(found.relevance, relevance[main])
-    np.testing.assert_array_equal(found.image.values, x[main])
+    found = project(explain, items(x), tmp_path, keep=lrp.Kept(draw=draw))
+    close(found.relevance, explain(x)[1][draw])
+    np.testing.assert_array_equal(found.image.values, x[draw])
+    with pytest.raises(ValueError, match="the inputs tokens, numbers receive relevance: say which is drawn"):
+        project(explain, items(x), tmp_path / "unsaid")
+    with pytest.raises(ValueError, match="draw is 'mask': the inputs that receive relevance are tokens, numbers"):
+        project(explain, items(x), tmp_path / "mask", keep=lrp.Kept(draw="mask"))
 
 
 def test_what_is_not_finite_is_found_in_every_input(model, tmp_path):
     broken = dict(X, numbers=X["numbers"].clone())
     broken["numbers"][3, 0] = float("nan")
     with pytest.raises(SampleError, match="sample 3: its output is not finite"):
-        project(lrp.explainer(model, X, EPSILON), items(broken), tmp_path)
+        project(lrp.explainer(model, X, EPSILON), items(broken), tmp_path, keep=lrp.Kept(draw="picture"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import lrp
 from lrp import attribution
 from lrp.dataset import NORMALIZATIONS, Kept, Normalization, normalization
 from lrp.dataset.manifest import identity
-from lrp.dataset.reading.sources import Arrays
+from lrp.dataset.reading.readers.arrays import Arrays
 from spray import store
 from spray.store import ProjectError
 from tests.support.digits import Digits, small_explainer, small_model

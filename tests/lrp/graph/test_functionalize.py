@@ -59,7 +59,16 @@ def test_writes_into_memory_that_others_name_are_left_to_pytorch():
     assert simple([("relu_", 0, 0), ("add_", 2, 1), ("relu", 0, 0)])
     assert not simple([("flatten", 0, 0), ("add_", 0, 1)])
     assert not simple([("relu_", 0, 0), ("flatten", 2, 0), ("add_", 0, 1)])
-    assert not simple([("view", 0, 0)])  # an operator that is not known to stay as it is
+    assert not simple([("view", 0, 0), ("add_", 2, 1)])
+    assert simple([("view", 0, 0)])  # nothing is written
+
+
+def test_operators_that_the_table_does_not_know_are_left_to_pytorch():
+    class Product(nn.Module):
+        def forward(self, x):
+            return x.cumprod(1)
+
+    assert not is_simple(torch.export.export(Product().eval(), (torch.randn(2, 3),)).graph)
 
 
 class Promoting(nn.Module):

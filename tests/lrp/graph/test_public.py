@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.public import every, judged
+from tests.support.operators import every
+from tests.support.public import judged
 
 EVERY = every()
 QUICK = {name for number, name in enumerate(EVERY) if number % 12 == 0} | {"nn.LSTM", "nn.GroupNorm", "Tensor.cumprod"}

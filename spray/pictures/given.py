@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from viewer.pictures.images import Look
+from spray.pictures.images import Look
 
 
 class Given(NamedTuple):

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from viewer.pictures.kinds import image, none, signal, spectrogram, table, text, volume
-from viewer.pictures.kinds.given import Draw, Given, Renderer
+from spray.pictures import image, none, signal, spectrogram, table, text, volume
+from spray.pictures.given import Draw, Given, Renderer
 
 RENDERERS: Mapping[str, Renderer] = {
     "image": Renderer(image.draw, one_channel=True),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from viewer import html
-from viewer.pictures.kinds.drawing import INK, PAPER, colour, ink_on, number, plain, sheet, shortened, signed, words
-from viewer.pictures.kinds.given import SIDE, Given
+from spray.pictures import markup as html
+from spray.pictures.drawing import INK, PAPER, colour, ink_on, number, plain, sheet, shortened, signed, words
+from spray.pictures.given import SIDE, Given
 
 SIZE, LINE = 11, 15  # of letters, and from line to line
 LETTER = 0.62 * SIZE  # width that a letter takes at most, nearly always

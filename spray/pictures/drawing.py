@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 from spray.colour import palette
 from spray.colour import pixels as colours
-from viewer import html
-from viewer.pictures import images
-from viewer.pictures.images import Look
-from viewer.pictures.kinds.given import SIDE
+from spray.pictures import images
+from spray.pictures import markup as html
+from spray.pictures.given import SIDE
+from spray.pictures.images import Look
 
 INK, PAPER = "#1c1c1c", "#ffffff"
 FONT = "system-ui, 'DejaVu Sans', sans-serif"

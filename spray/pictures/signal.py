@@ -6,9 +6,9 @@ import numpy as np
 from markupsafe import Markup
 
 from spray.colour import pixels as colours
-from viewer import html
-from viewer.pictures.kinds.drawing import picture, sheet, shortened, signed, words
-from viewer.pictures.kinds.given import SIDE, Given
+from spray.pictures import markup as html
+from spray.pictures.drawing import picture, sheet, shortened, signed, words
+from spray.pictures.given import SIDE, Given
 
 COLUMNS = 240  # in time: each shows what lies in it from the least to the largest
 MOST_ROWS = 24  # channels that have a row of their own

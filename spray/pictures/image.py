@@ -1,7 +1,7 @@
 """Pictures: as they are, as heatmaps, and both."""
 
-from viewer.pictures import images
-from viewer.pictures.kinds.given import Given
+from spray.pictures import images
+from spray.pictures.given import Given
 
 
 def draw(given: Given) -> bytes:

@@ -3,9 +3,9 @@
 import numpy as np
 from markupsafe import Markup
 
-from viewer import html
-from viewer.pictures.kinds.drawing import colour, number, sheet, shortened, signed, words
-from viewer.pictures.kinds.given import SIDE, Given
+from spray.pictures import markup as html
+from spray.pictures.drawing import colour, number, sheet, shortened, signed, words
+from spray.pictures.given import SIDE, Given
 
 MOST = 10
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from viewer.pictures import images
-from viewer.pictures.kinds.given import Given
-from viewer.pictures.kinds.volume import pixels
+from spray.pictures import images
+from spray.pictures.given import Given
+from spray.pictures.volume import pixels
 
 
 def draw(given: Given) -> bytes:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from viewer.pictures.kinds.drawing import number, sheet, words
-from viewer.pictures.kinds.given import Given
+from spray.pictures.drawing import number, sheet, words
+from spray.pictures.given import Given
 
 MOST = 12
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from viewer.pictures import images
-from viewer.pictures.kinds.given import Given
+from spray.pictures import images
+from spray.pictures.given import Given
 
 GAP = 2  # white pixels between the four
 
