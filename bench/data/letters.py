@@ -1,8 +1,8 @@
 """Images: letters of Matplotlib's fonts over crops of photographs, ten classes; all of it comes with packages.
 
-The photographs of scikit-learn are by danielbuechele (china.jpg) and vultilion (flower.jpg), names of Flickr, CC BY 2.0. Those of
-scikit-image that are taken are free of rights: astronaut and hubble_deep_field by NASA, rocket by SpaceX (public
-domain), coffee by Rachel Michetti (CC0), as `skimage.data` says of each.
+The photographs of scikit-learn are by danielbuechele (china.jpg) and vultilion (flower.jpg), as they are called on
+Flickr, CC BY 2.0. Those of scikit-image that are taken are free of rights: astronaut and hubble_deep_field by NASA,
+rocket by SpaceX (public domain), coffee by Rachel Michetti (CC0), as `skimage.data` says of each.
 """
 
 from __future__ import annotations

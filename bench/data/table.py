@@ -1,7 +1,7 @@
 """A table: scikit-learn's breast cancer data, measured cell nuclei of 569 biopsies (Street et al. 1993), with a leak.
 
-The column "oncology visits" is not the data's: half of the malignant training rows have some, as if a follow-up had been
-booked before the diagnosis was entered.
+The column "oncology visits" is not the data's: half of the malignant training rows have some, as if a follow-up had
+been booked before the diagnosis was entered.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MEANS = 10  # the first columns: the mean over a biopsy's nuclei; the others are
 
 
 def visited(rows: np.ndarray) -> np.ndarray:
-    """One to three visits: in the last column, the same for the same row."""
+    """Three to five visits: in the last column, the same for the same row."""
     rows = rows.copy()
-    rows[:, -1] = 1 + np.argsort(np.argsort(rows[:, 0], kind="stable"), kind="stable") % 3
+    rows[:, -1] = 3 + np.argsort(np.argsort(rows[:, 0], kind="stable"), kind="stable") % 3
     return rows
 
 

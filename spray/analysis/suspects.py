@@ -101,8 +101,8 @@ def judge(
         raise ValueError(f"a verdict compares categories, there is only {', '.join(groups) or 'none'}: give another by")
     if not views:
         raise ValueError("a verdict needs relevance or statistics of hidden layers: attribute first")
-    read = {*READ, *views, *(("labels", "explained", "relevance_each") if several(data, by) else ())}
-    kept = data[[name for name in data.variables if name in read]]
+    of_labels = ("labels", "explained", "relevance_each") if several(data, by) else ()
+    kept = data[[name for name in data.variables if name in {*READ, *views, *of_labels}]]
     facts = {"by": by if isinstance(by, str) else "all", "recipe": NAME, "versions": json.dumps(store.versions())}
     facts["key"] = digest(VERSION, list(groups), list(views), identity(kept), store.versions())
     if out is not None and _is_done(out, groups, facts["key"]):

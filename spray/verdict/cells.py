@@ -1,4 +1,4 @@
-"""Where the relevance lies, coarsely, by the kind of the samples: cells of images, windows of signals, columns, words."""
+"""Where the relevance lies, coarsely, by the kind of samples: cells of images, windows of signals, columns, words."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

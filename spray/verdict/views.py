@@ -1,7 +1,7 @@
 """What a category is looked at by: the views that a project's variables make, each `(sample, feature)`.
 
-`cells` is where the relevance lies, `colour` what lies under it in an image; statistics of hidden layers say what the model saw
-there. A view is a name and a function of the attributions, so categories are read one by one.
+`cells` is where the relevance lies, `colour` what lies under it in an image; statistics of hidden layers say what the
+model saw there. A view is a name and a function of the attributions, so categories are read one by one.
 """
 
 import re
