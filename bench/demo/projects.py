@@ -66,7 +66,9 @@ def pictures(data: Planted) -> nn.Module:
         convolution = nn.Conv2d(channels, width, size, stride, padding=size // 2)
         layers += [convolution, nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
         channels = width
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * 16, len(data.classes)))
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(channels * (data.inputs.shape[-1] // 16) ** 2, len(data.classes))
+    )
 
 
 def gray_pictures(data: Planted) -> nn.Module:
