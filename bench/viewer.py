@@ -100,9 +100,9 @@ def write_project(path: Path, n: int) -> None:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[tuple[str, int]]:
-    """The address and the process id of a server on the project."""
-    command = [sys.executable, "-m", "bokeh", "serve", "viewer", "--port", "0", "--args", str(path)]
+def serving(*paths: Path) -> Iterator[tuple[str, int]]:
+    """The address and the process id of a server on the projects."""
+    command = [sys.executable, "-m", "bokeh", "serve", "viewer", "--port", "0", "--args", *map(str, paths)]
     with tempfile.NamedTemporaryFile("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:

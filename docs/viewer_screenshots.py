@@ -8,18 +8,20 @@ import io
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.viewer import ARGUMENTS, CHROMIUM, READY, serving  # noqa: E402
-from tests.support import viewer_projects  # noqa: E402
+from tests.support import viewer_kinds, viewer_projects  # noqa: E402
 
-SIZE = {"width": 1280, "height": 720}
+SIZE: ViewportSize = {"width": 1280, "height": 720}
+TALL: ViewportSize = {"width": 1000, "height": 900}
 NOTE = {
     "Name": "Box in the corner",
     "Tags, with commas between": "box, top left",
@@ -37,6 +39,9 @@ SHOTS = {
     "compare": ("", ["Select cluster 1", "Compare"]),
     "findings-dark": ("", ["Theme", "Select cluster 0", "Findings", "keep"]),
 }
+
+DRAWN = ("signal", "text", "table", "volume", "spectrogram")
+COLOURS = 256  # of a palette: what is drawn is small then
 
 
 def act(page: Page, name: str) -> None:
@@ -59,15 +64,36 @@ def shoot(page: Page, address: str, name: str) -> Path:
         act(page, action)
     page.mouse.move(SIZE["width"] - 4, SIZE["height"] - 4)  # where nothing is pointed at
     page.wait_for_timeout(1200)
+    return keep(page.screenshot(), name)
+
+
+def keep(screenshot: bytes, name: str, colours: int = 0) -> Path:
     file = ROOT / "docs" / "images" / f"viewer-{name}.png"
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(file, optimize=True)
+    picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
+    (picture.quantize(colours, dither=Image.Dither.NONE) if colours else picture).save(file, optimize=True)
     return file
+
+
+def shoot_kinds(page: Page, address: str) -> Iterator[Path]:
+    """A sample in focus of each kind that is no picture, and clusters of texts."""
+    for name in DRAWN:
+        page.goto(f"{address}?project={name}&focus=1&mode=overlay")
+        page.wait_for_function(READY)
+        page.wait_for_timeout(1500)
+        yield keep(page.locator("section.focus").screenshot(), name, COLOURS)
+    page.goto(f"{address}?project=text&view=clusters&mode=overlay")
+    page.wait_for_function(READY)
+    act(page, "Theme")
+    page.wait_for_timeout(1500)
+    yield keep(page.locator("section.page.clusters").screenshot(), "text-clusters-dark", COLOURS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="?", type=Path)
-    given = parser.parse_args().project
+    parser.add_argument("--kinds", action="store_true", help="only the samples of other kinds than pictures")
+    arguments = parser.parse_args()
+    given, shots = arguments.project, [] if arguments.kinds else SHOTS
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         project = Path(folder) / "digits"  # a copy, because one of the shots keeps a finding
         if given:
@@ -76,11 +102,16 @@ def main() -> None:
             viewer_projects.write(project, 600)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         with serving(project) as (address, _):
-            for name in SHOTS:
+            for name in shots:
                 page = browser.new_context(viewport=SIZE).new_page()
                 file = shoot(page, address, name)
                 print(file.relative_to(ROOT), file.stat().st_size // 1024, "kB")  # noqa: T201
                 page.close()
+        kinds = viewer_kinds.write(Path(folder) / "kinds", hostile=False)
+        with serving(*kinds) as (address, _):
+            page = browser.new_context(viewport=TALL).new_page()
+            for file in shoot_kinds(page, address):
+                print(file.relative_to(ROOT), file.stat().st_size // 1024, "kB")  # noqa: T201
         browser.close()
 
 

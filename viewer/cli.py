@@ -10,6 +10,7 @@ from bokeh.command.subcommand import Argument
 from bokeh.command.subcommands.serve import Serve
 from bokeh.server.auth_provider import NullAuth
 
+from viewer.arrays import projects_of
 from viewer.door import tokens
 
 EPILOG = f"""\
@@ -20,7 +21,8 @@ the address that is printed ends in a token: without it, other users of this com
 every other option is one of `bokeh serve`, for instance
   --port 5007            --address 0.0.0.0 --allow-websocket-origin my.host:5006
   --prefix /spray        --auth-module auth.py        --ssl-certfile cert.pem
-projects come first; a project may also be the project.yaml of ViRelAy"""
+projects come first; a project may also be the project.yaml of ViRelAy, or a file of numpy.savez, whose names are the
+arguments of spray.write_arrays: it is imported and analysed before it is shown"""
 
 
 class Command(Serve):
@@ -83,7 +85,7 @@ def serve(arguments: Sequence[str]) -> list[str]:
     known, options = parser.parse_known_args(arguments[first:])
     show = [] if known.no_show else ["--show"]
     command = ["bokeh", "serve", str(Path(__file__).parent), *show, "--address", known.address, *options]
-    return [*command, "--args", *arguments[:first]]
+    return [*command, "--args", *projects_of(arguments[:first])]
 
 
 def convert(arguments: Sequence[str]) -> None:

@@ -132,6 +132,8 @@ def analyse(
 ) -> None:
     """Analyse PROJECT category by category; what is done already is kept."""
     attributions = store.open_attributions(project)
+    if options.get("variable") is None and "relevance" not in attributions and "embedding" in attributions:
+        options |= {"variable": "embedding", "normalization": "l2"}  # angles between embeddings are what counts
     recipe = recipe or default_recipe(attributions, options.get("variable") or "relevance")
     found = analysis.analyse(
         attributions,
@@ -256,18 +258,19 @@ def prune(project: Path, older_than: float | None, max_size: float | None) -> No
 def import_(arrays: Path, project: Path, kind: str | None, dims: str | None) -> None:
     """Make PROJECT of ARRAYS, a file of numpy.savez, whose names are the arguments of spray.write_arrays.
 
-    relevance is needed; inputs, label, prediction, output, sample, kind, feature_name, channel_name are known; what
-    else is in it is a number or a name of each sample.
+    relevance is needed, or embedding; inputs, clustering, label, prediction, output, sample, kind, feature_name,
+    channel_name and others are known; what else is in it is a number or a name of each sample.
     """
     found = store.read_arrays(arrays)
     if kind is not None:
         found["kind"] = kind
     if dims is not None:
         found["dims"] = tuple(dims.split(","))
-    if "relevance" not in found:
-        raise click.UsageError(f"{arrays} holds {', '.join(found) or 'nothing'}, but no relevance")
+    if not {"relevance", "embedding"} & found.keys():
+        raise click.UsageError(f"{arrays} holds {', '.join(found) or 'nothing'}, but no relevance and no embedding")
     store.write_arrays(project, **found)
-    click.echo(f"wrote {project}\nnext: spray analyse {project}")
+    following = f"lrp-viewer {project}" if "embedding" in found else f"spray analyse {project}"
+    click.echo(f"wrote {project}\nnext: {following}")
 
 
 @cli.command()

@@ -10,7 +10,7 @@ RENDERERS: Mapping[str, Renderer] = {
     "signal": Renderer(signal.draw, lines=True),
     "text": Renderer(text.draw, lines=True, by_word=True),
     "table": Renderer(table.draw, lines=True),
-    "volume": Renderer(volume.draw, one_channel=True),
+    "volume": Renderer(volume.draw, one_channel=True, sliced=True),
     "spectrogram": Renderer(spectrogram.draw, one_channel=True),
     "none": Renderer(none.draw, lines=True),
 }

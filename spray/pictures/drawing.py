@@ -1,6 +1,7 @@
 """What drawings of all kinds are made of: a sheet of paper, texts, colours of relevance."""
 
 import base64
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -39,10 +40,33 @@ def plain(text: object) -> str:
     return "".join(c if c in "\t\n" or (ord(c) >= 32 and not 0xFFFE <= ord(c) <= 0xFFFF) else "�" for c in found)
 
 
+def letters(text: str) -> int:
+    """How many letters of Latin a text is wide: signs of Chinese and pictures take two, marks on letters none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def shortened(text: object, most: int) -> str:
-    """At most so many characters."""
+    """At most so many letters wide."""
     found = " ".join(plain(text).split())
-    return found if len(found) <= most else f"{found[: most - 1]}…"
+    if letters(found) <= most:
+        return found
+    return next(f"{found[:end]}…" for end in range(min(most, len(found)), -1, -1) if letters(found[:end]) < most)
+
+
+def bar(
+    name: str, said: str, length: float, row: int, *, height: float = 24, fill: str = "#8c8c8c"
+) -> tuple[Markup, ...]:
+    """A row: a name, what is said of it at the right, and below both a bar from the middle, of a length in [-1, 1]."""
+    top, middle, most = row * height, SIDE / 2, SIDE / 2 - 3
+    start = middle + min(length, 0) * most
+    said = shortened(said, 16)
+    place = {"x": f"{start:.1f}", "y": f"{top + 15:.1f}", "width": f"{abs(length) * most:.1f}"}
+    return (
+        words(shortened(name, 34 - letters(said)), 3, top + 12, size=11.5),
+        words(said, SIDE - 3, top + 12, size=10.5, fill="#5a5a5a", text_anchor="end"),
+        html.tag("line", x1=middle, x2=middle, y1=f"{top + 14:g}", y2=f"{top + 23:g}", stroke="#888888"),
+        html.tag("rect", height=f"{height - 17:.1f}", fill=fill, stroke="#888888", stroke_width=0.6, **place),
+    )
 
 
 def picture(pixels: np.ndarray, x: float, y: float, width: float, height: float) -> Markup:

@@ -20,6 +20,8 @@ class Given(NamedTuple):
     """Of the inputs' values."""
     beside: Mapping[str, np.ndarray]
     """What is said beside a sample: the names of its features, the texts of its tokens, ..."""
+    place: tuple[int, ...] = ()
+    """Of a volume, where slices are shown; none: through its largest relevance."""
 
 
 Draw = Callable[[Given], bytes]
@@ -34,6 +36,8 @@ class Renderer(NamedTuple):
     """Channels are added up and shown as one."""
     lines: bool = False
     """Lines and words, no pixels: they need more room to be read."""
+    sliced: bool = False
+    """Its slices can be moved."""
     by_word: bool = False
     """The tokens are the input, and of several samples the words with most relevance are shown."""
 

@@ -78,8 +78,8 @@ def value_range(images: np.ndarray) -> tuple[float, float]:
         return 0.0, 255.0
     finite = images[np.isfinite(images)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    for least, most in ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)):
-        if least <= low and high <= most:
+    for least, most, reached in ((0.0, 1.0, 0.0), (0.0, 255.0, 16.0), (-1.0, 1.0, -1.0)):
+        if least <= low and reached <= high <= most:  # what only ever reaches 1.2 is no byte
             return least, most
     return low, high
 

@@ -8,5 +8,11 @@ from spray.pictures.volume import pixels
 
 
 def draw(given: Given) -> bytes:
-    upright = [None if v is None else np.flip(v.reshape(-1, *v.shape[-2:]), -2) for v in (given.image, given.relevance)]
-    return images.png(pixels(upright[0], None if upright[1] is None else upright[1].sum(0)[None], given))
+    image = None if given.image is None else _upright(given.image).mean(0)
+    relevance = None if given.relevance is None else _upright(given.relevance).sum(0)
+    return images.png(pixels(image, relevance, given))
+
+
+def _upright(values: np.ndarray) -> np.ndarray:
+    """`(channel, band, time)`, high bands first."""
+    return np.flip(values.reshape(-1, *values.shape[-2:]), -2)

@@ -12,7 +12,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from spray.files import ProjectError
-from spray.store.netcdf import affordable, read_netcdf
+from spray.store.netcdf import affordable, read_variable
 
 REMEDY = "delete the file and compute this part again"
 
@@ -57,13 +57,12 @@ class PartsArray(BackendArray):
         run = slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) == rows[-1] - rows[0] + 1 else rows
         path = self.files[number]
 
-        def values(part: xr.Dataset) -> np.ndarray:
-            found = part.variables.get(self.name)
+        def values(found: Any) -> np.ndarray:
             if found is None or found.shape[1:] != self.shape[1:] or rows[-1] >= found.shape[0]:
                 raise ProjectError(f"{path} changed since its index was read: open the project again")
-            return found[(run, *rest)].values
+            return np.asarray(found[(run, *rest)])
 
-        return read_netcdf(path, values, remedy=REMEDY)[back]
+        return read_variable(path, self.name, values, remedy=REMEDY)[back]
 
 
 def _lengths(key: tuple, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -98,6 +98,21 @@ def read_netcdf(path: Path, use: Callable[[xr.Dataset], T], *, remedy: str) -> T
         return use(dataset)
 
 
+def read_variable(path: Path, name: str, use: Callable[[Any], T], *, remedy: str) -> T:
+    """`use(variable)` of one variable of a file, or `use(None)`: xarray reads all texts of a file as it opens it.
+
+    Raises:
+        ProjectError: As for `read_netcdf`.
+    """
+    with _checked(path, remedy):
+        with netCDF4.Dataset(path) as file:
+            texts = [key for key, variable in file.variables.items() if variable.dtype is str]
+            if name in texts:
+                return use(file.variables[name])
+        with xr.open_dataset(path, engine="netcdf4", cache=False, drop_variables=texts) as dataset:
+            return use(dataset.variables.get(name))
+
+
 def read_attrs(path: Path, *, remedy: str) -> dict[str, Any]:
     """The attributes of a file alone, which is ten times as fast as opening it as a dataset.
 

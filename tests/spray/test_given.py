@@ -57,9 +57,55 @@ def test_channels_last_and_several_methods(tmp_path):
     assert found.relevance_shap.attrs["method"] == "shap" and (found.relevance_shap == -1).all()
 
 
+def test_embeddings_and_clusterings_are_kept_as_they_are(tmp_path):
+    points, groups = np.random.default_rng(0).normal(size=(N, 4)), np.array([0, 0, 1, 1, -1, -1])
+    spray.write_arrays(
+        tmp_path / "p",
+        embedding={"umap": points[:, :2], "features": torch.as_tensor(points)},
+        clustering={"mine": groups, "label": LABEL},
+        sample=np.arange(N) + 10,
+        inputs=np.ones((N, 8, 9)),
+        kind="image",
+        label=LABEL,
+    )
+    found = store.open_analysis(tmp_path / "p", "given")["all"]
+    np.testing.assert_allclose(found.umap, points[:, :2].astype("f4"))
+    assert found.cluster.sel(clustering="mine").values.tolist() == groups.tolist()
+    assert found.sample.values.tolist() == list(range(10, 10 + N))
+    kept = store.open_attributions(tmp_path / "p")
+    assert "relevance" not in kept and kept.embedding.attrs["kind"] == "none" and kept.image.shape == (N, 8, 9)
+
+
+def test_embeddings_alone_are_analysed(tmp_path):
+    points = np.random.default_rng(0).normal(size=(60, 8)) + 9 * np.eye(8)[np.arange(60) % 2]
+    spray.write_arrays(tmp_path / "p", embedding=points, label=np.arange(60) // 30)
+    run = CliRunner().invoke(cli, ["analyse", str(tmp_path / "p"), "--embedding", "pca", "--no-memo"])
+    assert run.exit_code == 0, run.output
+    found = store.open_analysis(tmp_path / "p", "spectral")["0"]
+    groups = found.cluster.sel(clustering="spectral-2").values
+    assert len(set(groups[::2])) == len(set(groups[1::2])) == 1 and groups[0] != groups[1]
+
+
+def test_large_samples_are_written_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("spray.store.given.BYTES", 1000)
+    values = np.random.default_rng(0).normal(size=(N, 100)).astype("f4")
+    spray.write_arrays(tmp_path / "p", relevance=values, kind="none")
+    assert len(store.parts(tmp_path / "p")) == 3
+    np.testing.assert_array_equal(store.open_attributions(tmp_path / "p").relevance, values)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({}, "neither relevance nor an embedding"),
+        ({"embedding": np.ones(N)}, r"has the shape \(6,\): give \(sample, axis\)"),
+        ({"embedding": np.full((N, 2), np.nan)}, "not finite"),
+        ({"embedding": np.ones((N + 1, 2)), "relevance": np.ones((N, 3)), "kind": "table"}, "has 7 samples"),
+        ({"embedding": {"cluster": np.ones((N, 2))}}, "means something else"),
+        ({"embedding": np.ones((N, 2)), "clustering": ["a"] * N}, "give an integer for each sample"),
+        ({"embedding": np.ones((N, 2)), "clustering": [0] * 5}, "'given' has 5 samples"),
+        ({"embedding": np.ones((N, 2)), "token": [["a"]] * N}, "token is for texts"),
+        ({"relevance": np.ones((N, 3)), "kind": "table", "clustering": LABEL}, "needs an embedding"),
         ({"relevance": np.ones((N, 3, 20))}, "say kind=, one of image"),
         ({"relevance": np.ones(N), "kind": "table"}, "at least one axis behind"),
         ({"relevance": np.ones((0, 3)), "kind": "table"}, "no samples"),
@@ -104,7 +150,7 @@ def test_from_the_shell(tmp_path):
     assert store.read_analysis_index(tmp_path / "p", "spectral").sizes["category"] == 2
     np.savez(file, heat=np.ones((4, 5)))
     run = CliRunner().invoke(cli, ["import", str(file), str(tmp_path / "q")])
-    assert "holds heat, but no relevance" in run.output
+    assert "holds heat, but no relevance and no embedding" in run.output
     file.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(store.ProjectError, match=r"no file of numpy\.savez"):
         store.read_arrays(file)

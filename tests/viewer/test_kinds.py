@@ -11,9 +11,11 @@ from PIL import Image
 import spray
 from spray.kinds import KINDS
 from spray.pictures import RENDERERS, Given
+from spray.pictures.drawing import letters, shortened
 from spray.pictures.images import media_type
-from viewer.pictures import Look, picture
-from viewer.pictures.pictures import kind, mean_picture, read
+from viewer.pictures import Look, modes, picture, pictures, reading
+from viewer.pictures.pictures import mean_picture
+from viewer.pictures.reading import kind, read
 from viewer.projects import methods, open_projects
 from viewer.state import encode
 
@@ -99,6 +101,63 @@ def test_names_of_features_and_channels_are_text(tmp_path):
 )
 def test_signals_of_one_step_without_values_and_of_many_channels(given):
     checked(RENDERERS["signal"].draw(given))
+
+
+@pytest.mark.parametrize("mode", ["input", "heatmap", "overlay"])
+def test_a_volume_of_one_slice_and_a_signal_of_one_step(tmp_path, mode):
+    for name, shape in {"volume": (N, 1, 6, 7), "signal": (N, 12, 1), "spectrogram": (N, 1, 1)}.items():
+        values = RANDOM.normal(size=shape)
+        project = opened(tmp_path / name, kind=name, inputs=values, relevance=values)
+        checked(picture(project, 3, mode, Look(), *((0, 9, 9) if name == "volume" else ())))
+        checked(mean_picture(project, encode(np.arange(N)), "", mode, Look()))
+
+
+def test_slices_are_where_they_are_asked_for_and_voxels_as_long_as_they_are(tmp_path):
+    values = RANDOM.random((N, 4, 6, 7))
+    project = opened(tmp_path, kind="volume", inputs=values, relevance=values, voxel_size=(3, 1, 1))
+    shown = np.asarray(Image.open(io.BytesIO(picture(project, 2, "input", Look(), 1, 5, 0))).convert("L"))
+    wanted = np.round(values[2] * 255)
+    np.testing.assert_allclose(shown[:6, :7], wanted[1], atol=1)
+    height = 12 + 2  # of the second slice, every row of which is three pixels high, and of the gap
+    np.testing.assert_allclose(shown[:12, 9:16], wanted[:, 5].repeat(3, 0), atol=1)
+    np.testing.assert_allclose(shown[height : height + 12, :6], wanted[:, :, 0].repeat(3, 0), atol=1)
+    np.testing.assert_allclose(shown[height : height + 6, 9:16], wanted.max(0), atol=1)
+
+
+def test_without_inputs_the_heatmap_alone_is_offered(tmp_path):
+    table = opened(tmp_path / "table", kind="table", relevance=np.ones((N, 3)))
+    text = opened(tmp_path / "text", relevance=[[1.0]] * N, token=[["a"]] * N)
+    pictures = opened(tmp_path / "pictures", embedding=np.ones((N, 2)), inputs=np.ones((N, 3, 4, 5)), kind="image")
+    assert modes(table, "relevance") == ("heatmap",) and modes(text, "relevance") == ("input", "overlay")
+    assert list(methods(pictures)) == ["embedding"] and modes(pictures, "embedding") == ("input",)
+    checked(picture(pictures, 1, "input", Look()))
+
+
+def test_a_mean_of_large_samples_is_read_in_pieces_and_told_from_fewer(tmp_path, monkeypatch):
+    values = RANDOM.normal(size=(N, 4, 5)).astype("f4")
+    project = opened(tmp_path, kind="none", relevance=values)
+    monkeypatch.setattr(reading, "PIECE", 45)
+    mean = pictures._mean.__wrapped__(project, "relevance", encode(np.arange(N)))
+    np.testing.assert_allclose(mean, values.mean(0), rtol=1e-5)
+    monkeypatch.setattr(reading, "MOST_NUMBERS", 60)
+    mean = pictures._mean.__wrapped__(project, "relevance", encode(np.arange(N)))
+    np.testing.assert_allclose(mean, values[[0, 2, 5]].mean(0), rtol=1e-5)
+
+
+def test_texts_without_tokens_and_of_very_many(tmp_path):
+    token = [[], ["word"] * 10**5, ["猫", "が", "寝る"], [], ["a"], ["b"]]
+    project = opened(tmp_path, relevance=[np.ones(len(text)) for text in token], token=token)
+    assert "no tokens" in checked(picture(project, 0, "overlay", Look()))
+    started = time.process_time()
+    assert "more tokens" in checked(picture(project, 1, "overlay", Look()))
+    assert time.process_time() - started < 3
+    assert "寝る" in checked(picture(project, 2, "overlay", Look()))
+    assert "1.67e+04 in 1" in checked(mean_picture(project, encode(np.arange(N)), "", "overlay", Look()))
+
+
+def test_letters_of_other_scripts_are_as_wide_as_they_are():
+    assert [letters(text) for text in ("cat", "猫が", "🙂", "e\u0301")] == [3, 4, 2, 1]
+    assert shortened("猫" * 20, 9) == "猫猫猫猫…" and shortened("cat", 3) == "cat" and shortened("", 0) == ""
 
 
 def test_long_texts_and_large_samples_are_drawn_at_once():

@@ -27,6 +27,7 @@ SPECIAL = {
     "window": windows,
     "beside_window": windows,
     "selection": st.lists(st.integers(0, 5000), max_size=50).map(lambda found: selection.encode(np.array(found))),
+    "place": st.sampled_from(["", "0,0,0", "12,345,6"]),
     "scale": st.sampled_from(["", "bwr", "000,fff"]),
     "paint": st.sampled_from(["", "0:ff0000", "-1:00ff00,12:123456"]),
     "colour_map": st.sampled_from(["bwr", "jet", "000,fff"]),

@@ -52,7 +52,7 @@ def test_the_same_samples_by_another_method_and_another_model(visit, serve, tmp_
     viewer.choose("The same samples by", "gradient")
     compared = viewer.page.locator(".page.compare")
     expect(compared.get_by_text("60 of 60 samples are in both.")).to_be_visible()
-    expect(compared.locator(".three-wide")).to_have_count(21)
+    expect(compared.locator('[data-pictures="3"]')).to_have_count(21)
     viewer.settled()
     viewer.choose("The same samples by", "small model: LRP")
     expect(compared.get_by_text("20 of 60 samples are in both; both models predict the same in 0.")).to_be_visible()

@@ -5,11 +5,12 @@
     <app>/cluster/<project>/<analysis>/<category>/<clustering>/<number>/<mode>.png
 
 Of the relevance by `method`, in colours by `map` and `gamma`, and `limit`, or `percentile` of the sample itself or of
-the samples named by `of`.
+the samples named by `of`; of a volume the slices through `place`.
 """
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Mapping
 
 from bokeh.server import urls
@@ -29,7 +30,7 @@ Render = Callable[..., bytes]
 
 
 def image(project: Project, query: Mapping[str, str], sample: str, mode: str) -> bytes:
-    return pictures.picture(project, int(sample), mode, look(project, query))
+    return pictures.picture(project, int(sample), mode, look(project, query), *place(query.get("place", "")))
 
 
 def mean(project: Project, query: Mapping[str, str], mode: str) -> bytes:
@@ -67,13 +68,25 @@ def look(project: Project, query: Mapping[str, str]) -> Look:
     except ValueError as error:
         raise SettingError(str(error)) from error
     percentile = _bounded(query.get("percentile", "100"), 0, 100)
-    method = query.get("method", FIRST_METHOD)
-    if method not in methods(project):
+    known = methods(project)
+    method = query.get("method", next(iter(known), FIRST_METHOD))
+    if method not in known and "method" in query:
         raise SettingError("no such method")
     limit = _bounded(query["limit"], 0, math.inf) if "limit" in query else None
     if "of" in query:
         limit = pictures.largest_of(project, method, query["of"], percentile)
     return Look(colour_map, limit, percentile, _bounded(query.get("gamma", "1"), 0.05, 20), method)
+
+
+def place(text: str) -> tuple[int, ...]:
+    """Where slices are shown: depth, height and width.
+
+    >>> place("3,40,12"), place("")
+    ((3, 40, 12), ())
+    """
+    if text and not re.fullmatch(r"\d{1,9}(,\d{1,9}){2}", text):
+        raise SettingError("a place is three numbers")
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 class SettingError(ValueError):

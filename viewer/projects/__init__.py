@@ -2,10 +2,11 @@
 
 from viewer.projects.findings import Finding
 from viewer.projects.project import Category, Project, open_category, open_projects
-from viewer.projects.sources import FIRST_METHOD, Source, methods, others
+from viewer.projects.sources import EMBEDDING, FIRST_METHOD, Source, methods, others
 from viewer.projects.tree import Clusterings
 
 __all__ = [
+    "EMBEDDING",
     "FIRST_METHOD",
     "Category",
     "Clusterings",

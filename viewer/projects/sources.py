@@ -8,6 +8,7 @@ import numpy as np
 from viewer.projects.project import Category, Project
 
 FIRST_METHOD = "relevance"
+EMBEDDING = "embedding"  # what samples are shown by where there is no relevance
 RANKED = ("class", "rank")  # relevance of several outputs of each sample
 
 
@@ -28,6 +29,8 @@ def methods(project: Project) -> dict[str, str]:
         for name, v in project.attributions.data_vars.items()
         if str(name).startswith(FIRST_METHOD) and v.dims[0] == "sample" and v.ndim > 1 and v.dims[1] not in RANKED
     }
+    if not found and EMBEDDING in project.attributions.data_vars:
+        return {EMBEDDING: EMBEDDING}
     return dict(sorted(found.items(), key=lambda item: item[0] != FIRST_METHOD))
 
 

@@ -5,8 +5,7 @@ from zlib import crc32
 import numpy as np
 
 from viewer import html, pictures
-from viewer.pictures import Look, spread
-from viewer.pictures.pictures import renderer
+from viewer.pictures import Look, kind, modes, renderer, shown, spread
 from viewer.projects import FIRST_METHOD, Project, Source
 from viewer.scene.scene import Scene
 from viewer.state import decode, encode
@@ -19,11 +18,10 @@ SCALE_SETTINGS = ("scaling", "limit", "percentile", "selection")
 SCALE_FROM = 64  # samples that the common scale of many is told from
 
 
-def picture_address(scene: Scene, sample: int, mode: str) -> str:
-    """One sample, in the colours that the state asks for."""
-    return html.address(
-        "image", scene.project.key, sample, f"{mode}.png", **_colours(scene, mode), v=_version(scene.project)
-    )
+def picture_address(scene: Scene, sample: int, mode: str, place: str | None = None) -> str:
+    """One sample, in the colours that the state asks for; of a volume the slices through `place`."""
+    settings = {"place": place, **_colours(scene, mode), "v": _version(scene.project)}
+    return html.address("image", scene.project.key, sample, f"{mode}.png", **settings)
 
 
 def source_address(scene: Scene, source: Source, what: int | str, mode: str) -> str:
@@ -63,13 +61,31 @@ def _version(project: Project) -> str:
 
 def sharpness(scene: Scene) -> str:
     """The style class of a picture: how it is enlarged."""
-    if renderer(scene.project, scene.state.method).lines:
+    if is_drawn(scene):
         return "drawn"
     if scene.state.sampling != "auto":
         return scene.state.sampling
-    sizes = scene.project.attributions.sizes
-    sides = [sizes[name] for name in ("height", "width") if name in sizes]
-    return "pixelated" if sides and min(sides) <= SMALL else "smooth"
+    variable = _shown(scene)
+    sizes, own = scene.project.attributions[variable].sizes, kind(scene.project, variable)
+    sides = [sizes[axis] for axis in own.axes_of(tuple(map(str, sizes)))[-2:]]
+    across = 2 if renderer(scene.project, variable).sliced else 1
+    return "pixelated" if sides and min(sides) * across <= SMALL else "smooth"
+
+
+def is_drawn(scene: Scene) -> bool:
+    """Whether samples are lines and words, which need more room than pixels."""
+    variable = _shown(scene)
+    return variable in scene.project.attributions and renderer(scene.project, variable).lines
+
+
+def modes_of(scene: Scene) -> tuple[str, ...]:
+    """The modes that show something of their own."""
+    return modes(scene.project, scene.state.method)
+
+
+def _shown(scene: Scene) -> str:
+    """A variable whose kind is that of the samples."""
+    return shown(scene.project, scene.state.method)
 
 
 def _map(scene: Scene, mode: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from viewer import pictures
 from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
 from viewer.scene.points.grouping import variables
 from viewer.scene.scene import Blank, Scene
@@ -62,7 +63,12 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
-    view = replace(view, method=_known("method", state.method, [*methods(project)] or [FIRST_METHOD], warnings))
+    found = [*methods(project)] or [FIRST_METHOD]
+    method = found[0] if state.method == FIRST_METHOD else _known("method", state.method, found, warnings)
+    modes = pictures.modes(project, method)
+    mode = state.mode if state.mode in modes else modes[-1]  # the others would show the same, or nothing
+    place = state.place if focus is not None and pictures.is_sliced(project, method) else ""
+    view = replace(view, method=method, mode=mode, place=place)
     view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
     return replace(view, selection=_here(project, category, state.selection, warnings))
 

@@ -20,6 +20,7 @@ from viewer.scene.points.grouping import grouping
 from viewer.session.change import Change, Command, Refusal, settings
 from viewer.state import CHOICES, State, Window, decode, encode, from_json, links, selection, to_json, to_query, window
 from viewer.state.paint import repaint
+from viewer.state.reading import read
 
 LONGEST_IMPORT = 8 << 20  # characters
 
@@ -95,7 +96,12 @@ def _end(name: str) -> Callable[[Scene | Blank, Any], Change]:
 
 
 def _step(scene: Scene, value: int) -> Change:
-    return settings(focus=step(scene.project, scene.category, scene.state, int(value)))
+    return settings(focus=step(scene.project, scene.category, scene.state, int(value)), place="")
+
+
+def _move_slices(_: Scene | Blank, value: Mapping[str, str]) -> Change:
+    """Other slices of the volume in focus; like a plot's window, they move back the way they came."""
+    return Change(state={"place": read({"place": value["value"]}).state.place}, undoable=False)
 
 
 def _open_category(shown: Scene | Blank, value: str) -> Change:
@@ -224,8 +230,9 @@ ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "scale": lambda _, value: settings(scale=value["value"]),
     "low": _end("low"),
     "high": _end("high"),
-    "focus": lambda _, value: settings(focus=int(value)),
-    "unfocus": lambda *_: settings(focus=None),
+    "focus": lambda _, value: settings(focus=int(value), place=""),
+    "unfocus": lambda *_: settings(focus=None, place=""),
+    "place": _move_slices,
     "category": _open_category,
     "spectrum": lambda _, value: settings(spectrum=str(value)),
     "order": lambda _, value: settings(order=str(value)),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from viewer import state
 from viewer.scene import Blank, Scene
-from viewer.scene.addresses import picture_address
+from viewer.scene.addresses import is_drawn, modes_of, picture_address
 from viewer.scene.points.columns import colour, places, positions, shown_window
 from viewer.scene.points.markers import marker_rows
 from viewer.state import selection
@@ -26,7 +26,8 @@ def marks(scene: Scene | Blank) -> str:
     """What the page's style depends on."""
     view = "help" if not scene.projects else "broken" if isinstance(scene, Blank) else scene.state.view
     beside, focus = bool(scene.state.beside), scene.state.focus is not None
-    found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum}
+    drawn = isinstance(scene, Scene) and is_drawn(scene)
+    found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum, "drawn": drawn}
     return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
 
 
@@ -41,7 +42,7 @@ def selected(scene: Scene) -> str:
 
 
 def preview(scene: Scene) -> str:
-    return _template(scene, "input")
+    return _template(scene, scene.state.mode if is_drawn(scene) or "input" not in modes_of(scene) else "input")
 
 
 def windows(scene: Scene) -> str:

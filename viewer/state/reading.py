@@ -1,6 +1,7 @@
 """Text from outside becomes a state here and nowhere else; what is of no use is a warning and not an error."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
@@ -68,6 +69,13 @@ def _window(value: Any) -> str:
     return text and window.write(window.read(text))
 
 
+def _place(value: Any) -> str:
+    text = _text(value)
+    if text and not re.fullmatch(r"\d{1,9}(,\d{1,9}){2}", text):
+        raise ValueError("three numbers are needed")
+    return text
+
+
 def _colour_map(value: Any) -> str:
     source = _text(value)
     palette(source)
@@ -93,7 +101,7 @@ READ: dict[str, Callable[[Any], Any]] = {
 }
 FIELDS = {f.name: READ[f.type.__name__ if isinstance(f.type, type) else str(f.type)] for f in fields(State)}
 FIELDS |= {"selection": _selection, "window": _window, "beside_window": _window}
-FIELDS |= {"colour_map": _colour_map, "scale": _scale, "paint": _paint}
+FIELDS |= {"place": _place, "colour_map": _colour_map, "scale": _scale, "paint": _paint}
 
 
 def read(values: Mapping[str, Any]) -> Read:

@@ -36,6 +36,7 @@ class State:
     most: float = 1.0
     selection: str = ""
     focus: int | None = None
+    place: str = ""  # of a volume in focus, where its slices are shown: "3,40,12"; none: through its largest relevance
     page: int = 0
     page_size: int = 20
     sort: str = "file"

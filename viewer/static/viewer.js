@@ -2,6 +2,7 @@
 
 import { startPlots } from "./plots.js";
 import { byId, named, root, send, watch } from "./page.js";
+import { refocus, slide, step } from "./slices.js";
 import { applySelection, reportSelection } from "./selection.js";
 
 const LARGEST_FILE = 8 << 20;
@@ -126,6 +127,7 @@ function switchTheme() {
 function input(event) {
   const field = event.composedPath()[0];
   const { input: name, of } = field.dataset;
+  slide(event);
   if (name) field.onchange = () => send(name, { of, value: field.value });
 }
 
@@ -140,6 +142,7 @@ function keepFocus(pane) {
     const lost = !document.activeElement || document.activeElement === document.body;
     const buttons = Bokeh.index.find_one(pane)?.shadow_el.querySelectorAll("button[data-action]") ?? [];
     if (pressed && lost) [...buttons].find(alike)?.focus();
+    refocus();
   }));
 }
 
@@ -165,6 +168,8 @@ function key(event) {
   } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
     event.preventDefault();
     send("step", event.key === "ArrowRight" ? 1 : -1);
+  } else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && step(event.key === "ArrowUp" ? 1 : -1)) {
+    event.preventDefault();
   } else if (event.key === "Escape" && root.dataset.focus === "true") {
     event.stopImmediatePropagation(); // the first Esc closes the sample, the next one clears the selection
     send("unfocus");

@@ -7,7 +7,7 @@ from bokeh.models import Select
 from markupsafe import Markup
 
 from viewer import html
-from viewer.pictures.pictures import SPREAD
+from viewer.pictures import few, mean_modes
 from viewer.projects import Category, findings
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
@@ -39,22 +39,20 @@ def view(update: Update) -> View:
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:
     a, b = some(chosen), some(rest)
-    difference = mean_address(scene, "heatmap", a, minus=b, other=b)
-    columns = (
-        _column(
-            scene, "selection", chosen, mean_address(scene, "input", a), mean_address(scene, "heatmap", a, other=b)
-        ),
-        _column(
-            scene, name or "rest", rest, mean_address(scene, "input", b), mean_address(scene, "heatmap", b, other=a)
-        ),
+    columns = [_column(scene, "selection", chosen, a, b), _column(scene, name or "rest", rest, b, a)]
+    columns += [
         html.tag(
             "article",
             html.tag("h3", "Difference"),
-            html.tag("div", _picture(scene, difference, "heatmap", "selection minus other"), class_="means"),
-        ),
-    )
+            html.tag("div", _picture(scene, address, "selection minus other"), class_="means", data_pictures=1),
+        )
+        for mode in mean_modes(scene.project, scene.state.method)
+        if mode != "input"
+        for address in [mean_address(scene, mode, a, minus=b, other=b)]
+    ]
     shared = np.intersect1d(chosen, rest).size
-    words = f"Means of at most {SPREAD} samples each, evenly spread, on one scale. {shared} samples are in both."
+    many = few(scene.project, scene.state.method) if scene.state.method in scene.project.attributions else 1
+    words = f"Means of at most {many} samples each, evenly spread, on one scale. {shared} samples are in both."
     hints = (html.tag("p", line, class_="hint") for line in (words, *_tests(scene.category, chosen, rest)))
     return html.tag("section", *hints, html.tag("div", *columns, class_="cards"))
 
@@ -72,15 +70,16 @@ def _p(value: float) -> str:
     return "< 1e-16" if value < 1e-16 else f"= {value:.2g}"
 
 
-def _column(scene: Scene, name: str, ids: np.ndarray, image: str, heatmap: str) -> Markup:
+def _column(scene: Scene, name: str, ids: np.ndarray, samples: str, other: str) -> Markup:
     title = html.tag("h3", f"{name}, {len(ids)} samples")
-    pictures = _picture(scene, image, "input") + _picture(scene, heatmap, "heatmap")
+    shown = mean_modes(scene.project, scene.state.method)
+    places = {mode: mean_address(scene, mode, samples, other="" if mode == "input" else other) for mode in shown}
+    pictures = html.join(_picture(scene, places[mode], caption) for mode, caption in shown.items())
     counts = label_counts(scene.project, scene.category, np.flatnonzero(scene.category.rows(ids)))
     labels = html.tag("p", ", ".join(f"{label}: {count}" for label, count in counts), class_="hint")
-    return html.tag("article", title, html.tag("div", pictures, class_="means"), labels)
+    return html.tag("article", title, html.tag("div", pictures, class_="means", data_pictures=len(shown)), labels)
 
 
-def _picture(scene: Scene, address: str, mode: str, caption: str = "") -> Markup:
-    words = caption or f"mean {mode}"
-    shown = html.tag("img", src=address, alt=words, class_=sharpness(scene), loading="lazy")
-    return html.tag("figure", shown, html.tag("figcaption", words))
+def _picture(scene: Scene, address: str, caption: str) -> Markup:
+    shown = html.tag("img", src=address, alt=caption, class_=sharpness(scene), loading="lazy")
+    return html.tag("figure", shown, html.tag("figcaption", caption))

@@ -4,18 +4,18 @@ import numpy as np
 from markupsafe import Markup
 
 from viewer import html
+from viewer.pictures import is_sliced, kind, place_of_most, shown
 from viewer.projects import Category, Project
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, picture_address, sharpness
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, modes_of, picture_address, sharpness
 from viewer.scene.gallery import Tile, tile
 from viewer.state import encode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
 
-PICTURED = ("input", "heatmap", "overlay")
 TOP, NEAREST = 5, 8
-WATCHES = ("focus", "clustering", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
+WATCHES = ("focus", "place", "clustering", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
 def view(_update: Update) -> View:
@@ -36,28 +36,56 @@ def _focus(scene: Scene, sample: int) -> Markup:
         html.button("step", 1, "›", aria_label="Next sample"),
         html.button("unfocus", "", "×", aria_label="Close", class_="close"),
     )
-    pictures = (_picture(scene, found.sample, mode) for mode in PICTURED)
+    order = (mode for mode in ("input", "heatmap", "overlay") if mode in modes_of(scene))
+    place = _place(scene, sample)
+    pictures = [_picture(scene, found.sample, mode, ",".join(map(str, place)) or None) for mode in order]
     facts = html.tag("div", _labels(found), _scores(scene.project, sample), class_="facts")
     return (
         html.tag("div", *steps, class_="title")
-        + html.tag("div", *pictures, facts, class_="pictures")
+        + html.tag("div", *pictures, facts, class_="pictures", style=f"--pictures: {len(pictures)}")
+        + _sliders(scene, place)
         + _neighbours(scene, scene.category, row)
     )
 
 
-def _picture(scene: Scene, sample: int, mode: str) -> Markup:
-    shown = html.tag(
-        "img", src=picture_address(scene, sample, mode), alt=f"{mode} of sample {sample}", class_=sharpness(scene)
+def _place(scene: Scene, sample: int) -> tuple[int, ...]:
+    """Where the slices of a volume are shown."""
+    project, method = scene.project, scene.state.method
+    if not is_sliced(project, method):
+        return ()
+    if scene.state.place:
+        return tuple(map(int, scene.state.place.split(",")))
+    return place_of_most(project, sample, method)
+
+
+def _sliders(scene: Scene, place: tuple[int, ...]) -> Markup:
+    """One for each direction; static/slices.js moves the pictures with them."""
+    if not place:
+        return Markup()
+    data = scene.project.attributions[shown(scene.project, scene.state.method)]
+    own = kind(scene.project, str(data.name))
+    sizes = {own.named(str(axis)): size for axis, size in data.sizes.items()}
+    sliders = (
+        html.tag(
+            "label",
+            html.tag("span", f"{axis} ", html.tag("output", f"{at + 1}"), f" of {sizes[axis]}"),
+            html.tag("input", type="range", min=0, max=sizes[axis] - 1, value=at, data_slice=axis, aria_label=axis),
+        )
+        for axis, at in zip(own.places, place, strict=True)
     )
+    return html.tag("div", *sliders, class_="slices", title="↑ and ↓ move through the depth")
+
+
+def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
+    address = picture_address(scene, sample, mode, place)
+    shown = html.tag("img", src=address, alt=f"{mode} of sample {sample}", class_=sharpness(scene))
     return html.tag("figure", html.tag("div", shown, class_="zoom", data_zoom=""), html.tag("figcaption", mode))
 
 
 def _labels(found: Tile) -> Markup:
     wrong = "wrong" if is_wrong(found) else None
-    pairs = [
-        ("Label", found.label),
-        ("Predicted", html.tag("span", found.prediction, class_=wrong)),
-    ]
+    pairs = [("Label", found.label)]
+    pairs += [("Predicted", html.tag("span", found.prediction, class_=wrong) if found.prediction else "")]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
     pairs += [("Cluster", cluster_mark(found))]
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))

@@ -5,6 +5,7 @@ from bokeh.models import Select
 from markupsafe import Markup
 
 from viewer import html
+from viewer.pictures import mean_modes
 from viewer.projects import Source, methods, others
 from viewer.projects.sources import agreement, predictions
 from viewer.scene import Scene
@@ -50,13 +51,13 @@ def _compared(scene: Scene, there: Source, text: str) -> Markup:
 
 def _card(scene: Scene, title: str, what: int | str, sources: tuple[Source, Source], names: tuple[str, str]) -> Markup:
     """One sample, or the mean of many: input, and the heatmap by each, every one on a scale of its own."""
-    captions = ("input", *(_caption(source, name, what) for source, name in zip(sources, names, strict=True)))
-    places = [
-        source_address(scene, sources[0], what, "input"),
-        *(source_address(scene, source, what, "heatmap") for source in sources),
-    ]
+    captions = [_caption(source, name, what) for source, name in zip(sources, names, strict=True)]
+    places = [source_address(scene, source, what, "heatmap") for source in sources]
+    if "input" in mean_modes(scene.project, scene.state.method):
+        captions, places = ["input", *captions], [source_address(scene, sources[0], what, "input"), *places]
     figures = (_figure(scene, place, caption) for place, caption in zip(places, captions, strict=True))
-    return html.tag("article", html.tag("h3", title), html.tag("div", *figures, class_="means three-wide"))
+    means = html.tag("div", *figures, class_="means", data_pictures=len(places))
+    return html.tag("article", html.tag("h3", title), means)
 
 
 def _caption(source: Source, name: str, what: int | str) -> str:

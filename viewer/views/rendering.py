@@ -7,11 +7,12 @@ from bokeh.models import PaletteSelect, RadioButtonGroup, Select, Spinner, TextI
 
 from spray.colour.colormap import NAMES, palette
 from viewer.scene import Scene
+from viewer.scene.addresses import modes_of
 from viewer.state import CHOICES
 from viewer.state.paint import css
 from viewer.views.parts import Update, View
 
-WATCHES = ("mode", "colour_map", "sampling", "scaling", "limit", "percentile", "gamma", "sort", "page_size")
+WATCHES = ("mode", "method", "colour_map", "sampling", "scaling", "limit", "percentile", "gamma", "sort", "page_size")
 TITLES = {"scaling": "Full colour is", "sort": "Order", "page_size": "A page", "sampling": "Enlarging"}
 WIDTHS = {"scaling": 158, "sort": 130, "page_size": 66, "sampling": 200}
 WORDS = {
@@ -29,7 +30,7 @@ WORDS = {
 
 
 def view(update: Update) -> View:
-    mode = RadioButtonGroup(name="mode", labels=["Input", "Overlay", "Heatmap"])
+    mode = RadioButtonGroup(name="mode", labels=[choice.capitalize() for choice in CHOICES["mode"]])
     selects = {
         name: Select(name=name, title=title, options=_words(name), width=WIDTHS[name]) for name, title in TITLES.items()
     }
@@ -40,7 +41,7 @@ def view(update: Update) -> View:
         "gamma": Spinner(name="gamma", title="Gamma (< 1 lifts weak)", low=0.1, high=10, step=0.1),
         "limit": Spinner(name="limit", title="Relevance of full colour", low=1e-30, step=0.1),
     }
-    mode.on_change("active", lambda _attr, _old, new: update(mode=CHOICES["mode"][new]))
+    mode.on_change("active", lambda _attr, _old, new: None if new is None else update(mode=mode.labels[new].lower()))
     for chooser in (colour_map, own):
         chooser.on_change("value", lambda _attr, _old, new: new and update(colour_map=new))
     for name, select in selects.items():
@@ -49,7 +50,8 @@ def view(update: Update) -> View:
         spinner.on_change("value", lambda _attr, _old, new, name=name: new and update(**{name: float(new)}))
 
     def render(scene: Scene) -> None:
-        mode.active = CHOICES["mode"].index(scene.state.mode)
+        shown = modes_of(scene)
+        mode.update(labels=[choice.capitalize() for choice in shown], active=shown.index(scene.state.mode))
         for name, select in selects.items():
             select.value = str(getattr(scene.state, name))
         for name, spinner in numbers.items():

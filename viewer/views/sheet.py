@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from viewer import html
+from viewer.pictures import mean_modes
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, cluster_address, sharpness
 from viewer.scene.sheet import Card, scores, sheet
@@ -40,16 +41,17 @@ def _card(scene: Scene, card: Card) -> Markup:
     dot = html.tag("span", class_="dot", style=f"background: {card.group.colour}")
     size = f"{card.group.size} samples, {card.share:.0%}"
     title = html.button("cluster", number, dot, html.tag("b", card.group.name), title="Select this cluster")
-    means = html.join(_mean(scene, number, mode) for mode in ("input", "heatmap"))
+    shown = mean_modes(scene.project, scene.state.method)
+    means = html.join(_mean(scene, number, mode, caption) for mode, caption in shown.items())
     head = html.tag("div", title, html.tag("span", size, class_="hint"), class_="head")
-    rows = html.tag("div", means, class_="means") + _row(scene, "typical", card.typical)
+    rows = html.tag("div", means, class_="means", data_pictures=len(shown)) + _row(scene, "typical", card.typical)
     return html.tag("article", head, rows, _row(scene, "unusual", card.unusual), _labels(card))
 
 
-def _mean(scene: Scene, number: int, mode: str) -> Markup:
-    alt = f"mean {mode} of cluster {number}"
+def _mean(scene: Scene, number: int, mode: str, caption: str) -> Markup:
+    alt = f"{caption} of cluster {number}"
     shown = html.tag("img", src=cluster_address(scene, number, mode), alt=alt, class_=sharpness(scene), loading="lazy")
-    return html.tag("figure", shown, html.tag("figcaption", f"mean {mode}"))
+    return html.tag("figure", shown, html.tag("figcaption", caption))
 
 
 def _row(scene: Scene, title: str, samples: list[int]) -> Markup:
