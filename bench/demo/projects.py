@@ -131,7 +131,7 @@ DEMOS: dict[str, Demo] = {
         signals,
         lrp.composites.epsilon_plus(),
         "class late branch: one cluster rests on the hum of the mains, all along lead II",
-        8,
+        12,
         3e-3,
     ),
     "digits": Demo(

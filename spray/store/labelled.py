@@ -94,8 +94,8 @@ def numbers(name: str, given: Any, finite: bool, names: Sequence[str] | None = N
         if len(bad):
             some = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
             raise ProjectError(
-                f"{name} has numbers that are not finite in the samples at {some}{_columns_of(values, names)}: leave them "
-                "out, or fill in what is missing before the model sees it"
+                f"{name} has numbers that are not finite in the samples at {some}{_columns_of(values, names)}: leave "
+                "them out, or fill in what is missing before the model sees it"
             )
     if not len(values):
         raise ProjectError(f"{name} has no samples")
