@@ -36,7 +36,7 @@ def photographs() -> tuple[np.ndarray, ...]:
 def copyrighted(images: np.ndarray) -> np.ndarray:
     """The words "(c) photo" along the lower edge, white and half transparent."""
     mark = Image.new("L", (images.shape[-1], images.shape[-2]))
-    font = ImageFont.truetype(_fonts()[0], 13)
+    font = ImageFont.truetype(_fonts()[0], 11)
     ImageDraw.Draw(mark).text((2, images.shape[-2] - 4), "(c) photo", fill=255, font=font, anchor="ls")
     alpha = 0.7 * np.asarray(mark, np.float32) / 255
     return ((1 - alpha) * images + alpha).astype(np.float32)

@@ -8,13 +8,16 @@ builds one. What is built already is not built again, and what was interrupted g
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
-from bench.demo.build import Found, build
+from bench.demo.build import VERDICT, Found, build
 from bench.demo.projects import DEMOS, SHOWN
 from spray._tables import table
 from viewer.cli import main as serve
+from viewer.door import tokens
 
 SEED = 10  # what is developed is developed with the seeds 0 to 2, what is published is of 10 to 12
 HEAD = ("project", "kind", "samples", "accuracy", "reliance", "clustering", "AMI", "AMI of the verdict", "suspected")
@@ -37,10 +40,16 @@ def main() -> None:
         results[name] = build(DEMOS[name], given.out / name, given.seed)
     print(f"\n{report(results)}\n\n{len(names)} projects in {time.monotonic() - started:.0f} s")
     paths = [str(given.out / name) for name in names]
-    print("what to see:", *(f"  {DEMOS[name].title} {DEMOS[name].see}" for name in names), sep="\n")
     if given.no_serve:
+        print("\nwhat to see:", *(f"{name}: {DEMOS[name].see}" for name in names), sep="\n  ")
         print(f"serve them with: lrp-viewer {' '.join(paths)}")
         return
+    token = os.environ.setdefault(tokens.VARIABLE, tokens.new())
+    print("\nwhat to see, once the viewer runs:")
+    for name in names:
+        place = {"project": name, "analysis": VERDICT, "category": results[name].poisoned, "view": "clusters"}
+        print(f"  {name}: {DEMOS[name].see}")
+        print(f"    http://localhost:{given.port}/viewer?{urlencode({'token': token, **place})}", flush=True)
     serve([*paths, "--port", str(given.port), "--no-show"])
 
 

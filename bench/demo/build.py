@@ -61,6 +61,7 @@ class Found(NamedTuple):
     ami: float
     verdict: float
     suspected: str
+    poisoned: int
     seed: int
 
 
@@ -74,15 +75,10 @@ def build(demo: Demo, path: Path, seed: int, *, progress: bool = True) -> Found:
     model = trained(demo, data, path / WEIGHTS.format(seed), seed, progress)
     explain = lrp.explainer(model, torch.as_tensor(data.inputs[:1]), demo.composite)
     told = {"name": demo.title, "model": demo.model, "method": "LRP"}
+    seeds = own_logits(model, data)
+    keep = lrp.Kept(**demo.kept)
     lrp.attribute_dataset(
-        explain,
-        Samples(data),
-        path,
-        target="label",
-        batch_size=64,
-        keep=lrp.Kept(**demo.kept),
-        progress=progress,
-        **told,
+        explain, Samples(data), path, target=seeds, batch_size=64, keep=keep, progress=progress, **told
     )
     spray_command(["analyse", str(path)])
     spray_command(["rank", str(path)])
@@ -120,10 +116,22 @@ def train(model: nn.Module, demo: Demo, data: Planted, progress: bool) -> None:
             schedule.step()
 
 
+def own_logits(model: nn.Module, data: Planted) -> torch.Tensor:
+    """What relevance starts with: the logit of each sample's class. Started with 1, samples of a logit near 0 would
+    outweigh all others in a cluster's mean."""
+    logits, label = outputs(model, data.inputs), torch.as_tensor(data.label)[:, None]
+    return torch.zeros_like(logits).scatter(1, label, logits.gather(1, label))
+
+
+def outputs(model: nn.Module, inputs: np.ndarray) -> torch.Tensor:
+    """Logits `(sample, class)`."""
+    with torch.no_grad():
+        return torch.cat([model(part) for part in torch.as_tensor(inputs).split(256)])
+
+
 def predicted(model: nn.Module, inputs: np.ndarray) -> np.ndarray:
     """The class of each sample."""
-    with torch.no_grad():
-        return torch.cat([model(part).argmax(1) for part in torch.as_tensor(inputs).split(256)]).numpy()
+    return outputs(model, inputs).argmax(1).numpy()
 
 
 def scored(data: Planted, model: nn.Module, path: Path, seed: int) -> Found:
@@ -145,6 +153,7 @@ def scored(data: Planted, model: nn.Module, path: Path, seed: int) -> Found:
         agreement(path, default, category, clustering),
         agreement(path, VERDICT, category, VERDICT),
         data.classes[int(first)],
+        data.poisoned,
         seed,
     )
 
