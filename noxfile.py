@@ -92,7 +92,7 @@ def ensure_chromium(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Build four projects and serve them: `nox -s demo`, without serving `-- --no-serve`, one of them `-- --only text`."""
+    """Four projects, built and served: `nox -s demo`, without serving `-- --no-serve`, one of them `-- --only text`."""
     install(session, "demo")
     session.run("python", "-m", "bench.demo", *session.posargs)
 

@@ -74,11 +74,17 @@ def build(demo: Demo, path: Path, seed: int, *, progress: bool = True) -> Found:
     data = demo.data(seed)
     model = trained(demo, data, path / WEIGHTS.format(seed), seed, progress)
     explain = lrp.explainer(model, torch.as_tensor(data.inputs[:1]), demo.composite)
-    told = {"name": demo.title, "model": demo.model, "method": "LRP"}
-    seeds = own_logits(model, data)
-    keep = lrp.Kept(**demo.kept)
     lrp.attribute_dataset(
-        explain, Samples(data), path, target=seeds, batch_size=64, keep=keep, progress=progress, **told
+        explain,
+        Samples(data),
+        path,
+        target=own_logits(model, data),
+        batch_size=64,
+        keep=lrp.Kept(**demo.kept),
+        name=demo.title,
+        model=demo.model,
+        method="LRP",
+        progress=progress,
     )
     spray_command(["analyse", str(path)])
     spray_command(["rank", str(path)])
