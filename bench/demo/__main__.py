@@ -55,12 +55,12 @@ def main() -> None:
 
 def report(results: dict[str, Found]) -> str:
     """The table: agreement of the default clusters with the cue, within the class it was planted in."""
-    rows = [HEAD]
+    rows = []
     for name, found in results.items():
         shares = (f"{found.accuracy:.1%}", f"{found.reliance:.1%}")
         scores = (found.clustering, f"{found.ami:.2f}", f"{found.verdict:.2f}", found.suspected)
         rows.append((name, found.kind, str(found.samples), *shares, *scores))
-    return table(rows)
+    return table(rows, HEAD)
 
 
 if __name__ == "__main__":
