@@ -107,7 +107,7 @@ class Recorder:
             with suppress(ValueError):  # dims of one's own, which say of no kind that it is one
                 explained[name].attrs["kind"] = kept.kind or kind_of(explained[name]).name
         explained = explained.assign(_of_places(explained, records))
-        return explained.isel(sample=_finite(explained, records, failures))
+        return explained.isel(sample=_finite(explained, records, failures, self.beside.get("feature_name", ())))
 
     def _several(self, labels: Sequence[int | frozenset[int]], device: torch.device) -> Tensor | None:
         """Each label of samples that have several, `(batch, rank)`."""
@@ -183,16 +183,27 @@ class Failures:
         self.found[sample.id] = str(error)
 
 
-def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) -> np.ndarray:
+def _finite(explained: xr.Dataset, records: list[Record], failures: Failures, names: Sequence[str] = ()) -> np.ndarray:
     """Which samples have a finite output, and finite relevance of every kind."""
     good = np.ones(len(records), bool)
     for name in ["output", *(str(n) for n in explained.data_vars if RELEVANCE.search(str(n)))]:
         finite = np.isfinite(explained[name].values).reshape(len(records), -1).all(1)
         for row in np.flatnonzero(good & ~finite):
             sample = records[row].sample
-            failures(sample, SampleError(f"{sample}: its {name} is not finite"))
+            missing = _missing(explained.image.values[row], names) if "image" in explained else ""
+            failures(sample, SampleError(f"{sample}: its {name} is not finite{missing}"))
         good &= finite
     return good
+
+
+def _missing(values: np.ndarray, names: Sequence[str]) -> str:
+    """Where the input itself is not finite: the columns of a table by their names, all else by their numbers."""
+    places = np.argwhere(~np.isfinite(values)) if values.dtype.kind == "f" else np.empty((0, 1), int)
+    if not len(places):
+        return ""
+    named = values.ndim == 1 and len(names) == len(values)
+    found = [str(names[at[0]]) if named else ", ".join(map(str, at)) for at in places[:3]]
+    return f", nor is its input at {'; '.join(found)}{'; ...' if len(places) > 3 else ''}: fill in what is missing"
 
 
 def _columns(records: list[Record]) -> dict[str, np.ndarray]:
