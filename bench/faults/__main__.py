@@ -46,15 +46,15 @@ def main() -> None:
     if unknown := set(given.rows) - set(ROWS):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     print("| fault | runs | asked | found |\n|---|---|---|---|", flush=True)
-    wrong: list[str] = []
+    wrong = False
     for name in given.rows or ROWS:
         start = time.monotonic()
         for found in measure(ROWS[name], given.quick, given.seed):
             print(line(found), flush=True)
-            wrong += [f"{found.fault}: {what}" for what in found.wrong]
+            for what in found.wrong:
+                print(f"{found.fault}: {what}", file=sys.stderr, flush=True)
+            wrong = wrong or bool(found.wrong)
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    for what in wrong:
-        print(what, file=sys.stderr)
     sys.exit(1 if wrong else 0)
 
 

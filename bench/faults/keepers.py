@@ -12,7 +12,7 @@ from bench.faults.row import Found, Row, Setting
 from viewer.projects import Finding, findings
 
 PROCESSES = (2, 4, 8)
-PATIENCE = 300
+PATIENCE = 1800  # on a busy machine
 
 
 def keepers(setting: Setting) -> Iterator[Found]:

@@ -15,8 +15,11 @@ from bench.faults.row import Found, Row, Setting
 TIMES = {signal.SIGKILL: (2, 13), signal.SIGTERM: (2, 13), signal.SIGINT: (3, 38)}
 """Of each job: with `--quick`, and in full."""
 ENDS = {signal.SIGKILL: (-9,), signal.SIGTERM: (-15, 143), signal.SIGINT: (130, -2)}
-"""Exit codes: 130, and -2, which is 130 in a shell, of a Python that was not yet at our code, or is not a command."""
-PATIENCE = 30  # seconds to end after a signal
+"""Exit codes: 130, and -2, which is 130 in a shell, of a Python that is not yet at our code, or is not a command."""
+STARTING = "init_import_site"
+"""What Python says where it is interrupted before it is at any code but its own; its exit code is 1 then."""
+COMMANDS = ("attribute", "analyse")
+PATIENCE = 120  # seconds to end after a signal, on a busy machine
 ASKED = "all end (130 for SIGINT), resumed bit-identical, 0 orphans after the next run"
 
 
@@ -85,11 +88,12 @@ class Killed:
         if process.returncode == 0:  # it was at its end
             self.found.end("at its end already")
             self.compare(0, said)
-        elif process.returncode not in ENDS[self.number]:
+        elif process.returncode not in ENDS[self.number] and STARTING not in error:
             last = error.strip().splitlines()[-1:]
             self.found.end("", f"exit code {process.returncode} after the signal at {moment:.2f} s: {last}")
         else:
-            self.found.end("ended", self.lost(said))
+            early = STARTING in error or (process.returncode == -2 and self.name in COMMANDS)
+            self.found.end("ended while Python itself started" if early else "ended", self.lost(said))
         return math.inf
 
     def lost(self, said: str) -> str:

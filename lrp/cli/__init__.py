@@ -1,5 +1,11 @@
 """The command `lrp`."""
 
-from lrp.cli.commands import main
+from spray._starting import end_at_interrupts
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Entry of the console script."""
+    end_at_interrupts()
+    from lrp.cli.commands import main as command  # loads PyTorch
+
+    command()

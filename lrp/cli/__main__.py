@@ -1,5 +1,5 @@
 """`python -m lrp.cli`."""
 
-from lrp.cli.commands import main
+from lrp.cli import main
 
 main()

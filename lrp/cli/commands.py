@@ -31,6 +31,7 @@ from spray.kinds import KINDS
 MEASURED = 4  # samples that the cost of statistics is measured with
 INCOMPLETE = 3
 """Exit code of `lrp attribute`: parts are missing."""
+SEARCHED = 100  # samples that are tried for one that can be read
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -121,7 +122,7 @@ def attribute(
     if saved and reading.get("text") and not reading.get("tokenizer"):
         reading = {**reading, "tokenizer": setting.spec}
     dataset = opened(data, setting.model, kind, {**pictures, **reading})
-    example = _example(dataset, setting)
+    example = _example(dataset, setting, len(dataset) if skip_errors else SEARCHED)
     composite = setting.composite(example)
     output = pretrained.output_of(setting.model, example) if saved and setting.output is None else setting.output
     explain = {name: load_method(name, setting.model, example, composite, output) for name in methods}
@@ -145,12 +146,14 @@ def attribute(
         click.echo(f"{found}{again}", err=True)
     if found.parts:
         sys.exit(INCOMPLETE)
+    if not found.present:
+        sys.exit(1)
 
 
-def _example(dataset: Any, setting: Setting) -> Any:
+def _example(dataset: Any, setting: Setting, searched: int) -> Any:
     """The first readable sample, as the model sees it."""
     why = ""
-    for index in range(min(len(dataset), 100)):
+    for index in range(min(len(dataset), searched)):
         try:
             found = dataset[index][0]
         except Exception as error:
@@ -158,7 +161,7 @@ def _example(dataset: Any, setting: Setting) -> Any:
             continue
         given = pytree.tree_map(lambda values: values[None].to(setting.device), found)
         return setting.scale(given) if setting.scales(given) else given
-    raise Unusable(f"none of the first samples can be read{why}")
+    raise Unusable(f"none of the first {min(len(dataset), searched)} samples can be read{why}")
 
 
 @main.command()

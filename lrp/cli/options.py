@@ -22,6 +22,7 @@ from lrp.cli.load import TRAINED, key, load_composite, load_model, load_normaliz
 from lrp.composites.table import Composite
 from lrp.dataset import NORMALIZATIONS, Normalization
 from lrp.process import collector_held, memory_kept
+from spray._starting import interruptible
 from spray.store import ProjectError
 
 EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceError)
@@ -125,7 +126,8 @@ def reported(*, debug: bool = False) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
         try:
-            yield
+            with interruptible():
+                yield
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             sys.exit(130)

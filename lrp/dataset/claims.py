@@ -20,7 +20,7 @@ def claimed(path: Path, number: int) -> Iterator[bool]:
     file = path / "cache" / "claims" / f"{number:05d}.lock"
     refuse_links(file, path)
     make_folder(file.parent, path)
-    with claim(file, 0) as ours:
+    with claim(file, 0, path) as ours:
         yield ours and not _done(path, number)
 
 

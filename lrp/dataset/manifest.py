@@ -17,6 +17,7 @@ from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.rules import Rule
 from spray import store
+from spray.files import make_folder
 
 LONGEST, HEAD = 80, 24  # characters of a setting that are shown
 
@@ -28,6 +29,7 @@ def agree(path: Path, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> 
         ProjectError: It is another run; every difference is listed in one line, nothing is changed.
     """
     settings = json.loads(json.dumps(settings))
+    make_folder(path)
     with store.locked(path):
         if (path / "project.json").exists():
             before = store.read_project(path)

@@ -56,7 +56,10 @@ class Recorder:
     """Leave samples out that cannot be read or explained, instead of raising."""
 
     def shard(self, batches: Iterable[list[Sample]], advance: Callable[[int], Any]) -> xr.Dataset:
-        """Explain the batches of a shard; `advance` hears of every batch done."""
+        """Explain the batches of a shard; `advance` hears of every batch done.
+
+        A shard of which every sample was left out has ids of none, and nothing else but why.
+        """
         done: list[xr.Dataset] = []
         failures = Failures(self.skip)
         first: list[Record] = []
@@ -64,13 +67,14 @@ class Recorder:
             if records := self._readable(batch, failures, first):
                 done.append(self._explained(records, failures))
             advance(len(batch))
+        failed = {"failed": json.dumps(failures.found)}
         if not any(batch.sizes["sample"] for batch in done):
-            raise SampleError(f"no sample of this shard could be explained; {next(iter(failures.found.values()))}")
+            return xr.Dataset(coords={"sample": np.empty(0, np.int64)}, attrs=failed)
         shard = xr.concat(done, "sample", join="exact", combine_attrs="override")
         classes = 2 if shard.output.ndim == 1 else shard.sizes.get("class")  # one logit has two
         if len(self.label_names) == classes:
             shard = shard.assign_coords(label_name=("class", np.asarray(self.label_names, dtype=object)))
-        return coordinates(shard, self.beside).assign_attrs(failed=json.dumps(failures.found))
+        return coordinates(shard, self.beside).assign_attrs(failed)
 
     def _readable(self, batch: list[Sample], failures: Failures, first: list[Record]) -> list[Record]:
         """Those that can be, and are as the shard's first."""

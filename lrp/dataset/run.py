@@ -93,7 +93,7 @@ def attribute_dataset(
         name, model, method: For people, kept in project.json. Default: the folder's name, nothing, the method's.
         label_names: Name of each class. Default: the dataset's `classes`.
         errors: "raise" stops at the first sample that cannot be read or explained and names it; "skip" leaves it out
-            and notes it in the shard's attribute `failed`.
+            and notes it in the shard's attribute `failed`: see `left_out`.
         workers: Processes that read ahead, as in `torch.utils.data.DataLoader`.
         progress: Show a progress bar; it stays silent where there is no terminal.
 
@@ -199,16 +199,16 @@ def _work_on(
         if ours:
             explained = recorder.shard(shard.load(batch_size, workers), bar.update)
             check()
-            _write(path, shard.number, explained)
+            _write(path, shard, explained)
 
 
-def _write(path: Path, number: int, explained: xr.Dataset) -> None:
+def _write(path: Path, shard: Shard, explained: xr.Dataset) -> None:
     try:
-        store.write_part(path, number, explained)
+        store.write_part(path, shard.number, explained)
     except (OSError, RuntimeError) as error:  # the netCDF library reports a full disk as RuntimeError
-        first, last = explained.sample.values[[0, -1]]
+        first, last = shard.ids[[0, -1]]
         raise OSError(
-            f"part {number} (samples {first} to {last}) could not be written to {path}, where "
+            f"part {shard.number} (samples {first} to {last}) could not be written to {path}, where "
             f"{shutil.disk_usage(path).free / 1e6:.1f} MB are free: {error}. Finished parts are kept; run the same "
             "again to go on from there"
         ) from error

@@ -1,6 +1,13 @@
 """The command `spray`."""
 
-from spray.cli.commands import cli, made, main
-from spray.cli.ranking import banner
+from collections.abc import Sequence
 
-__all__ = ["banner", "cli", "made", "main"]
+from spray._starting import end_at_interrupts
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry of the console script; see `spray.cli.commands.main`."""
+    end_at_interrupts()
+    from spray.cli.commands import main as command  # loads scikit-learn
+
+    command(arguments)

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import click
 import xarray as xr
 
 from spray import analysis, memo, recipes, store, virelay
+from spray._starting import interruptible
 from spray._tables import readable, table
 from spray.analysis.suspects import NAME
 from spray.arrays.rules import AUTO
@@ -303,15 +304,17 @@ def convert(source: Path, target: Path, name: str | None) -> None:
     click.echo(f"wrote {target}" + (f": analysis {name}" if name else ""))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command; an error that says what to do is shown without a traceback.
 
     Raises:
         SystemExit: There was an error: 1, 2 of usage, 130 after an interrupt.
     """
     try:
-        cli.main(args=arguments, prog_name="spray", standalone_mode=False)
-    except click.exceptions.Abort:
+        with interruptible():
+            cli.main(args=arguments, prog_name="spray", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
         raise SystemExit(130) from None
     except click.ClickException as error:
         error.show()

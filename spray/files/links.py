@@ -71,6 +71,11 @@ def within(path: Path, root: Path) -> Path:
     return path
 
 
+def gone(root: Path) -> ProjectError:
+    """What to raise where a project should be, and is not: it may have been moved while this ran."""
+    return ProjectError(f"there is no project at {root} (any more): write project.json first, or name its new place")
+
+
 def remove(path: Path, root: Path | None = None) -> None:
     """Delete a file, if it is there.
 

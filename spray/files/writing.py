@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spray.files.interrupts import uninterrupted
-from spray.files.links import ProjectError, refuse_links
+from spray.files.links import gone, refuse_links
 from spray.files.orphans import sweep_once, temporary_name
 
 DEEPEST = 2  # folders of a project: cache/STAGE, analyses/NAME
@@ -80,9 +80,7 @@ def make_folder(folder: Path, root: Path | None = None) -> None:
         try:
             place.mkdir(exist_ok=True)
         except FileNotFoundError:
-            raise ProjectError(
-                f"there is no project at {root} (any more): write project.json first, or name its new place"
-            ) from None
+            raise gone(root) from None
 
 
 def _flush(path: Path) -> None:

@@ -6,7 +6,7 @@ project's lock. What was deleted stays in the file, and comes back by `undelete`
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,15 @@ def read(project: Path) -> Kept:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProjectError(f"{file} cannot be read ({error!r}): repair it or move it away") from error
+
+
+def stamp(project: Path) -> tuple[int, ...]:
+    """What changes whenever anybody changes what is kept; empty while nothing is."""
+    try:
+        found = (project / FILE).stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _checked(entry: dict[str, Any]) -> Finding:
@@ -198,7 +207,7 @@ def _change(project: Path, change: Callable[[Kept], Kept]) -> Kept:
 
 def _write(project: Path, kept: Kept) -> None:
     lists = {"findings": kept.findings.values(), "deleted": kept.deleted}
-    content = {name: list(map(asdict, found)) for name, found in lists.items() if found or name == "findings"}
+    content = {name: list(map(vars, found)) for name, found in lists.items() if found or name == "findings"}
     write_text(project / FILE, as_json(content, indent=1), project)
 
 

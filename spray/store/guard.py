@@ -1,8 +1,9 @@
 """No file of a stranger is opened here before another process has looked at it, with limits of memory and time.
 
 One changed byte makes the HDF5 library loop for ever with its lock held, and 12 kB may claim 9 GB: `structure` finds
-out, in one process that is started with the first file, asked for each new one, and killed if it does not answer. What
-this process wrote itself is not looked at. A file is known by its state: after a change it is looked at again.
+out, in one process that is started with the first file and asked for each new one. It ends itself after two seconds of
+computing, however busy the machine is, and is killed if it does not answer, as where the disk does not. What this
+process wrote itself is not looked at. A file is known by its state: after a change it is looked at again.
 """
 
 import atexit
@@ -19,7 +20,8 @@ from spray.files import ProjectError, Unreadable, unreadable
 
 PROGRAM = Path(__file__).with_name("structure.py")
 MAGIC = b"\x89HDF\r\n\x1a\n"
-SECONDS, BYTES_A_SECOND = 10.0, 50e6
+COMPUTING, WAITING, BYTES_A_SECOND = 2.0, 10.0, 50e6
+"""Seconds for a file: of the processor, and by the clock; and as many more as its size takes at this rate."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 State = tuple[int, int, int, int, int]
@@ -70,12 +72,13 @@ def _judged(path: str, _state: State, strict: bool) -> str:
         start = file.read(8)
     if strict and not start.startswith(MAGIC):
         return "it begins as none"
-    seconds = SECONDS + _state[2] / BYTES_A_SECOND
-    answer = WORKER.ask({"path": path, "strict": strict}, seconds)
+    more = _state[2] / BYTES_A_SECOND
+    computing = COMPUTING + more
+    answer = WORKER.ask({"path": path, "strict": strict, "seconds": computing}, WAITING + more)
     if answer and (why := unreadable(Path(path))):  # for now: nothing to remember
         raise Unreadable(f"{path} cannot be read, but need not be damaged: {why}")
     if answer is None:
-        return f"the HDF5 library crashes on it, or has not ended after {seconds:.0f} s"
+        return f"the HDF5 library crashes on it, or has not ended after {computing:.0f} s of computing"
     return answer
 
 

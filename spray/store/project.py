@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spray.files import DamagedFile, ProjectError, as_json, from_json, locked, within, write_text
+from spray.files import DamagedFile, ProjectError, as_json, from_json, locked, make_folder, within, write_text
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of, write_netcdf
 
@@ -68,6 +68,7 @@ def write_project(
     file = Path(path) / "project.json"
     project = {"schema": SCHEMA, "name": name, "model": model, "dataset": dataset, "method": method}
     project |= {"composite": composite, "label_names": [str(label) for label in label_names]}
+    make_folder(Path(path))
     with locked(Path(path)):
         created = read_project(path)["created"] if file.exists() else datetime.now(UTC).isoformat("T", "seconds")
         _write_facts(path, project | {"created": created, "versions": versions()} | extra)
@@ -283,17 +284,26 @@ def read_index(path: Place) -> xr.Dataset:
 def _build_index(path: Place, files: Mapping[int, Path]) -> xr.Dataset:
     rows, layouts, failed = [], {}, {}
     for number, file in files.items():
-        small, layouts[file.name] = read_netcdf(file, lambda part: (_small(part), _layout(part)), remedy=REMEDY)
+        small, layout = read_netcdf(file, lambda part: (_small(part), _layout(part)), remedy=REMEDY)
         _check_samples(small, str(file))
         failed |= failures(small.attrs)
+        if not small.sizes["sample"]:  # all of its samples were left out: it does not know of what else parts have
+            continue
+        layouts[file.name] = layout
         row = np.arange(small.sizes["sample"])
         rows.append(small.assign(part=("sample", np.full_like(row, number)), row=("sample", row)))
+    if not rows:
+        raise ProjectError(f"{path} has no sample that could be explained{_why(failed)}")
     _check_layouts(layouts)
     fixed = rows[0].drop_dims("sample")
     index = xr.concat([row.drop_vars(list(fixed.variables)) for row in rows], "sample", join="outer")
     _check_unique(index.sample.values, f"{path} (all parts together)")
     layout = json.dumps(next(iter(layouts.values())))
     return index.merge(fixed).assign_attrs(layout=layout, failed=json.dumps(failed))
+
+
+def _why(failed: Mapping[int, str]) -> str:
+    return "".join(f": sample {sample}, the first of {len(failed)}, {why}" for sample, why in [*failed.items()][:1])
 
 
 def failures(attrs: Mapping[str, Any]) -> dict[int, str]:

@@ -3,12 +3,14 @@
 A file from a stranger may make the HDF5 library loop for ever or ask for all memory, so this is looked at in a process
 that may be killed. It imports nothing of ours: starting it is to be fast.
 
-One request a line, `{"path": ..., "strict": true}`; one answer a line, `""` or what is wrong.
+One request a line, `{"path": ..., "strict": true, "seconds": 2.5}`; one answer a line, `""` or what is wrong. It ends
+itself when it has computed for longer than `seconds` on one file: what waits for a slow disk computes nothing.
 """
 
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -166,8 +168,12 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    for library in ("h5py", "netCDF4"):  # now: loading them is no part of looking at a file
+        import_module(library)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends a loop of the library too
     for line in sys.stdin:
         request = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
         try:
             examine(request["path"], request["strict"])
             answer = ""
@@ -175,6 +181,7 @@ def main() -> None:
             answer = "looking at it takes too much memory"
         except Exception as error:  # whatever the libraries make of it
             answer = str(error) or repr(error)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

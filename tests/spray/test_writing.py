@@ -17,6 +17,7 @@ from spray.files import (
     append,
     claim,
     locked,
+    locks,
     remove,
     remove_orphans,
     replacing,
@@ -120,6 +121,15 @@ from spray.files import {0}
 with {0}(Path(sys.argv[1])):
     print("ready", flush=True)
     time.sleep(60)
+"""
+AGAIN = """
+import sys, time
+from pathlib import Path
+from spray.files import locked
+while True:
+    with locked(Path(sys.argv[1])):
+        print("ready", flush=True)
+        time.sleep(0.05)
 """
 KILLED = """
 import os, signal, sys
@@ -293,7 +303,46 @@ def test_a_project_that_was_moved_away_is_not_begun_anew(tmp_path):
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda path: findings.keep(path, Finding("a")),
+        lambda path: store.add_facts(path, model="m"),
+        lambda path: claim(path / "cache" / "claims" / "0.lock", 0, path).__enter__(),
+    ],
+)
+def test_a_project_that_is_moved_while_its_lock_is_taken_leaves_nothing(act, tmp_path, monkeypatch):
+    store.write_project(tmp_path / "p", name="p")
+    (tmp_path / "p" / "cache" / "claims").mkdir(parents=True)
+    take = locks._take
+
+    def moved_first(lock):
+        (tmp_path / "p").rename(tmp_path / "elsewhere")
+        return take(lock)
+
+    monkeypatch.setattr(locks, "_take", moved_first)
+    with pytest.raises(ProjectError, match="there is no project at"):
+        act(tmp_path / "p")
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    with pytest.raises(ProjectError, match="there is no project at"):  # nor afterwards
+        act(tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
 # Locks
+
+
+def test_who_waits_for_a_lock_gets_it_from_one_who_takes_it_again_and_again(tmp_path):
+    process = run(AGAIN, tmp_path)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    start = time.monotonic()
+    for _ in range(10):
+        with locked(tmp_path, 10):
+            pass
+    took = time.monotonic() - start
+    process.kill()
+    process.communicate()
+    assert took < 5
 
 
 def test_a_lock_that_another_process_has_is_an_error_that_names_it(tmp_path):

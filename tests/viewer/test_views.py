@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from spray import store
 from tests.support import viewer_projects
+from viewer.projects import Finding, findings
 
 
 def test_contact_sheet_shows_every_cluster(visit):
@@ -90,6 +91,32 @@ def test_findings_are_kept_shown_compared_and_deleted(visit):
     expect(again.page.get_by_role("heading", name=name)).to_be_visible()
     again.page.get_by_role("button", name=f"Delete {name}").click()
     expect(again.page.get_by_text("Nothing is kept yet")).to_be_visible()
+
+
+def test_windows_hear_what_others_do_to_findings(visit, digits):
+    """Another process, and another window: also while somebody types."""
+    first, second = visit("?category=3&view=findings"), visit("?category=7&view=findings")
+    findings.keep(digits, Finding("of another process"))
+    for viewer in (first, second):
+        expect(viewer.page.get_by_role("heading", name="of another process")).to_be_visible()
+    field = second.page.get_by_label("Rename of another process")
+    field.fill("half typ")
+    findings.keep(digits, Finding("meanwhile"))
+    expect(second.page.get_by_role("heading", name="meanwhile")).to_be_visible()
+    expect(field).to_have_value("half typ")
+    expect(field).to_be_focused()
+    assert set(findings.load(digits)) == {"of another process", "meanwhile"}
+    second.page.keyboard.type("ed")
+    second.page.keyboard.press("Enter")
+    expect(first.page.get_by_role("heading", name="half typed")).to_be_visible()
+    first.page.get_by_role("button", name="Delete half typed").click()
+    expect(second.page.get_by_role("heading", name="half typed")).to_have_count(0)
+    second.page.get_by_role("button", name="Restore half typed").click()
+    expect(first.page.get_by_role("heading", name="half typed")).to_be_visible()
+    for name in ("half typed", "meanwhile"):
+        findings.drop(digits, name)
+    for viewer in (first, second):
+        expect(viewer.page.get_by_text("Nothing is kept yet")).to_be_visible()
 
 
 def test_a_taken_name_gets_a_number_and_that_is_said(visit):

@@ -67,7 +67,7 @@ class Door(BokehTornado):
     def refuse(self, request: HTTPServerRequest, target: type[RequestHandler]) -> Refusal | None:
         """Why a request is not let in; None if it is."""
         shown = tokens.take(request, self.cookie)
-        if refused := refusal.of_place(self.rules, request) or refusal.of_size(request):
+        if refused := refusal.of_place(self.rules, request) or refusal.of_content(request):
             return refused
         if self.token and not tokens.is_right(shown, self.token):
             return refusal.NO_TOKEN

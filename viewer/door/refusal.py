@@ -1,6 +1,7 @@
 """What is refused before any route hears of it, each with one line that says what to do."""
 
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler, stream_request_body
@@ -26,6 +27,7 @@ NO_TOKEN = Refusal(
     403, "The viewer wants its token: open the address that ends in ?token=... where the viewer was started."
 )
 NO_PAGE = Refusal(400, "Who asks what may be asked says from which page: an OPTIONS request has an Origin.")
+NUL = Refusal(400, "No file and no name has a character of code 0.")
 NO_BODY = Refusal(413, "Nothing can be sent here.")
 TOO_LONG = Refusal(414, f"This address has more than {LONGEST_ADDRESS} characters: export the view as a file instead.")
 TOO_MANY = Refusal(503, "Too many pages are open on this server: close one, and load this page again in half a minute.")
@@ -47,10 +49,12 @@ def of_place(rules: Allowed, request: HTTPServerRequest) -> Refusal | None:
     return None
 
 
-def of_size(request: HTTPServerRequest) -> Refusal | None:
-    """No route takes a body, and Tornado would keep one of 100 MB."""
+def of_content(request: HTTPServerRequest) -> Refusal | None:
+    """What no route can take: a body, of which Tornado would keep 100 MB, and addresses that name nothing."""
     if request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers:
         return NO_BODY
+    if "\0" in unquote(request.path):  # on which the operating system's functions fail, and with them Tornado's
+        return NUL
     return TOO_LONG if len(request.uri or "") > LONGEST_ADDRESS else None
 
 

@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from viewer.pictures.pool import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
 from viewer.scene.points.density import is_dense
-from viewer.session import spare
+from viewer.session import spare, watching
 from viewer.session.actions import react
 from viewer.session.change import Change, Command, Refusal
 from viewer.session.messages import messages
@@ -34,7 +35,7 @@ def start(doc: Document, paths: list[str]) -> None:
     """Fill `doc` with the viewer on the projects at `paths`; an error becomes the page's text."""
     doc.title = "SpRAy viewer"
     try:
-        Session(doc, open_projects(paths))
+        watching.add(Session(doc, open_projects(paths)))
     except Exception as error:
         LOG.exception("the page could not be built")
         doc.clear()
@@ -126,21 +127,34 @@ class Session:
     def show(self, scene: Scene | Blank, warnings: tuple[str, ...] = ()) -> None:
         scene, told = _told(scene)
         old, self.scene = self.scene, scene
-        self.drawing = True
-        self.doc.hold("combine")
-        try:
+        due = [view for view in self.views if not self.drawn or view.due(old, scene)]
+        with self.filling():
             self.message(*warnings, *scene.warnings)
-            due = [view for view in self.views if not self.drawn or view.due(old, scene)]
             for view in due:
                 self.guarded(view.draw, scene)
             self.page.update(**told)
             self.drawn = True
-        finally:
-            self.doc.unhold()  # only now do widgets report what was filled in
-            self.drawing = False
         for view in due:
             if view.finish is not None and isinstance(scene, Scene):
                 self.later(partial(view.work, scene), partial(self._finish, view, scene))
+
+    def hear(self) -> None:
+        """Somebody has changed the project's findings: draw anew what shows them."""
+        with self.filling():
+            for view in self.views:
+                if view.has_findings:
+                    self.guarded(view.draw, self.scene)
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """What widgets are filled with goes to the browser at once, and is nothing that somebody chose."""
+        self.drawing = True
+        self.doc.hold("combine")
+        try:
+            yield
+        finally:
+            self.doc.unhold()  # only now do widgets report what was filled in
+            self.drawing = False
 
     def _finish(self, view: View, scene: Scene, found: Any) -> None:
         if view.finish and found is not None and not view.due(scene, self.scene):  # else nobody waits for it any more

@@ -128,7 +128,28 @@ function input(event) {
   const field = event.composedPath()[0];
   const { input: name, of } = field.dataset;
   slide(event);
-  if (name) field.onchange = () => send(name, { of, value: field.value });
+  if (!name) return;
+  typed = field;
+  field.onchange = () => queueMicrotask(() => {
+    if (!field.isConnected) return; // not changed but taken away: keepTyped goes on
+    typed = null;
+    send(name, { of, value: field.value });
+  });
+}
+
+// A pane that is drawn anew while somebody types, as a colleague changed something, has a new field: it goes on there
+
+let typed = null;
+
+function keepTyped(pane) {
+  const { input: name, of } = typed.dataset;
+  const fields = Bokeh.index.find_one(pane)?.shadow_el.querySelectorAll("[data-input]") ?? [];
+  const field = [...fields].find((other) => other.dataset.input === name && other.dataset.of === of);
+  if (!field || field === typed) return;
+  field.value = typed.value;
+  field.focus();
+  if (field.type === "text") field.setSelectionRange(typed.selectionStart, typed.selectionEnd);
+  field.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
 }
 
 // A pane that is drawn anew loses the focus with the button that was pressed: who uses keys gets it back
@@ -140,6 +161,7 @@ const alike = (node) => node.dataset.action === pressed.action && node.dataset.v
 function keepFocus(pane) {
   pane.properties.text.change.connect(() => requestAnimationFrame(() => {
     const lost = !document.activeElement || document.activeElement === document.body;
+    if (typed && lost) keepTyped(pane);
     const buttons = Bokeh.index.find_one(pane)?.shadow_el.querySelectorAll("button[data-action]") ?? [];
     if (pressed && lost) [...buttons].find(alike)?.focus();
     refocus();
@@ -153,6 +175,7 @@ function click(event) {
   const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
   const target = path.find((node) => node.dataset?.action);
   if (side) root.dataset.side = side.dataset.side;
+  typed = null;
   pressed = target && event.detail === 0 ? { ...target.dataset } : null; // no mouse has clicked
   if (target) send(target.dataset.action, target.dataset.value);
   for (const menu of document.querySelectorAll(".menu[open]")) {

@@ -34,7 +34,8 @@ def view(update: Update) -> View:
         rest = rest[scene.project.find(rest) >= 0]
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
-    return View((box, against), ("selection", "against", *LOOK_SETTINGS), render, shown_in="compare")
+    watches = ("selection", "against", *LOOK_SETTINGS)
+    return View((box, against), watches, render, shown_in="compare", has_findings=True)
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:

@@ -23,7 +23,7 @@ def view(_update: Update) -> View:
         found = html.tag("div", *map(_entry, kept.findings.values()), class_="findings") if kept.findings else none
         box.text = found + _deleted(kept.deleted)
 
-    return View((box,), (), render, shown_in="findings")
+    return View((box,), (), render, shown_in="findings", has_findings=True)
 
 
 def _deleted(findings: Sequence[Finding]) -> Markup:

@@ -263,6 +263,40 @@ def test_unreadable_and_skipped(photos, here):
     assert store.open_attributions(here / "p").sizes["sample"] == 11
 
 
+def test_a_shard_without_a_readable_sample_is_left_out_and_said(photos, here):
+    files = [file for folder in ("cat", "dog") for file in sorted((photos / folder).iterdir())]
+    whole = files[0].read_bytes()
+    for file in files[:4]:
+        file.write_bytes(b"")
+    words = ["attribute", *TINY, "--data", photos, "--out", here / "p", "--shard-size", 4, "--skip-errors"]
+    for _ in range(2):  # the second time nothing is left to do
+        said = run(*words).stderr
+        assert "4 samples were left out, the first, 0: sample 0 (cat/01.png) cannot be read" in said
+        assert "incomplete: 8 of 12 samples (4 could not be explained)" in said
+        found = store.open_attributions(here / "p")
+        assert found.sample.values.tolist() == list(range(4, 12)) and found.relevance.values.shape == (8, 3, 8, 8)
+        assert np.isfinite(found.relevance.values).all()
+    for file in files[4:]:
+        file.write_bytes(b"")
+    files[11].write_bytes(whole)
+    run(*words[:-3], "--out", here / "one", *words[-3:])
+    assert store.open_attributions(here / "one").sample.values.tolist() == [11]
+    files[11].write_bytes(b"")
+    assert "none of the first 12 samples can be read" in run(*words[:-3], *words[-3:], code=1).stderr
+
+
+def test_nothing_that_could_be_explained_is_exit_code_1(photos, here, monkeypatch):
+    def failing(*_):
+        raise lrp.dataset.SampleError("sample: odd")
+
+    monkeypatch.setattr("lrp.dataset.records.read", failing)
+    words = ["--data", photos, "--out", here / "p", "--skip-errors"]
+    said = run("attribute", *TINY, *words, code=1).stderr
+    assert "12 samples were left out" in said and "incomplete: 0 of 12 samples (12 could not be explained)" in said
+    with pytest.raises(store.ProjectError, match="no sample that could be explained: sample 0, the first of 12"):
+        store.open_attributions(here / "p")
+
+
 def test_interrupted_has_exit_code_130(photos, here, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

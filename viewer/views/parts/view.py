@@ -30,7 +30,8 @@ class View(NamedTuple):
 
     Models are placed by their names in templates/index.html, unless they are `shown_in` a page of their own: one of the
     state's `view`. Then they stand there one below the other, those to choose with above the panes, and are drawn while
-    it is shown. Where nothing is drawn, panes are empty; `blank` draws the reason instead, for the few that say it.
+    it is shown. Where nothing is drawn, panes are empty; `blank` draws the reason instead, for the few that say it. A
+    view that `has_findings` is drawn anew when somebody else changes them, too.
     """
 
     models: tuple[UIElement, ...]
@@ -41,6 +42,7 @@ class View(NamedTuple):
     finish: Callable[[Scene, Any], None] | None = None
     shown_in: str = ""
     blank: Callable[[Blank], None] | None = None
+    has_findings: bool = False
 
     def due(self, old: Scene | Blank, new: Scene | Blank) -> bool:
         """Whether what is drawn of one scene does not do for another."""
