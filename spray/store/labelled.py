@@ -20,7 +20,11 @@ def labelled(
     *,
     finite: bool = True,
 ) -> xr.DataArray:
-    """An array whose axes have names, and whose kind is certain; `lengths` are those of texts, `names` of columns."""
+    """An array whose axes have names, and whose kind is certain; `lengths` are those of texts, `names` of columns.
+
+    Raises:
+        ProjectError: Nothing says the kind or the axes, or what says so does not fit the shape.
+    """
     if lengths is not None and not hasattr(given, "shape"):
         given = _filled(name, given, lengths)
     values = numbers(name, given, finite, names)
@@ -83,6 +87,11 @@ def plain(given: Any) -> Any:
 
 
 def numbers(name: str, given: Any, finite: bool, names: Sequence[str] | None = None) -> np.ndarray:
+    """Real numbers, one entry a sample; `names` of columns are for the message.
+
+    Raises:
+        ProjectError: They are ragged, of another type, not finite, or none.
+    """
     try:
         values = np.asarray(plain(given))
     except ValueError as error:
@@ -111,7 +120,11 @@ def _columns_of(values: np.ndarray, names: Sequence[str] | None) -> str:
 
 
 def texts(token: Sequence[Sequence[str]] | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Tokens of each sample in a rectangle, "" behind the end; and where there is one."""
+    """Tokens of each sample in a rectangle, "" behind the end; and where there is one.
+
+    Raises:
+        ProjectError: A sample is a text and no list of tokens, or no sample has a token.
+    """
     if token is None:
         return None, None
     lengths = [len(tokens) for tokens in token]
@@ -154,6 +167,11 @@ def columns(*given: Any) -> Sequence[str] | None:
 
 
 def named_axis(first: xr.DataArray, kind: Kind, key: str, axis: str, names: Any) -> tuple[str, np.ndarray]:
+    """The array's own name of an axis, and what its places are called.
+
+    Raises:
+        ProjectError: The kind has no such axis, or there is another number of names.
+    """
     own = next((str(dim) for dim in first.dims if kind.named(str(dim)) == axis), None)
     if own is None:
         raise ProjectError(f"{key} is for samples with the axis {axis}; these are {kind}")
@@ -163,7 +181,11 @@ def named_axis(first: xr.DataArray, kind: Kind, key: str, axis: str, names: Any)
 
 
 def fact(key: str, values: Any) -> xr.DataArray:
-    """A number or a name for each sample."""
+    """A number or a name for each sample.
+
+    Raises:
+        ProjectError: It is no such thing, or a category of fractions.
+    """
     found = np.asarray(plain(values))
     if found.ndim != 1:
         raise ProjectError(f"{key} has the shape {found.shape}: give one number or name for each sample")
