@@ -8,21 +8,36 @@ from typing import Any
 import numpy as np
 
 from viewer import export
-from viewer.projects import Finding, findings
+from viewer.projects import Finding, findings, open_category
 from viewer.scene import Blank, Scene
 from viewer.scene.confusion import pairs
+from viewer.scene.facts import facts
 from viewer.scene.gallery import step
-from viewer.scene.overview import suspect_clustering
 from viewer.scene.points.columns import places, positions
 from viewer.scene.points.density import brushed, is_dense
-from viewer.scene.points.filters import passing
+from viewer.scene.points.filters import narrowed, passing
 from viewer.scene.points.grouping import grouping
+from viewer.scene.suspects import suspect_of
 from viewer.session.change import Change, Command, Refusal, settings
-from viewer.state import CHOICES, State, Window, decode, encode, from_json, links, selection, to_json, to_query, window
+from viewer.state import (
+    CHOICES,
+    State,
+    Window,
+    decode,
+    encode,
+    filters,
+    from_json,
+    links,
+    selection,
+    to_json,
+    to_query,
+    window,
+)
 from viewer.state.paint import repaint
 from viewer.state.reading import read
 
 LONGEST_IMPORT = 8 << 20  # characters
+MOST_HOVERED = 12  # variables beside the pointer; the sample in focus has all
 
 
 def react(shown: Scene | Blank, name: str, value: Any) -> Change:
@@ -83,6 +98,24 @@ def _select_all(scene: Scene, _: object) -> Change:
     return _choose(scene, np.ones(len(scene.category.sample), bool))
 
 
+def _filter(scene: Scene, value: str) -> Change:
+    return _filtered(scene, filters.added(scene.state.filter, value))
+
+
+def _unfilter(scene: Scene, value: str) -> Change:
+    return _filtered(scene, filters.without(scene.state.filter, value))
+
+
+def _filtered(scene: Scene, text: str) -> Change:
+    narrow = narrowed(scene.category, replace(scene.state, filter=text))
+    return settings(filter=text, selection=narrow, page=0)
+
+
+def _colour(scene: Scene, value: str) -> Change:
+    other = scene.state.colour != value
+    return settings(colour=value, **({"paint": "", "scale": "", "low": None, "high": None} if other else {}))
+
+
 def _paint(shown: Scene | Blank, value: Mapping[str, str] | str) -> Change:
     """One group's colour, or with no group all of them as they were."""
     if not isinstance(value, Mapping):
@@ -105,10 +138,24 @@ def _move_slices(_: Scene | Blank, value: Mapping[str, str]) -> Change:
 
 
 def _open_category(shown: Scene | Blank, value: str) -> Change:
-    """A category with the clustering that it is suspected for, if it is."""
-    suspect = "" if isinstance(shown, Blank) else suspect_clustering(shown.project, shown.state.analysis, value)
-    opened = {"view": "clusters", "selection": "", "focus": None, "page": 0, "window": "", "beside_window": ""}
-    return settings(category=value, **opened, **({"clustering": suspect} if suspect else {}))
+    """A category: its suspect, selected, where it was found; where it has none, all of its clusters."""
+    opened = {
+        "category": value,
+        "selection": "",
+        "focus": None,
+        "page": 0,
+        "window": "",
+        "beside_window": "",
+        "filter": "",
+    }
+    found = suspect_of(shown.project, shown.state.analysis, value)
+    if found is None or isinstance(shown, Blank) or value not in shown.project.analyses[found.analysis]:
+        return settings(**opened, view="clusters")
+    groups = open_category(shown.project, found.analysis, value)
+    members = groups.sample[groups.clusterings.get(found.clustering, np.zeros(0, int)) == found.cluster]
+    where = {"analysis": found.analysis, "clustering": found.clustering, "colour": "cluster", "paint": ""}
+    unfiltered = {"label": "", "predicted": "", "correct": "", "least": 0.0, "most": 1.0}
+    return settings(**opened | where | unfiltered | {"selection": encode(members), "view": "explore"})
 
 
 def _look(scene: Scene, value: Mapping[str, Any]) -> Change:
@@ -124,6 +171,13 @@ def _look(scene: Scene, value: Mapping[str, Any]) -> Change:
         state=replace(scene.state, **{field: text and window.write(window.read(text))}),
         undoable=False,
     )
+
+
+def _hover(scene: Scene, value: int) -> Change:
+    """What is known of the sample that the pointer is at."""
+    rows = np.flatnonzero(scene.category.sample == int(value))
+    found = facts(scene.category, int(rows[0])) if len(rows) else []
+    return Change(command={"name": "hovered", "sample": int(value), "facts": found[:MOST_HOVERED]})
 
 
 def _view(_: Scene | Blank, value: str) -> Change:
@@ -208,9 +262,13 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "group": _select_group,
     "pair": _select_pair,
     "samples": _select_samples,
+    "filter": _filter,
+    "unfilter": _unfilter,
+    "colour": _colour,
     "all": _select_all,
     "invert": lambda scene, _: _choose(scene, ~_selected(scene)),
     "look": _look,
+    "hover": _hover,
     "step": _step,
     "keep": _keep,
     "recall": _recall,

@@ -42,7 +42,10 @@ def selected(scene: Scene) -> str:
 
 
 def preview(scene: Scene) -> str:
-    return _template(scene, scene.state.mode if is_drawn(scene) or "input" not in modes_of(scene) else "input")
+    """The pictures of a sample: input and heatmap; of what is made of lines or words one is enough."""
+    shown = modes_of(scene)
+    wanted = (scene.state.mode,) if is_drawn(scene) else tuple(mode for mode in ("input", "heatmap") if mode in shown)
+    return json.dumps([_template(scene, mode) for mode in wanted or shown[:1]])
 
 
 def windows(scene: Scene) -> str:
@@ -86,5 +89,5 @@ MESSAGES: dict[str, Callable[[Scene], str]] = {
     "preview": preview,
     "markers": markers,
 }
-NOTHING = {"windows": "{}", "selection": "", "preview": "", "markers": "{}"}
+NOTHING = {"windows": "{}", "selection": "", "preview": "[]", "markers": "{}"}
 """What stands for MESSAGES where nothing is shown."""

@@ -1,6 +1,6 @@
 // The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
-import { startPlots } from "./plots.js";
+import { showFacts, startPlots } from "./plots.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { refocus, slide, step } from "./slices.js";
 import { applySelection, reportSelection } from "./selection.js";
@@ -45,6 +45,7 @@ const COMMANDS = {
   async download({ file, media, text }) {
     save(file, media === "image/png" ? await rasterise(text) : new Blob([text], { type: media }));
   },
+  hovered: showFacts,
   share({ query, note }) {
     const dialog = byId("share");
     dialog.querySelector("textarea").value = location.origin + location.pathname + (query ? "?" + query : "");
