@@ -241,8 +241,8 @@ def _share(scene: Scene, _: object) -> Change:
 def _export(scene: Scene, kind: str) -> Change:
     if kind not in FILES:
         return Change()
-    if kind.startswith("gallery") and not scene.state.selection:
-        raise Refusal("Select samples first: the gallery is empty.")
+    if kind in OF_SELECTION and not scene.state.selection:
+        raise Refusal(f"Select samples first: the {OF_SELECTION[kind]}.")
     media, make = FILES[kind]
     file = export.file_name(scene.project, scene.state, kind)
     return Change(work=lambda: {"name": "download", "file": file, "media": media, "text": make(scene)})
@@ -255,6 +255,12 @@ FILES: dict[str, tuple[str, Callable[[Scene], str]]] = {
     "py": ("text/x-python", lambda scene: export.snippet(scene.project, scene.category, scene.state)),
     "gallery.svg": ("image/svg+xml", export.gallery_drawing),
     "gallery.png": ("image/png", export.gallery_drawing),  # the browser draws it
+    "report.html": ("text/html", export.report),
+}
+OF_SELECTION = {
+    "gallery.svg": "gallery is empty",
+    "gallery.png": "gallery is empty",
+    "report.html": "report is about them",
 }
 ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "brush": _brush,
@@ -281,7 +287,7 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
 ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "select": _select_rows,
     "clear": lambda *_: settings(selection="", page=0),
-    "project": lambda shown, value: Change(state=_elsewhere(shown.state, value)),
+    "project": lambda shown, value: Change(state=_elsewhere(shown.state, _chosen(value))),
     "view": _view,
     "page": lambda _, value: settings(page=max(0, int(value))),
     "paint": _paint,
@@ -299,6 +305,13 @@ ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "import": _import,
 }
 """What can be done where there is no category too."""
+
+
+def _chosen(value: Any) -> str:
+    """Of a button, or of a field, which says more."""
+    return str(value["value"] if isinstance(value, Mapping) else value)
+
+
 STAYS = "view mode colour_map sampling scaling limit percentile gamma page_size sort markers".split()
 
 

@@ -28,7 +28,8 @@ def marks(scene: Scene | Blank) -> str:
     beside, focus = bool(scene.state.beside), scene.state.focus is not None
     drawn = isinstance(scene, Scene) and is_drawn(scene)
     found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum, "drawn": drawn}
-    return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
+    spectral = isinstance(scene, Scene) and bool(len(scene.category.eigenvalue))
+    return json.dumps(found | {"fixed": scene.state.scaling == "fixed", "spectral": spectral})
 
 
 def query(scene: Scene | Blank) -> str:

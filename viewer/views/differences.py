@@ -2,13 +2,10 @@
 
 from markupsafe import Markup
 
-from spray.arrays.association import Found, associations
+from spray.arrays.association import Found
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.points.filters import NAMED, passing
-from viewer.scene.points.grouping import variables
-from viewer.state import decode, filters
-from viewer.state.filters import Filter
+from viewer.scene.differences import differences, measured, typical
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -35,39 +32,12 @@ def view(_update: Update) -> View:
     return View((box,), watches, render, work=differences, finish=finish)
 
 
-def differences(scene: Scene) -> list[Found] | None:
-    """Of the selection, from what else passes the filters."""
-    category = scene.category
-    selected = category.rows(decode(scene.state.selection))
-    if not selected.any():
-        return None
-    known = {name: category.variables[name] for name in variables(category)}
-    known |= {name: known[name].astype(str) for name in NAMED if name in known}  # classes have no order
-    return associations(known, selected, passing(category, scene.state) & ~selected)
-
-
 def _row(scene: Scene, found: Found) -> Markup:
-    one = found.association
-    p = "p < 1e-16" if found.p < 1e-16 else f"p = {found.p:.2g}"
-    number = html.tag("span", f"{one.measure} {one.value:.2f}, {p}", class_="size")
-    bar = html.tag("span", html.tag("span", found.name, class_="name"), number, class_="head")
-    style = f"--share: {one.strength:.3f}"
-    title = f"Colour by {found.name}"
-    colour = html.button("colour", found.name, bar, class_="bar", style=style, title=title, aria_label=title)
+    number = html.tag("span", measured(found), class_="size")
+    head = html.tag("span", html.tag("span", found.name, class_="name"), number, class_="head")
+    style, title = f"--share: {found.association.strength:.3f}", f"Colour by {found.name}"
+    colour = html.button("colour", found.name, head, class_="bar", style=style, title=title, aria_label=title)
+    words, text = typical(scene, found)
+    choose = html.button("filter", text, "filter", class_="plain", title=f"Filter by {text}")
     weak = " weak" if found.p > SURE else ""
-    return html.tag("div", colour, _typical(scene, found), class_="difference" + weak)
-
-
-def _typical(scene: Scene, found: Found) -> Markup:
-    if found.association.measure == "AUROC":
-        middle = (found.inside + found.outside) / 2
-        test = Filter(found.name, ">=" if found.association.value >= 0.5 else "<=", f"{middle:.6g}")
-        words = f"median {found.inside:.3g}, of the rest {found.outside:.3g}"
-    else:
-        test = Filter(found.name, "=", str(found.typical))
-        name = scene.category.label_text(found.typical) if found.name in NAMED else found.typical
-        words = f"{name}: {found.inside:.0%}, of the rest {found.outside:.0%}"
-    text = filters.text((test,))
-    return html.tag(
-        "p", words, " ", html.button("filter", text, "filter", class_="plain", title=f"Filter by {text}"), class_="hint"
-    )
+    return html.tag("div", colour, html.tag("p", words, " ", choose, class_="hint"), class_="difference" + weak)
