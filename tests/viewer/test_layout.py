@@ -1,4 +1,4 @@
-"""Any screen: nothing scrolls sideways, every control can be reached, the plot is large enough, no box lies on another."""
+"""Any screen: nothing scrolls sideways, controls can be reached, the plot is large enough, no box covers another."""
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +20,8 @@ MEASURE = """() => {
         const across = Math.min(p.right, q.right) - Math.max(p.left, q.left)
         const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top)
         const scrolled = [a, b].some(n => n.closest("main")) && [a, b].some(n => !n.closest("main"))
-        if (across > 1 && down > 1 && !scrolled) problems.push(`${a.className || a.nodeName} lies on ${b.className || b.nodeName}`)
+        const names = [a, b].map(node => node.className || node.nodeName)
+        if (across > 1 && down > 1 && !scrolled) problems.push(`${names[0]} lies on ${names[1]}`)
     }
     const plot = document.querySelector('[data-plot="scatter"]')
     if (shown(plot)) {
@@ -51,7 +52,7 @@ MEASURE = """() => {
         if (control.disabled || control.closest("[hidden]")) continue
         control.scrollIntoView({ block: "center", inline: "nearest" })
         const { left, right, top, height } = box(control)
-        const name = `${control.nodeName} ${control.ariaLabel ?? control.dataset.value ?? ""} ${control.textContent.slice(0, 20)}`
+        const name = `${control.nodeName} ${control.ariaLabel ?? ""} ${control.textContent.slice(0, 20)}`
         if (left < -1 || right > innerWidth + 1) problems.push(`${name} is at ${left} to ${right} of ${innerWidth}`)
         const hit = at((left + right) / 2, top + height / 2)
         if (!hit || !(inside(hit, control) || inside(control, hit))) {

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from viewer import export
-from viewer.projects import Finding, findings, open_category
+from viewer.projects import open_category
 from viewer.scene import Blank, Scene
 from viewer.scene.confusion import pairs
 from viewer.scene.facts import facts
@@ -18,7 +16,8 @@ from viewer.scene.points.density import brushed, is_dense
 from viewer.scene.points.filters import narrowed, passing
 from viewer.scene.points.grouping import grouping
 from viewer.scene.suspects import suspect_of
-from viewer.session.change import Change, Command, Refusal, settings
+from viewer.session import outside
+from viewer.session.change import Change, Refusal, settings
 from viewer.state import (
     CHOICES,
     State,
@@ -26,17 +25,12 @@ from viewer.state import (
     decode,
     encode,
     filters,
-    from_json,
-    links,
     selection,
-    to_json,
-    to_query,
     window,
 )
 from viewer.state.paint import repaint
 from viewer.state.reading import read
 
-LONGEST_IMPORT = 8 << 20  # characters
 MOST_HOVERED = 12  # variables beside the pointer; the sample in focus has all
 
 
@@ -184,84 +178,6 @@ def _view(_: Scene | Blank, value: str) -> Change:
     return settings(view=value) if value in CHOICES["view"] else Change()
 
 
-def _keep(scene: Scene, value: Mapping[str, str]) -> Change:
-    current, ids = scene.state, tuple(decode(scene.state.selection).tolist())
-    if not ids:
-        raise Refusal("Select samples first: a finding is about samples.")
-    tags = findings.tags(value["tags"])
-    found = Finding(value["name"].strip(), value["text"], tags, current.analysis, current.category, ids)
-    found = replace(found, author=value.get("author", ""))
-    return Change(write=lambda: _told(found.name, findings.keep(scene.project.home, found)), redraw=True)
-
-
-def _told(wanted: str, name: str) -> str:
-    return "" if name == wanted else f"There is a finding {wanted!r} already, so this one is kept as {name!r}."
-
-
-def _recall(scene: Scene, value: str) -> Change:
-    found = findings.load(scene.project.home).get(value)
-    if found is None:
-        raise Refusal(f"There is no finding {value!r} any more.")
-    where = {"analysis": found.analysis, "category": found.category}
-    return settings(**where, selection=encode(found.ids), view="explore", page=0, focus=None)
-
-
-def _rename(scene: Scene, value: Mapping[str, str]) -> Change:
-    old, new, against = value["of"], value["value"], scene.state.against
-    write = partial(findings.rename, scene.project.home, old, new)
-    return Change(write, {"against": new.strip() if against == old else against}, redraw=True)
-
-
-def _drop(scene: Scene, value: str) -> Change:
-    return Change(write=partial(findings.drop, scene.project.home, value), redraw=True)
-
-
-def _undelete(scene: Scene, value: str) -> Change:
-    return Change(write=lambda: _told(value, findings.undelete(scene.project.home, value)), redraw=True)
-
-
-def _import(_: Scene | Blank, text: Any) -> Change:
-    if not isinstance(text, str) or len(text) > LONGEST_IMPORT:  # the page does not even send what is too large
-        raise Refusal(f"The file is too large to be an export (more than {LONGEST_IMPORT >> 20} MB).")
-    try:
-        found = from_json(text)
-    except ValueError as error:
-        raise Refusal(str(error)) from error
-    return Change(state=found.state, warnings=found.warnings)
-
-
-def _share(scene: Scene, _: object) -> Change:
-    def link() -> Command:
-        short, note = links.shorten(scene.project.home, scene.state)
-        return {"name": "share", "query": to_query(short), "note": note}
-
-    return Change(work=link)  # a large selection is written beside the project
-
-
-def _export(scene: Scene, kind: str) -> Change:
-    if kind not in FILES:
-        return Change()
-    if kind in OF_SELECTION and not scene.state.selection:
-        raise Refusal(f"Select samples first: the {OF_SELECTION[kind]}.")
-    media, make = FILES[kind]
-    file = export.file_name(scene.project, scene.state, kind)
-    return Change(work=lambda: {"name": "download", "file": file, "media": media, "text": make(scene)})
-
-
-FILES: dict[str, tuple[str, Callable[[Scene], str]]] = {
-    "json": ("application/json", lambda scene: to_json(scene.state)),
-    "csv": ("text/csv", lambda scene: export.table(scene.category, scene.state)),
-    "svg": ("image/svg+xml", lambda scene: export.drawing(scene.category, scene.state)),
-    "py": ("text/x-python", lambda scene: export.snippet(scene.project, scene.category, scene.state)),
-    "gallery.svg": ("image/svg+xml", export.gallery_drawing),
-    "gallery.png": ("image/png", export.gallery_drawing),  # the browser draws it
-    "report.html": ("text/html", export.report),
-}
-OF_SELECTION = {
-    "gallery.svg": "gallery is empty",
-    "gallery.png": "gallery is empty",
-    "report.html": "report is about them",
-}
 ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "brush": _brush,
     "cluster": _select_cluster,
@@ -276,13 +192,13 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "look": _look,
     "hover": _hover,
     "step": _step,
-    "keep": _keep,
-    "recall": _recall,
-    "rename": _rename,
-    "drop": _drop,
-    "undelete": _undelete,
-    "share": _share,
-    "export": _export,
+    "keep": outside.keep,
+    "recall": outside.recall,
+    "rename": outside.rename,
+    "drop": outside.drop,
+    "undelete": outside.undelete,
+    "share": outside.share,
+    "export": outside.export,
 }
 ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "select": _select_rows,
@@ -302,7 +218,7 @@ ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "order": lambda _, value: settings(order=str(value)),
     "undo": lambda *_: Change(history=-1),
     "redo": lambda *_: Change(history=1),
-    "import": _import,
+    "import": outside.import_state,
 }
 """What can be done where there is no category too."""
 

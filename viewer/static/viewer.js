@@ -1,5 +1,6 @@
 // The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
+import { startCategory } from "./category.js";
 import { showFacts, startPlots } from "./plots.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { refocus, slide, step } from "./slices.js";
@@ -194,6 +195,7 @@ function start() {
   watch(page, "selection", applySelection);
   watch(page, "command", applyCommand);
   startPlots();
+  startCategory();
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
   Bokeh.documents[0].on_event?.("connection_lost", showLost);

@@ -26,7 +26,9 @@ def view(_update: Update) -> View:
 
     def finish(scene: Scene, found: list[Found]) -> None:
         none = html.tag("p", "No variable differs between the selection and the rest.", class_="hint")
-        box.text = html.tag("p", WORDS, class_="hint") + html.join(_row(scene, one) for one in found) if found else none
+        box.text = (
+            html.join([*(_row(scene, one) for one in found), html.tag("p", WORDS, class_="hint")]) if found else none
+        )
 
     watches = ("selection", "label", "predicted", "correct", "least", "most", "filter")
     return View((box,), watches, render, work=differences, finish=finish)

@@ -35,7 +35,7 @@ def view(update: Update) -> View:
         title="Category",
         restrict=True,
         min_characters=0,
-        max_completions=50,
+        max_completions=2000,
         search_strategy="includes",
         case_sensitive=False,
         width=190,
