@@ -157,7 +157,7 @@ def _scores(scene: Scene) -> Markup:
         )
         for name, value in numbers.items()
     )
-    return (html.tag("p", reasons) if reasons else "") + html.tag("table", *rows)
+    return (html.tag("p", reasons) if reasons else Markup()) + html.tag("table", *rows)
 
 
 def _made(scene: Scene) -> Markup:

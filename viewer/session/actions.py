@@ -219,6 +219,7 @@ ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {
     "undo": lambda *_: Change(history=-1),
     "redo": lambda *_: Change(history=1),
     "import": outside.import_state,
+    "address": outside.open_address,
 }
 """What can be done where there is no category too."""
 

@@ -9,7 +9,7 @@ from viewer import export as files
 from viewer.projects import Finding, findings
 from viewer.scene import Blank, Scene
 from viewer.session.change import Change, Command, Refusal, settings
-from viewer.state import decode, encode, from_json, links, to_json, to_query
+from viewer.state import decode, encode, from_json, from_query, links, to_json, to_query
 
 LONGEST_IMPORT = 8 << 20  # characters
 
@@ -57,6 +57,14 @@ def import_state(_: Scene | Blank, text: Any) -> Change:
         found = from_json(text)
     except ValueError as error:
         raise Refusal(str(error)) from error
+    return Change(state=found.state, warnings=found.warnings)
+
+
+def open_address(_: Scene | Blank, text: Any) -> Change:
+    """Where the browser's Back and Forward lead."""
+    if not isinstance(text, str) or len(text) > LONGEST_IMPORT:
+        raise Refusal("This address is too long.")
+    found = from_query(text)
     return Change(state=found.state, warnings=found.warnings)
 
 

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from viewer.projects import Category
 from viewer.state import State, decode, encode, filters
 from viewer.state.filters import Filter
 
-COMPARE: dict[str, Callable[[np.ndarray, object], np.ndarray]] = {
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
