@@ -14,13 +14,14 @@ from . import (
     process,
     rules,
     testing,
+    text,
     transform,
 )
 from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
 from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
-from .explain import Explainer, Explanation, explainer
+from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, rewrite, trace, until
 from .rules import Rule, Stabilizer
 from .transform import Hidden, MissingRule, Program, Pullback, relprop
@@ -54,6 +55,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explainer",
+    "generated",
     "graph",
     "heatmap",
     "open_data",
@@ -64,6 +66,7 @@ __all__ = [
     "rewrite",
     "rules",
     "testing",
+    "text",
     "trace",
     "transform",
     "until",
