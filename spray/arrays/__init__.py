@@ -1,5 +1,5 @@
 """What all stages share: labels of samples, neighbours, and graphs as labelled edges."""
 
-from spray.arrays import association, graph, labels, neighbors
+from spray.arrays import graph, labels, neighbors
 
-__all__ = ["association", "graph", "labels", "neighbors"]
+__all__ = ["graph", "labels", "neighbors"]

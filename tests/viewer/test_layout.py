@@ -62,18 +62,19 @@ MEASURE = """() => {
     scrollTo(0, 0)
     return problems
 }""".replace("LEAST", str(LEAST))
-SCENES = {
-    "explore": "?category=3&clustering=kmeans-4",
-    "focus": "?category=3&clustering=kmeans-4&focus=5",
-    "compare with a focus": "?category=3&view=compare&focus=5",
-    "findings": "?category=3&view=findings",
-}
+SCENES = [
+    pytest.param("?category=3&clustering=kmeans-4", id="explore"),
+    pytest.param("?category=3&clustering=kmeans-4&focus=5", id="focus"),
+    pytest.param("?category=3&view=compare&focus=5", id="compare with a focus", marks=pytest.mark.slow),
+    pytest.param("?category=3&view=findings", id="findings", marks=pytest.mark.slow),
+    pytest.param("?category=3&view=categories", id="categories", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_everything_is_in_reach_at_seven_sizes(visit, name):
-    viewer = visit(SCENES[name])
-    if "explore" in name:
+@pytest.mark.parametrize("query", SCENES)
+def test_everything_is_in_reach_at_seven_sizes(visit, query):
+    viewer = visit(query)
+    if "view" not in query:
         viewer.page.get_by_role("button", name="Select cluster 1").click()
         expect(viewer.page.get_by_text("of 60 selected")).to_be_visible()
     found = {}
