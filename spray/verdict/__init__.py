@@ -6,7 +6,18 @@ Pure functions on arrays. What they are is in docs/explanation/spray.md.
 from spray.verdict.null import null_variance, simulated_null
 from spray.verdict.reasons import judgement, sentence
 from spray.verdict.score import odd_side, otsu, refined, split_variance
-from spray.verdict.suspects import LOOK, Suspect, Usual, Weighed, spaces_of, suspect, usual, verdict, weighed
+from spray.verdict.several import each_suspect, same_suspects, shared_gap
+from spray.verdict.suspects import (
+    LOOK,
+    Suspect,
+    Usual,
+    Weighed,
+    spaces_of,
+    suspect,
+    usual,
+    verdict,
+    weighed,
+)
 from spray.verdict.views import View, missing, views_of
 from spray.verdict.whitening import Statistics, White, added, statistics, whiten, without
 
@@ -19,13 +30,16 @@ __all__ = [
     "Weighed",
     "White",
     "added",
+    "each_suspect",
     "judgement",
     "missing",
     "null_variance",
     "odd_side",
     "otsu",
     "refined",
+    "same_suspects",
     "sentence",
+    "shared_gap",
     "simulated_null",
     "spaces_of",
     "split_variance",

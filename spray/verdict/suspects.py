@@ -102,10 +102,32 @@ def weighed(spaces: Spaces, rest: int, *, seed: int = 0) -> Weighed:
         with few_threads(0):
             found = [clusters(embedding(space.values), seed=seed) for space in spaces.values()]
         members = distinct(np.concatenate(found))
+    return scored(spaces, members, rest)
+
+
+def scored(spaces: Spaces, members: np.ndarray, rest: int) -> Weighed:
+    """Given candidates, each scored in every view.
+
+    Args:
+        spaces: Of one category.
+        members: `(candidate, sample)`, bool.
+        rest: Samples of the others.
+
+    Returns:
+        The candidates.
+
+    Example:
+        >>> import numpy as np
+        >>> spaces = {"cells": White(np.array([[0.0], [0.0], [4.0], [4.0]]), np.zeros((1, 1)))}
+        >>> scored(spaces, np.array([[True, True, False, False]]), 400).above.shape
+        (1, 1)
+    """
     above = np.zeros((len(members), len(spaces)))
     for column, space in enumerate(spaces.values()):
-        floor = null_variance(n, space.values.shape[1], rest)
-        above[:, column] = np.log(np.maximum(split_variance(space.values, members), 1e-12) / floor)
+        n, features = space.values.shape
+        above[:, column] = np.log(
+            np.maximum(split_variance(space.values, members), 1e-12) / null_variance(n, features, rest)
+        )
     return Weighed(members, above)
 
 

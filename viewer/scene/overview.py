@@ -8,7 +8,7 @@ from viewer.projects import Project
 from viewer.scene.suspects import Suspect, index_of, suspect_in
 
 SUSPICIOUS = ("suspicion", "clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
-TEXTS = ("suspect_view", "suspect_clustering")  # where a cluster's number counts: shown before it, never sorted by
+TEXTS = ("used", "suspect_view", "suspect_clustering")  # beside the number of a cluster: never sorted by
 MOST_LISTED = 2000  # rows
 MOST_CARDS = 24
 ON_CARDS = ("suspicion", "clever_hans", "suspect_size", "n", "accuracy")
