@@ -1,7 +1,7 @@
 """Projects as the viewer sees them: opened once, read-only, shared by all sessions."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -101,6 +101,8 @@ class Category:
     eigenvalue: np.ndarray
     facts: Mapping[str, Any]
     data: xr.Dataset
+    label_text: Callable[[Any], str] = str
+    """A class as people know it."""
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Which rows hold one of `ids`, as a mask."""
@@ -185,6 +187,7 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         eigenvalue,
         data.attrs,
         data,
+        project.label_text,
     )
 
 
