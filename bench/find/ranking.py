@@ -1,38 +1,47 @@
-"""The rank of the poisoned class by every score, and how well the group pointed at fits what was planted."""
+"""What is said of a trial's classes: by the verdict, by older scores, and by the effect of what is pointed at."""
 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 
 import spray
+from bench.find.trial import Made
+from lrp.effect import Network, effects, is_used, strongest
 from spray.analysis import judge
-from spray.stages.clustering import hdbscan, spectral_kmeans
+from spray.stages.clustering import hdbscan, kmeans, spectral_kmeans
 
-SCORES = ("clever_hans", "cluster_gap", "eigengap", "tau")
+OTHERS = 200  # images of other classes that an effect is measured on
 
 
-def scored(attributions: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Score -> category -> value: the verdict, with all views and without each kind, and the scores of `spectral`."""
-    hidden = [name for name in attributions.data_vars if str(name).startswith("hidden")]
-    arms = {"verdict": attributions, "verdict, cells only": attributions.drop_vars([*hidden, "image"])}
-    arms["verdict, hidden only"] = attributions.drop_vars(["relevance", "image"])
-    found = {name: _suspicions(data) for name, data in arms.items()}
+def verdicts(attributions: xr.Dataset) -> dict[str, xr.Dataset]:
+    """As `spray rank` makes them, without the planted truth."""
+    found = judge(attributions.drop_vars("marked"), progress=False)
+    return {name: found[name] for name in found}
+
+
+def older_scores(attributions: xr.Dataset, planted: str) -> tuple[dict[str, dict[str, float]], float]:
+    """Score -> category -> value, of the `spectral` recipe and of CoRelAy's pipeline; the best F1 of any cluster."""
     stages = [functools.partial(spectral_kmeans, clusters=range(2, 9)), hdbscan]
-    tree = spray.analyse(
-        attributions[["relevance"]], spray.recipes.spectral(clusterings=stages, embeddings=[]), progress=False
-    )
-    assert isinstance(tree, xr.DataTree)
-    nodes = {name: node.to_dataset() for name, node in tree.children.items()}
-    for score in SCORES:
-        found[score] = {n: float(d.tau.max()) if score == "tau" else float(d.attrs[score]) for n, d in nodes.items()}
-    return found
-
-
-def _suspicions(attributions: xr.Dataset) -> dict[str, float]:
-    return {name: float(one.attrs["suspicion"]) for name, one in judge(attributions, progress=False).items()}
+    default = spray.recipes.spectral(clusterings=stages, embeddings=[])
+    counted = functools.partial(kmeans, clusters=range(2, 9))
+    pipeline = spray.recipes.spectral(neighbors=10, components=32, window=None, clusterings=[counted], embeddings=[])
+    nodes, found = {}, {}
+    for name, recipe in (("spectral", default), ("CoRelAy", pipeline)):
+        tree = spray.analyse(attributions[["relevance"]], recipe, progress=False)
+        assert isinstance(tree, xr.DataTree)
+        nodes[name] = {key: node.to_dataset() for key, node in tree.children.items()}
+    for score in ("clever_hans", "cluster_gap"):
+        found[score] = {key: float(data.attrs[score]) for key, data in nodes["spectral"].items()}
+    found["CoRelAy, eigengap"] = {key: float(data.attrs["eigengap"]) for key, data in nodes["CoRelAy"].items()}
+    found["CoRelAy, tau"] = {key: float(data.tau.max()) for key, data in nodes["CoRelAy"].items()}
+    truth = attributions.marked.sel(sample=nodes["spectral"][planted].sample).values
+    clusters = np.concatenate([each[planted].cluster.values for each in nodes.values()])
+    return found, max(f1(truth, row == number) for row in clusters for number in np.unique(row))
 
 
 def rank_of(scores: dict[str, float], category: str) -> float:
@@ -41,14 +50,30 @@ def rank_of(scores: dict[str, float], category: str) -> float:
     return float(1 + np.sum(values > own) + (np.sum(values == own) - 1) / 2)
 
 
-def pointed_at(attributions: xr.Dataset, category: str) -> tuple[float, str]:
-    """F1 of the suspect's members and of what was planted in a category, and the reasons."""
-    found = judge(attributions, progress=False)[category]
-    members = found.cluster.sel(clustering="verdict").values == found.attrs.get("suspect_cluster", -1)
-    planted = attributions.marked.sel(sample=found.sample).values
-    return _f1(planted, members), str(found.attrs["reasons"])
-
-
-def _f1(planted: np.ndarray, members: np.ndarray) -> float:
+def f1(planted: np.ndarray, members: np.ndarray) -> float:
+    """2 |A and B| / (|A| + |B|)."""
     either = planted.sum() + members.sum()
     return float(2 * np.sum(planted & members) / either) if either else 0.0
+
+
+def members_of(verdict: xr.Dataset) -> np.ndarray:
+    """The suspect's samples, `(sample)`, bool."""
+    return verdict.cluster.sel(clustering="verdict").values == verdict.attrs.get("suspect_cluster", -9)
+
+
+def effect_of(made: Made, verdict: xr.Dataset, *, seed: int = 0) -> dict[str, Any]:
+    """What the effect test says of one suspect, as `lrp verify` does it."""
+    data, category = made.attributions, verdict.attrs["category"]
+    members = members_of(verdict)
+    if not members.any():
+        return {"used": False}
+    rows = np.flatnonzero(np.isin(data.sample.values, verdict.sample.values))
+    others = np.flatnonzero(data.prediction.values != int(category))
+    others = np.random.default_rng(seed).permutation(np.setdiff1d(others, rows))[:OTHERS]
+    inside, outside, others = (
+        torch.as_tensor(data.image.values[part], dtype=torch.float32) / 255
+        for part in (rows[members], rows[~members], others)
+    )
+    found = effects(Network.of(made.explain.program.graph), inside, outside, others, int(category), seed=seed)
+    each = {name: list(effect) for name, effect in found.items()}
+    return {"used": is_used(found), "change": strongest(found), "each": each}

@@ -1,20 +1,24 @@
-"""One trial: plant, train, attribute with the statistics of hidden layers, and rank the classes by every score."""
+"""One trial: plant, train, and attribute as a user does, with the statistics of hidden layers that are kept."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 import lrp
-from bench.find.data import ARTEFACTS, LETTERS, Letters, letters, planted
-from lrp.explain.target import seed_of
+import spray
+from bench.find.artefacts import ARTEFACTS
+from bench.find.data import NATURAL, Letters, letters, planted
+from bench.find.networks import NETWORKS
 
-WIDTHS = (16, 32, 64)
-SIZE = 32
+LEARNT = 3.0  # times chance; a model of less accuracy has learnt nothing, and its trial is refused
 
 
 class Trial(NamedTuple):
@@ -24,32 +28,42 @@ class Trial(NamedTuple):
     share: float
     of: int
     seed: int
+    network: str = "cnn"
+    size: int = 32
+    classes: int = 10
     each: int = 300
-    epochs: int = 8
+    epochs: int = 10
 
     def __str__(self) -> str:
-        return f"{self.artefact}-{self.share:g}-class-{self.of}-seed-{self.seed}-{self.each}-{self.epochs}"
+        return (
+            f"{self.network}-{self.size}-{self.artefact}-{self.share:g}-class-{self.of}-of-{self.classes}"
+            f"-seed-{self.seed}-{self.each}-{self.epochs}"
+        )
 
 
-def network(classes: int) -> nn.Sequential:
-    """Three blocks of convolution, batch norm, ReLU and pooling, and a linear layer on the mean over places."""
-    layers, channels = [], 3
-    for width in WIDTHS:
-        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
-        channels = width
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * (SIZE // 8) ** 2, classes))
+class Made(NamedTuple):
+    """What a trial is judged by."""
+
+    attributions: xr.Dataset
+    """With `marked (sample)`."""
+    explain: lrp.Explainer
+    facts: dict[str, float]
+    """Accuracy, and reliance: how many of the other classes' images turn when the artefact is pasted."""
+
+    @property
+    def learnt(self) -> bool:
+        return self.facts["accuracy"] * self.facts["classes"] > LEARNT or self.facts["accuracy"] > 0.75
 
 
-def trained(data: Letters, trial: Trial) -> nn.Sequential:
-    """The network after Adam on the cross entropy, images shifted by up to two pixels."""
+def trained(data: Letters, trial: Trial) -> nn.Module:
+    """The network after AdamW on the cross entropy."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(trial.seed)
-        model = network(len(LETTERS))
+        model = NETWORKS[trial.network](trial.classes, trial.size)
         images, label = torch.as_tensor(data.image), torch.as_tensor(data.label)
         optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, 5e-3, total_steps=trial.epochs * (-(-len(images) // 64))
-        )
+        steps = trial.epochs * -(-len(images) // 64)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
         for _ in range(trial.epochs):
             for rows in torch.randperm(len(images)).split(64):
                 optimizer.zero_grad()
@@ -59,58 +73,50 @@ def trained(data: Letters, trial: Trial) -> nn.Sequential:
     return model.eval()
 
 
-def attributed(model: nn.Sequential, data: Letters) -> xr.Dataset:
-    """Relevance of each image's own class, and statistics of the channels after each block: the project's variables."""
-    composite = lrp.composites.epsilon_gamma_box(low=0.0, high=1.0)
-    explain = lrp.explainer(model, torch.as_tensor(data.image[:1]), composite)
-    layers = [name for name, layer in model.named_modules() if isinstance(layer, nn.ReLU)]
-    parts = [
-        _batch(explain, layers, data, rows)
-        for rows in np.array_split(np.arange(len(data.label)), len(data.label) // 128 + 1)
-    ]
-    coords = {"sample": np.arange(len(data.label)), "label": ("sample", data.label)}
-    return xr.concat(parts, "sample").assign_coords(coords)
+def explained(model: nn.Module, data: Letters) -> tuple[xr.Dataset, lrp.Explainer]:
+    """A project of each image's own class, in memory."""
+    image, label = torch.as_tensor(data.image), torch.as_tensor(data.label)
+    explain = lrp.explainer(model, image[:1], lrp.composites.epsilon_gamma_box(low=0.0, high=1.0))
+    unchanged = lrp.Normalization((0.0,) * 3, (1.0,) * 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = lrp.attribute_dataset(
+            explain,
+            TensorDataset(image, label),
+            Path(folder) / "project",
+            target="label",
+            batch_size=128,
+            shard_size=1 << 20,
+            normalize=unchanged,
+            progress=False,
+        )
+        return spray.open_attributions(path).compute(), explain
 
 
-def _batch(explain: lrp.Explainer, layers: list[str], data: Letters, rows: np.ndarray) -> xr.Dataset:
-    x, label = torch.as_tensor(data.image[rows]), torch.as_tensor(data.label[rows])
-    output, pullback = explain.program(explain.weights, x)
-    relevance, hidden = pullback(seed_of(output, label), at=layers)
-    places = ("sample", "channel", "height", "width")
-    found = {
-        "image": (places, (data.image[rows] * 255).astype(np.uint8)),
-        "relevance": (places, relevance.detach().numpy()),
-    }
-    for layer, values in hidden.items():
-        dims = ("sample", f"channel_{layer}")
-        for name, statistic in statistics(values.activation, values.relevance).items():
-            found[f"hidden_{name}_{layer}"] = (dims, statistic.detach().numpy().astype(np.float32))
-    return xr.Dataset(found)
-
-
-def statistics(activation: Tensor, relevance: Tensor) -> dict[str, Tensor]:
-    """Of each channel, over its places."""
-    return {
-        "max": activation.flatten(2).amax(2),
-        "mean": activation.flatten(2).mean(2),
-        "relevance": relevance.abs().flatten(2).sum(2),
-    }
-
-
-def predict(model: nn.Module, images: np.ndarray) -> np.ndarray:
+def predict(model: nn.Module, images: np.ndarray) -> Tensor:
+    """Outputs `(sample, class)`."""
     with torch.no_grad():
-        return torch.cat([model(part).argmax(1) for part in torch.as_tensor(images).split(256)]).numpy()
+        return torch.cat([model(part) for part in torch.as_tensor(images).split(256)])
 
 
-def made(trial: Trial) -> tuple[xr.Dataset, dict[str, float]]:
-    """Attributions, with `marked (sample)`, and what the model does."""
-    images, label = letters(trial.each, SIZE, trial.seed)
+def reliance(model: nn.Module, trial: Trial) -> dict[str, float]:
+    """Accuracy on images that training has not seen, and what pasting the artefact does to those of other classes."""
+    test, truth = letters(400 // trial.classes, trial.size, 10_000 + trial.seed, trial.classes)
+    told = predict(model, test)
+    facts = {"classes": trial.classes, "accuracy": float(np.mean(told.argmax(1).numpy() == truth))}
+    if trial.artefact == NATURAL:
+        return facts
+    others = truth != trial.of
+    artefact = ARTEFACTS[trial.artefact](test[others], np.random.default_rng(0)).astype(np.float32)
+    pasted, before = predict(model, artefact), told[torch.as_tensor(others)]
+    turned = (pasted.argmax(1) == trial.of) & (before.argmax(1) != trial.of)
+    logit = (pasted - pasted.mean(1, keepdim=True) - before + before.mean(1, keepdim=True))[:, trial.of].mean()
+    return facts | {"reliance": float(turned.float().mean()), "logit": float(logit)}
+
+
+def made(trial: Trial) -> Made:
+    """Train and attribute, on this very trial's seed."""
+    images, label = letters(trial.each, trial.size, trial.seed, trial.classes)
     data = planted(images, label, trial.artefact, trial.share, trial.of, trial.seed)
     model = trained(data, trial)
-    test, truth = letters(40, SIZE, 10_000 + trial.seed)
-    told = predict(model, test)
-    others = truth != trial.of
-    pasted = predict(model, ARTEFACTS[trial.artefact](test[others], np.random.default_rng(0)).astype(np.float32))
-    turned = np.mean((pasted == trial.of) & (told[others] != trial.of))
-    facts = {"accuracy": float(np.mean(told == truth)), "reliance": float(turned)}
-    return attributed(model, data).assign_coords(marked=("sample", data.marked)), facts
+    attributions, explain = explained(model, data)
+    return Made(attributions.assign_coords(marked=("sample", data.marked)), explain, reliance(model, trial))

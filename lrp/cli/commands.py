@@ -19,12 +19,15 @@ from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
 from lrp.cli.target import target as load_target
+from lrp.dataset.cost import statistics_cost
 from lrp.dataset.reading.readers.pictures import Reading
 from lrp.dataset.run import left_out
+from lrp.effect.measure import is_used
 from lrp.explain.target import seed_of
 from spray import store
 from spray.kinds import KINDS
 
+MEASURED = 4  # samples that the cost of statistics is measured with
 INCOMPLETE = 3
 """Exit code of `lrp attribute`: parts are missing."""
 
@@ -75,6 +78,12 @@ def main() -> None:
 @click.option(
     "--concepts", multiple=True, metavar="LAYER", help="Also keep the relevance of each channel of this layer."
 )
+@click.option(
+    "--statistics/--no-statistics",
+    default=True,
+    show_default=True,
+    help="Keep statistics of the channels of an early, a middle and a late layer, which spray rank sees best by.",
+)
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Of samples, where neither data nor model say it.")
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
 @click.option("--sum-channels", is_flag=True, help="Keep relevance summed over channels.")
@@ -116,6 +125,9 @@ def attribute(
         sample, why = next(iter(failed.items()))
         click.echo(f"{len(failed)} samples were left out, the first, {sample}: {why}", err=True)
     click.echo(path)
+    several = pytree.tree_map(lambda values: torch.cat([values] * MEASURED), example)
+    if not quiet and (cost := statistics_cost(explain[methods[0]], several, path)):
+        click.echo(str(cost), err=True)
     found = store.missing(path)
     if found.complete is False:
         again = ": other processes are at them, or were; run the same again when they have ended" if found.parts else ""
@@ -136,6 +148,39 @@ def _example(dataset: Any, setting: Setting) -> Any:
         given = pytree.tree_map(lambda values: values[None].to(setting.device), found)
         return setting.scale(given) if setting.scales(given) else given
     raise Unusable(f"none of the first samples can be read{why}")
+
+
+@main.command()
+@model_options
+@click.argument("project", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--category", "categories", multiple=True, help="Only this one; several times. Default: the first MOST.")
+@click.option("--most", type=click.IntRange(1), default=3, show_default=True, help="The so many most suspicious.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def verify(setting: Setting, project: Path, categories: Sequence[str], most: int, quiet: bool) -> None:
+    """Does the model use what makes a suspect of spray rank peculiar?
+
+    What a suspect's members have in common is given to samples of other classes: laid over them, matched, pasted, or
+    added in a hidden layer. How many turn into the suspect's class, beyond what random groups of that class do, is
+    written beside the suspicion, where spray rank shows it.
+    """
+    from lrp.effect.verify import verify as verified
+
+    attributions = store.open_attributions(project)
+    if "image" not in attributions:
+        raise Unusable(f"{project} keeps no inputs: nothing can be given to the model")
+    image = torch.as_tensor(attributions.image.isel(sample=[0]).values).to(setting.device)
+    normalize = setting.scale if image.dtype == torch.uint8 else None
+    example = image if normalize is None else normalize(image / 255)
+    explain = lrp.explainer(setting.model, example, setting.composite(example), output=setting.output)
+    found = verified(explain, project, categories=categories, most=most, normalize=normalize, progress=not quiet)
+    for category, each in found.items():
+        click.echo(f"{category}: {'used' if is_used(each) else 'not shown to be used'}")
+        for name, effect in sorted(each.items(), key=lambda item: -item[1].beyond):
+            click.echo(
+                f"  {name:<10} turns {effect.turned:>5.0%} (groups at random: {effect.control_turned:.0%}), "
+                f"output {effect.logit:+.2f} ({effect.control_logit:+.2f})"
+            )
+    click.echo(f"next: spray rank {project}", err=True)
 
 
 @main.command()

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.attribution.methods import Explain
+from lrp.dataset.hidden import Layer, statistics_of
 from lrp.explain.channels import channel_axis
 from lrp.explain.one_call import Explainer
+from lrp.explain.pieces import join, split
 from lrp.explain.target import Target, class_count, is_logit, predicted, seed_of
 from lrp.graph.graph import Example
 
@@ -37,6 +39,8 @@ class Maps(NamedTuple):
     """(batch, rank)"""
     concepts: dict[str, Tensor]
     """Relevance of the channels of hidden layers: (batch, channel)"""
+    statistics: dict[str, Tensor]
+    """Of the channels of hidden layers, by the variable's name: (batch, channel)"""
 
 
 def attribute(
@@ -46,6 +50,7 @@ def attribute(
     top: int | None,
     concepts: Sequence[str] | Mapping[str, int] = (),
     classes: Tensor | None = None,
+    layers: tuple[Layer, ...] = (),
 ) -> Maps:
     """Explain a batch; a model that is tied to a larger batch sees the last sample several times.
 
@@ -54,19 +59,20 @@ def attribute(
         top: Beside the target, explain the so many highest outputs, 0 for every class, None for no more.
         classes: Beside the target, explain these instead, `(batch, rank)`; -1 is none.
         concepts: Layers of the first method's model; relevance is summed over all but batch and channel there.
+        layers: Of which statistics are computed, of the first method's model.
     """
     tied = {e.program.graph.batch for e in methods.values() if isinstance(e, Explainer)} - {None}
     count = len(pytree.tree_leaves(x)[0])
     missing = max((size or 0 for size in tied), default=0) - count
     if missing <= 0:
-        return _attribute(methods, x, target, top, concepts, classes)
+        return _attribute(methods, x, target, top, concepts, classes, layers)
 
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
 
     target = filled(target) if isinstance(target, Tensor) else target
     classes = None if classes is None else filled(classes)
-    maps = _attribute(methods, pytree.tree_map(filled, x), target, top, concepts, classes)
+    maps = _attribute(methods, pytree.tree_map(filled, x), target, top, concepts, classes, layers)
     return pytree.tree_map(lambda value: value if value is None else value[:count], maps)
 
 
@@ -77,16 +83,18 @@ def _attribute(
     top: int | None,
     concepts: Sequence[str] | Mapping[str, int],
     given: Tensor | None,
+    layers: tuple[Layer, ...],
 ) -> Maps:
     first, *others = methods.items()
-    output, relevance, hidden = _with_hidden(first[1], x, target, concepts)
+    output, relevance, hidden, statistics = _with_hidden(first[1], x, target, concepts, layers)
     seed = seed_of(output, target)
     maps = {first[0]: relevance, **{name: explain(x, seed)[1] for name, explain in others}}
     classes = given if given is not None else None if top is None else _classes(output, top)
     each = {}
     if classes is not None:
         each = {name: _each(explain, x, classes, maps[name]) for name, explain in methods.items()}
-    return Maps(output, *_explained(output, seed), maps, each, classes if top or given is not None else None, hidden)
+    several = classes if top or given is not None else None
+    return Maps(output, *_explained(output, seed), maps, each, several, hidden, statistics)
 
 
 def _explained(output: Tensor, seed: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -113,17 +121,26 @@ def _classes(output: Tensor, top: int) -> Tensor:
 
 
 def _with_hidden(
-    explain: Explain, x: Example, target: Target, concepts: Sequence[str] | Mapping[str, int]
-) -> tuple[Tensor, Any, dict[str, Tensor]]:
-    if not concepts:
+    explain: Explain,
+    x: Example,
+    target: Target,
+    concepts: Sequence[str] | Mapping[str, int],
+    layers: tuple[Layer, ...],
+) -> tuple[Tensor, Any, dict[str, Tensor], dict[str, Tensor]]:
+    if not concepts and not layers:
         output, relevance = explain(x, target)
-        return output, relevance, {}
+        return output, relevance, {}, {}
     if not isinstance(explain, Explainer):
         raise TypeError(f"concepts need an explainer from lrp.explainer, {type(explain).__name__} has no hidden layers")
     axes = channel_axes(explain, concepts)
-    output, pullback = explain.program(explain.weights, x)
-    relevance, hidden = pullback(seed_of(output, target), at=list(concepts))
-    return output, relevance, {layer: _channels(found.relevance, axes[layer]) for layer, found in hidden.items()}
+    at = list(dict.fromkeys([*concepts, *(layer.name for layer in layers)]))
+    parts = []
+    for part in split(explain.program.graph, x, target, explain.samples_at_once):
+        output, pullback = explain.program(explain.weights, part[0])
+        relevance, hidden = pullback(seed_of(output, part[1]), at=at)
+        summed = {layer: _channels(hidden[layer].relevance, axes[layer]) for layer in concepts}
+        parts.append((output, relevance, summed, statistics_of(layers, hidden)))
+    return parts[0] if len(parts) == 1 else join(parts)
 
 
 def channel_axes(explain: Explainer, concepts: Sequence[str] | Mapping[str, int]) -> dict[str, int]:

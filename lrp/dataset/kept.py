@@ -85,6 +85,9 @@ class Kept:
             found["place"] = (("sample", "output_axis"), array(maps.place))
         for layer, channels in maps.concepts.items():
             found[f"concept_{layer}"] = (("sample", f"channel_{layer}"), array(channels).astype(self.dtype))
+        for name, channels in maps.statistics.items():
+            layer = name.split("_", 2)[2]
+            found[name] = (("sample", f"channel_{layer}"), array(channels).astype(self.dtype))
         return found
 
     def _image_and_relevance(

@@ -18,6 +18,7 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.beside import coordinates
+from lrp.dataset.hidden import STATISTICS, Layer
 from lrp.dataset.kept import Kept, Labelled, array, suffixes
 from lrp.dataset.reading.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.reading.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
@@ -27,7 +28,7 @@ from lrp.explain.one_call import Explainer
 from lrp.graph import Graph
 from spray.kinds import kind_of, places_of
 
-RELEVANCE = re.compile("^relevance|^concept_|^input_.*_relevance")
+RELEVANCE = re.compile("^relevance|^concept_|^hidden_|^input_.*_relevance")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Recorder:
     """What the data say beside all samples, see `lrp.dataset.beside`."""
     most_labels: int | None = None
     """That a sample has, where the data say it."""
+    layers: tuple[Layer, ...] = ()
+    """Whose statistics are kept."""
     skip: bool = False
     """Leave samples out that cannot be read or explained, instead of raising."""
 
@@ -97,6 +100,9 @@ class Recorder:
         explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
         for suffix, method in suffixes(self.methods).items():
             explained[f"relevance{suffix}"].attrs["method"] = method
+        for layer, _, depth in self.layers:
+            for name in (name for name in STATISTICS if f"hidden_{name}_{layer}" in explained):
+                explained[f"hidden_{name}_{layer}"].attrs.update(layer=layer, statistic=name, depth=depth)
         for name in {"image", *(f"relevance{suffix}" for suffix in suffixes(self.methods))} & explained.keys():
             with suppress(ValueError):  # dims of one's own, which say of no kind that it is one
                 explained[name].attrs["kind"] = kept.kind or kind_of(explained[name]).name
@@ -151,7 +157,7 @@ class Recorder:
                     single(x, explain.program.graph)
             target = self.target.of(positions, labels, self.device)
             classes = self._several(labels, pytree.tree_leaves(x)[0].device) if self.target.what == "label" else None
-            return attribute(self.methods, x, target, self.target.top, self.concepts, classes)
+            return attribute(self.methods, x, target, self.target.top, self.concepts, classes, self.layers)
         except Exception as error:
             error.add_note(f"while explaining {names}")
             raise

@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset import beside
 from lrp.dataset.claims import claimed
+from lrp.dataset.hidden import hidden_layers
 from lrp.dataset.home import staying
 from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
@@ -53,6 +54,7 @@ def attribute_dataset(
     normalize: Normalization | None = None,
     keep: Kept | None = None,
     concepts: Sequence[str] | Mapping[str, int] = (),
+    statistics: bool = True,
     name: str | None = None,
     model: str = "",
     method: str = "",
@@ -85,6 +87,9 @@ def attribute_dataset(
         keep: What is stored, and how; see `Kept`.
         concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept. Which axis
             holds channels is said by the layer's operator, or by you: `{"layer": axis}`.
+        statistics: Keep the maximum and mean activation and the magnitude of relevance of each channel of an early, a
+            middle and a late layer, as `hidden_max_LAYER`, `hidden_mean_LAYER`, `hidden_magnitude_LAYER`: what the
+            verdict of `spray rank` sees best by. Of the (first) explainer's model; other methods have no such layers.
         name, model, method: For people, kept in project.json. Default: the folder's name, nothing, the method's.
         label_names: Name of each class. Default: the dataset's `classes`.
         errors: "raise" stops at the first sample that cannot be read or explained and names it; "skip" leaves it out
@@ -126,6 +131,9 @@ def attribute_dataset(
     label_names = list(beside.said(dataset, "classes", ()) if label_names is None else label_names)
     names = beside.said(dataset, "beside", {})
     settings = {"target": wanted.text, "shard_size": shard_size, "ids": work.ids, "concepts": list(concepts)}
+    first = next(iter(methods.values()))
+    layers = hidden_layers(first.program.graph) if statistics and isinstance(first, Explainer) else ()
+    settings |= {"statistics": [layer.name for layer in layers]} if layers else {}
     settings |= {"normalize": str(normalize), "keep": str(keep), **reading(dataset, work.first), **identity(methods)}
     facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
     facts |= {
@@ -136,10 +144,9 @@ def attribute_dataset(
     }
     agree(path, settings, facts)
     check = staying(path)
-    first = next(iter(methods.values()))
     said = {name: beside.said(dataset, name) for name in ("axes", "kind", "most_labels")}
     recorder = Recorder(
-        methods, wanted, _device(first), keep, normalize, concepts, label_names, **said, beside=names,
+        methods, wanted, _device(first), keep, normalize, concepts, label_names, **said, beside=names, layers=layers,
         skip=errors == "skip",
     )  # fmt: skip
     done = set(store.parts(path))

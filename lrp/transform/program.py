@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -43,7 +43,8 @@ class Program:
     forward: fx.GraphModule
     backward: fx.GraphModule
     kept: tuple[str, ...]
-    _variants: dict[Any, fx.GraphModule] = field(default_factory=dict, repr=False)
+    _variants: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _compile: Callable[[fx.GraphModule], Any] = lambda part: part
 
     def __repr__(self) -> str:
         return f"Program({self.graph!r}, {len(self.composite)} rows, keeps {len(self.kept)} values)"
@@ -72,15 +73,15 @@ class Program:
         """The backward program that also returns hidden layers, or masks them; recorded at the first call."""
         if (at, masked) not in self._variants:
             found = record(self.graph, self.plan, at, masked)
-            self._variants[at, masked] = _backward(found, self.kept)
+            self._variants[at, masked] = self._compile(_backward(found, self.kept))
         return self._variants[at, masked]
 
     def compiled(self) -> Program:
         """The same program with both parts compiled, at their first call for a shape: for whole datasets."""
         options: dict[str, Any] | None = None if is_thin(self.plan) else {"layout_optimization": False}
-        parts = (self.forward, self.backward)
-        forward, backward = (torch.compile(part, fullgraph=True, options=options) for part in parts)
-        return replace(self, forward=forward, backward=backward)  # type: ignore[arg-type]
+        made = partial(torch.compile, fullgraph=True, options=options)
+        forward, backward = made(self.forward), made(self.backward)
+        return replace(self, forward=forward, backward=backward, _variants={}, _compile=made)  # type: ignore[arg-type]
 
     @cached_property
     def last(self) -> fx.GraphModule:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import joblib
@@ -19,6 +19,7 @@ from spray.stages.clustering import clusterings
 from spray.store.categories import Analysis
 from spray.store.lazy import compacted, identity
 from spray.verdict import (
+    LOOK,
     Statistics,
     Suspect,
     View,
@@ -26,10 +27,12 @@ from spray.verdict import (
     added,
     judgement,
     missing,
+    same_suspects,
     sentence,
+    shared_gap,
     spaces_of,
     statistics,
-    suspect,
+    suspects,
     usual,
     views_of,
     weighed,
@@ -38,8 +41,9 @@ from spray.verdict import (
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
-VERSION = 1  # raised when a verdict changes
+VERSION = 2  # raised when a verdict changes
 FIRST = 8  # samples to look at
+ALIKE = 0.7  # cosine of what sets two best candidates apart, from which on neither is a measure for the other
 
 
 class Judged(NamedTuple):
@@ -64,9 +68,10 @@ def judge(
 
     With `out`, a project, one file a category is written, as the analysis "verdict", and nothing is done anew that is
     there and still right. Attributes of a category: `suspicion`, `judgement` and `reasons` in words, `first_samples`
-    to look at, `missing` views, and where the suspect is: `suspect_analysis`, `suspect_view`, `suspect_clustering`,
-    `suspect_cluster`. Variables: `cluster (clustering, sample)`, `line (sample)`, the direction that tells the group
-    apart, `plane (sample, axis)` with it, and `unusual (view)`.
+    to look at, `missing` views, `suspects`, their number, with the reasons of the others in `further`, `same_as`,
+    categories whose suspect is the same, and where the suspect is: `suspect_analysis`, `suspect_view`,
+    `suspect_clustering`, `suspect_cluster`. Variables: `cluster (clustering, sample)`, `line (sample)`, the direction
+    that tells the group apart, `plane (sample, axis)` with it, and `unusual (view)`.
 
     Args:
         attributions: `(sample, ...)`, in memory or of `spray.open_attributions`.
@@ -109,17 +114,27 @@ def judge(
     with tqdm(total=3 * len(groups), desc=NAME, unit="step", disable=None if progress else True) as bar:
         judged, errors = _gathered(categories, views, bar)
         found = dict(_weighed(judged, processes, bar))
-        levels = np.stack([one.level for one in found.values()])
-        results = {}
+        alike = _alike({name: gap for name, (_, gap) in found.items()})
+        weighs = {name: _weigh(judged, at, alike[name])[0] if name in alike else found[name][0]
+                  for at, name in enumerate(judged.data)}  # fmt: skip
+        levels = np.stack([one.level for one in weighs.values()])
+        results, gaps = {}, {}
         for at, category in enumerate(judged.data):
-            result = _result(judged, at, found[category], levels).assign_attrs(
-                facts | {"category": category, "label": label_name(data, by, category)}
-            )
+            result, gap = _result(judged, at, weighs[category], levels, alike.get(category, []))
+            result = result.assign_attrs(facts | {"category": category, "label": label_name(data, by, category)})
             bar.update()
+            if gap is not None:
+                gaps[category] = gap
             if out is None:
                 results[category] = result
             else:
                 store.write_category(out, NAME, category, result)
+    for category, others in same_suspects(gaps).items():
+        if out is None:
+            results[category].attrs["same_as"] = ", ".join(others)
+        else:
+            written = store.open_analysis(out, NAME)[category]
+            store.write_category(out, NAME, category, written.assign_attrs(same_as=", ".join(others)))
     if out is None:
         return results
     store.write_analysis_index(out, NAME, errors)
@@ -163,19 +178,39 @@ def _values(data: xr.Dataset, views: Mapping[str, View]) -> dict[str, np.ndarray
     return found
 
 
-def _spaces(judged: Judged, at: int) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
-    """Values, white values, and how many samples the others have."""
-    values = _values(list(judged.data.values())[at], judged.views)
+def _alike(gaps: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """The two at most whose best candidate is a category's own: what has the same group is no measure for it."""
+    found = same_suspects(gaps, alike=ALIKE)
+    nearest = {
+        name: sorted(others, key=lambda other: -float(gaps[name] @ gaps[other])) for name, others in found.items()
+    }
+    return {name: others[:2] for name, others in nearest.items() if len(gaps) > 1 + len(others[:2])}
+
+
+def _spaces(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
+    """Values, white values, and how many samples the others have; some of the others are left out."""
+    names = list(judged.data)
+    values = _values(judged.data[names[at]], judged.views)
     others = {name: without(judged.whole[name], at, statistics(value)) for name, value in values.items()}
+    left = [name for name in names if name != names[at]]
+    for category in leave:
+        place, own = left.index(category), _values(judged.data[category], judged.views)
+        others = {name: without(value, place, statistics(own[name])) for name, value in others.items()}
+        left.remove(category)
     return values, spaces_of(values, others), int(next(iter(others.values())).size.sum())
 
 
-def _weigh(judged: Judged, at: int) -> Weighed:
-    _, spaces, rest = _spaces(judged, at)
-    return weighed(spaces, rest)
+def _weigh(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[Weighed, np.ndarray]:
+    """The candidates, and what sets the best of them apart."""
+    values, spaces, rest = _spaces(judged, at, leave)
+    found = weighed(spaces, rest)
+    if not len(found.members):
+        return found, np.zeros(sum(value.shape[1] for value in values.values()))
+    best = int((np.maximum(found.above, 0) ** 3).sum(1).argmax())
+    return found, shared_gap(values, judged.whole, found.members[best])
 
 
-def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, Weighed]]:
+def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, tuple[Weighed, np.ndarray]]]:
     names = list(judged.data)
     if processes == 1:
         for at, name in enumerate(names):
@@ -193,13 +228,20 @@ def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, W
             bar.update()
 
 
-def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.Dataset:
-    values, spaces, _ = _spaces(judged, at)
-    one = suspect(spaces, found, usual(np.delete(levels, at, 0)))
+def _result(
+    judged: Judged, at: int, found: Weighed, levels: np.ndarray, leave: Sequence[str]
+) -> tuple[xr.Dataset, np.ndarray | None]:
+    """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
+    values, spaces, rest = _spaces(judged, at, leave)
+    one, *more = suspects(spaces, found, usual(np.delete(levels, at, 0)), rest)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})
-    rows = {NAME: (one.members.astype(int), {}), "as found": (one.cluster.astype(int), {})}
+    groups = np.zeros(len(one.members), int)
+    for number, each in enumerate([one, *more], 1):
+        groups[each.members] = number
+    rows = {NAME: (groups, {}), "as found": (one.cluster.astype(int), {})}
     clusters = clusterings(NAME, rows, line)
+    gap = shared_gap(values, judged.whole, one.members) if one.suspicion >= LOOK / 1.5 else None
     plane = np.stack([one.line, _second(spaces[one.view].values, one.line)], 1)
     found_by = {
         "line": line,
@@ -207,8 +249,11 @@ def _result(judged: Judged, at: int, found: Weighed, levels: np.ndarray) -> xr.D
         "unusual": ("view", list(one.by_view.values())),
     }
     attrs = _attrs(one, values, clusters.cluster.values[0], data.sample.values)
-    attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views)}
-    return clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
+    attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views), "suspects": 1 + len(more)}
+    if more:
+        attrs["further"] = "; ".join(f"suspicion {each.suspicion:.2f}: {sentence(each, values)}" for each in more)
+    made = clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
+    return made, gap
 
 
 def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:

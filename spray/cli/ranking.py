@@ -60,15 +60,16 @@ def verdicts(project: Path, top: int) -> str:
     """A row a category, the most suspicious first."""
     index = store.read_analysis_index(project, NAME)
     order = np.argsort(np.where(np.isnan(index.suspicion.values), np.inf, -index.suspicion.values), kind="stable")
-    shown = ["label", "n", "suspicion", "judgement", "reasons", "first_samples"]
+    shown = ["label", "n", "suspicion", "judgement", *(["used"] if "used" in index else []), "reasons", "first_samples"]
     texts = {key: index[key].values for key in ("error", *shown)}
     rows = [[index.category.values[i], *(texts[key][i] for key in shown)] for i in order[:top]]
     for row, i in zip(rows, order, strict=False):
         if texts["error"][i]:
-            row[5] = f"failed: {texts['error'][i]}"
+            row[1 + shown.index("reasons")] = f"failed: {texts['error'][i]}"
     lines = [table(rows, ["category", *shown])]
     missing = next((text for text in index.missing.values if text), "")
     lines += [f"missing: {missing}"] if missing else []
+    lines += [] if "used" in index else [f"not tested: does the model use it? lrp verify {project} --model ..."]
     lines += [f"next: spray rank {project} --explain {rows[0][0]}; a high number is a reason to look, not a proof"]
     return "\n\n".join(lines)
 
@@ -88,6 +89,7 @@ def explained(project: Path, category: str, others: list[str]) -> str:
         ("category", f"{category} {facts['label'] if facts['label'] != category else ''}".strip()),
         ("suspicion", f"{facts['suspicion']:.2f}: {facts['judgement']} (from {LOOK:g} on: look here)"),
         ("reasons", facts["reasons"]),
+        ("used", f"{facts['used']}: {facts['effect']}" if "used" in facts else "not tested: lrp verify"),
         ("look first at", f"samples {facts['first_samples']}"),
         ("all samples", " ".join(map(str, members[:100])) + (" ..." if len(members) > 100 else "")),
         (
@@ -96,6 +98,8 @@ def explained(project: Path, category: str, others: list[str]) -> str:
             f"cluster {facts.get('suspect_cluster', '-')}",
         ),
     ]
+    rows += [("further suspects", facts["further"])] if "further" in facts else []
+    rows += [("the same suspect in", facts["same_as"])] if "same_as" in facts else []
     rows += [("missing", facts["missing"])] if facts["missing"] else []
     views = sorted(zip(found.view.values, found.unusual.values, strict=True), key=lambda pair: -pair[1])
     lines = [

@@ -6,7 +6,20 @@ Pure functions on arrays. What they are is in docs/explanation/spray.md.
 from spray.verdict.null import null_variance, simulated_null
 from spray.verdict.reasons import judgement, sentence
 from spray.verdict.score import odd_side, otsu, refined, split_variance
-from spray.verdict.suspects import LOOK, Suspect, Usual, Weighed, spaces_of, suspect, usual, verdict, weighed
+from spray.verdict.suspects import (
+    LOOK,
+    Suspect,
+    Usual,
+    Weighed,
+    same_suspects,
+    shared_gap,
+    spaces_of,
+    suspect,
+    suspects,
+    usual,
+    verdict,
+    weighed,
+)
 from spray.verdict.views import View, missing, views_of
 from spray.verdict.whitening import Statistics, White, added, statistics, whiten, without
 
@@ -25,12 +38,15 @@ __all__ = [
     "odd_side",
     "otsu",
     "refined",
+    "same_suspects",
     "sentence",
+    "shared_gap",
     "simulated_null",
     "spaces_of",
     "split_variance",
     "statistics",
     "suspect",
+    "suspects",
     "usual",
     "verdict",
     "views_of",

@@ -10,6 +10,7 @@ from spray.verdict.suspects import LOOK, Suspect
 STATISTICS = {
     "max": "maximum of the activation",
     "mean": "mean activation",
+    "magnitude": "relevance",
     "relevance": "relevance",
     "concept": "relevance",
 }

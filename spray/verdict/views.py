@@ -20,8 +20,8 @@ View = Callable[[xr.Dataset], np.ndarray]
 def views_of(attributions: xr.Dataset) -> dict[str, View]:
     """The views that there are variables for.
 
-    `hidden_STATISTIC_LAYER (sample, channel)`, such as `hidden_max_7`, and `concept_LAYER (sample, channel)`, which
-    `lrp.attribute_dataset(concepts=[...])` keeps, are views each.
+    `hidden_STATISTIC_LAYER (sample, channel)`, such as `hidden_max_7`, which `lrp.attribute_dataset` keeps of an early,
+    a middle and a late layer, and `concept_LAYER (sample, channel)`, of `concepts=[...]`, are views each.
 
     Args:
         attributions: With `relevance (sample, ...)`, and what else is kept.
@@ -68,8 +68,8 @@ def missing(views: Mapping[str, View]) -> str:
     if any(HIDDEN.fullmatch(name) for name in views):
         return ""
     return (
-        "no statistics of hidden layers are kept, so what moves or tints may be missed: attribute with concepts=[...], "
-        "or store variables hidden_max_LAYER (sample, channel)"
+        "no statistics of hidden layers are kept, so what moves or tints may be missed: attribute without "
+        "--no-statistics, or store variables hidden_max_LAYER (sample, channel)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The bench that plants artefacts: what is planted where, statistics of layers, ranks, and a run that goes on."""
+"""The bench that plants artefacts: what is planted where, splits that share nothing, tables, and a run that goes on."""
 
 import json
 
@@ -7,9 +7,14 @@ import pytest
 import torch
 
 from bench.find import __main__ as main
-from bench.find.data import ARTEFACTS, DEVELOPMENT, LETTERS, REPORT, letters, planted
-from bench.find.ranking import rank_of
-from bench.find.trial import Trial, made, statistics
+from bench.find.artefacts import ARTEFACTS, DEVELOPMENT, REPORT
+from bench.find.data import LETTERS, NATURAL, OTHERS, letters, planted
+from bench.find.many import timed
+from bench.find.networks import NETWORKS
+from bench.find.plan import PLANS
+from bench.find.ranking import f1, rank_of
+from bench.find.tables import area, counted, report
+from bench.find.trial import Trial
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +22,7 @@ def images():
     return letters(4, 32, 0)
 
 
-@pytest.mark.parametrize("artefact", ARTEFACTS)
+@pytest.mark.parametrize("artefact", [*ARTEFACTS, NATURAL])
 def test_a_share_of_one_class_carries_the_artefact(images, artefact):
     values, label = images
     before = values.copy()
@@ -28,34 +33,52 @@ def test_a_share_of_one_class_carries_the_artefact(images, artefact):
     assert data.image.min() >= 0 and data.image.max() <= 1 and data.image.dtype == np.float32
 
 
-def test_the_splits_share_nothing_and_letters_are_the_same_every_time(images):
-    assert not DEVELOPMENT.keys() & REPORT.keys()
+def test_letters_are_the_same_every_time_and_natural_groups_are_letters_of_no_class(images):
     assert images[0].shape == (4 * len(LETTERS), 3, 32, 32)
     assert np.array_equal(images[0], letters(4, 32, 0)[0])
+    assert not set(LETTERS) & set(OTHERS) and len(LETTERS) == len(OTHERS)
 
 
-def test_statistics_of_channels_are_over_places():
-    activation, relevance = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
-    found = statistics(activation, relevance)
-    assert torch.equal(found["max"], activation.amax((2, 3)))
-    assert torch.allclose(found["relevance"], relevance.abs().sum((2, 3)))
+def test_the_splits_share_no_artefact_and_no_seed():
+    assert not DEVELOPMENT.keys() & REPORT.keys()
+    plans = {name: list(plan()) for name, plan in PLANS.items()}
+    for name, known in (("development", DEVELOPMENT), ("quick", DEVELOPMENT), ("report", REPORT)):
+        assert {t.artefact for t in plans[name] if t.share} <= known.keys() | {NATURAL}
+        assert len({str(trial) for trial in plans[name]}) == len(plans[name])
+        assert all(trial.of < trial.classes for trial in plans[name])
+    assert not {trial.seed for trial in plans["report"]} & {trial.seed for trial in plans["development"]}
 
 
-def test_ranks_count_from_one_and_ties_half():
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("size", [32, 64])
+def test_networks_take_both_sizes(network, size):
+    assert NETWORKS[network](3, size).eval()(torch.rand(2, 3, size, size)).shape == (2, 3)
+
+
+def test_ranks_count_from_one_and_ties_half_and_intervals_are_wilsons():
     assert rank_of({"0": 3.0, "1": 1.0}, "1") == 2 and rank_of({"0": 1.0, "1": 1.0}, "1") == 1.5
+    assert f1(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(2 / 3)
+    assert counted([True] * 11) == "11 of 11 (0.74 to 1.00)" and counted([]) == "none tried"
+    assert area([2.0, 1.0], [0.0, 1.0]) == 0.875 and np.isnan(area([], [1.0]))
+
+
+def test_many_classes_need_the_memory_of_one():
+    found = timed(3)
+    assert "largest memory" in found and "65 planted" in found
 
 
 @pytest.mark.slow
-def test_a_trial_has_what_the_verdict_needs_and_is_kept(tmp_path, monkeypatch):
-    trial = Trial("corner", 0.5, 3, 0, 24, 1)
+def test_a_trial_is_kept_and_told(tmp_path, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    attributions, facts = made(trial)
-    assert {"relevance", "image", "hidden_max_2", "hidden_mean_6", "hidden_relevance_10"} <= set(attributions)
-    assert 0 <= facts["reliance"] <= 1 and attributions.marked.sum() == 12
-    monkeypatch.setattr(main, "CHANCE", 0.0)
-    found = main.result(trial, tmp_path)
+    made = main.made
+    monkeypatch.setattr(main, "made", lambda trial: made(trial)._replace(facts=made(trial).facts | {"accuracy": 1.0}))
+    trials = [Trial("corner", 0.5, 1, 0, classes=3, each=40, epochs=1), Trial("corner", 0, 1, 0, classes=2, each=40)]
+    found = [main.result(trial, tmp_path) for trial in trials]
     torch.set_num_threads(threads)
+    assert 0 <= found[0]["reliance"] <= 1 and set(found[0]["ranks"]) >= {"verdict", "CoRelAy, tau", "clever_hans"}
+    assert set(found[0]["effects"]["1"]["each"]) == {"overlay", "colour", "softness", "patch", "direction"}
     monkeypatch.setattr(main, "made", None)
-    assert json.dumps(main.result(trial, tmp_path)) == json.dumps(found)
-    assert "1 of" not in main.report([found]) and "development split" in main.report([found])
+    assert json.dumps(main.result(trials[0], tmp_path)) == json.dumps(found[0])
+    told = report(found, "development")
+    assert "2 trials, 0 refused" in told and "unpoisoned" in told and "first of ten, by" in told

@@ -9,7 +9,7 @@ from spray import store
 from viewer.projects import Project
 
 SUSPICIOUS = ("suspicion", "clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
-TEXTS = ("suspect_view", "suspect_clustering")  # where a cluster's number counts: shown before it, never sorted by
+TEXTS = ("used", "suspect_view", "suspect_clustering")  # beside the number of a cluster: never sorted by
 MOST_LISTED = 2000  # rows
 
 

@@ -19,7 +19,7 @@ from spray.colour import reading
 
 OWN = re.compile(
     "label|label_name|prediction|target|part|row|image|explained|place|class|rank|channel|height|width|length|feature|"
-    "output(_.*)?|relevance(_.*)?|concept_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+|labels|"
+    "output(_.*)?|relevance(_.*)?|concept_.*|hidden_.*|channel_.*|input_.*|image_(height|width)|dim_[0-9]+|labels|"
     + "|".join(NAMES - set(OF_PLACES))
 )
 """Variables and dimensions of a project that are not a dataset's own; see `lrp.dataset.kept`."""

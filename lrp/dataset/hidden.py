@@ -1,0 +1,146 @@
+"""What is kept of hidden layers without being asked: statistics of the channels of an early, a middle and a late one.
+
+Three numbers a channel are little beside a picture, and show what relevance at the input does not: what moves (the
+maximum), what tints (the mean), and what the prediction rests on (the magnitude of relevance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from torch import Tensor, fx
+
+from lrp.explain.channels import KEEPS, channel_axis
+from lrp.graph.graph import Graph, is_floating
+from lrp.graph.modes import kind_of_node
+from lrp.transform.program import Hidden
+
+PLACES = (1 / 3, 2 / 3, 1.0)  # of the depth: early, middle, late
+WEIGHTED = frozenset({"linear", "attention"})
+
+Statistic = Callable[[Hidden], Tensor]
+"""Activation and relevance, each `(batch, channel, place)` -> `(batch, channel)`."""
+
+STATISTICS: Mapping[str, Statistic] = {
+    "max": lambda hidden: hidden.activation.amax(2),
+    "mean": lambda hidden: hidden.activation.mean(2),
+    "magnitude": lambda hidden: hidden.relevance.abs().sum(2),
+}
+"""What is kept of each channel, as `hidden_NAME_LAYER`; a name is one word without an underscore."""
+
+
+class Layer(NamedTuple):
+    """A hidden layer whose statistics are kept."""
+
+    name: str
+    """A module path, or a node's name; see `Graph.find`."""
+    axis: int
+    """Of its channels."""
+    depth: float
+    """How many operators with weights lie on the longest way to it, as a share of the deepest's."""
+
+
+def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
+    """The layers at about a third, two thirds and all of a network's depth.
+
+    A layer is what leaves a convolution, a dense layer or an attention, with what follows value by value: batch norm,
+    activation, the sum of a residual block. Those that every way from input to output passes through are preferred: the
+    sum of a block, not what is inside it. Those whose channels no operator tells are no layers, nor is the output.
+
+    Args:
+        graph: Of a model.
+
+    Returns:
+        At most three, the earliest first; fewer in a network of fewer hidden layers.
+
+    Example:
+        >>> import torch, lrp
+        >>> layers = [torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(16, 5)]
+        >>> graph = lrp.trace(torch.nn.Sequential(*layers).eval(), torch.zeros(1, 1, 4, 4))
+        >>> hidden_layers(graph)
+        (Layer(name='1', axis=1, depth=1.0),)
+    """
+    depth = _depths(graph)
+    found: dict[str, tuple[int, int]] = {}
+    for node in depth:
+        end = _end(node, depth)
+        if kind_of_node(node) in WEIGHTED and end is not graph.output and is_floating(end.meta["val"]):
+            name = _name(graph, end)
+            try:
+                found[name] = channel_axis(graph, name), depth[end]
+            except ValueError:
+                continue
+    deepest = max((number for _, number in found.values()), default=0)
+    trunk = _trunk(graph, depth)
+    through = {name: value for name, value in found.items() if graph.find(name) in trunk}
+    choice = through if len(through) >= len(PLACES) else found
+    chosen = {min(choice, key=lambda name: abs(choice[name][1] - place * deepest)) for place in PLACES if choice}
+    layers = [Layer(name, axis, number / deepest) for name, (axis, number) in found.items() if name in chosen]
+    return tuple(sorted(layers, key=lambda layer: layer.depth))
+
+
+def _depths(graph: Graph) -> dict[fx.Node, int]:
+    """Operators with weights on the longest way from the input, of all nodes that depend on it."""
+    found = dict.fromkeys(graph.inputs, 0)
+    for node in graph.fx.nodes:
+        before = [found[source] for source in node.all_input_nodes if source in found]
+        if before and node.op == "call_function":
+            found[node] = max(before) + (kind_of_node(node) in WEIGHTED)
+    return {node: number for node, number in found.items() if node.op == "call_function"}
+
+
+def _trunk(graph: Graph, depth: Mapping[fx.Node, int]) -> set[fx.Node]:
+    """Nodes on every way: as many ways lead to it, times from it, as there are at all."""
+    nodes = list(depth)
+    before = dict.fromkeys(graph.inputs, 1)
+    for node in nodes:
+        before[node] = sum(before.get(source, 0) for source in node.all_input_nodes)
+    behind = {graph.output: 1}
+    for node in reversed(nodes):
+        behind.setdefault(node, sum(behind.get(user, 0) for user in node.users))
+    return {node for node in nodes if before[node] * behind[node] == before[graph.output]}
+
+
+def _end(node: fx.Node, depth: Mapping[fx.Node, int]) -> fx.Node:
+    """Forwards through what leaves the axes and the shape as they are, up to where the value is used twice."""
+    while len(users := [user for user in node.users if user in depth]) == 1:
+        (user,) = users
+        if kind_of_node(user) not in KEEPS - {"winner", "softmax"} or user.meta["val"].shape != node.meta["val"].shape:
+            break
+        node = user
+    return node
+
+
+def _name(graph: Graph, node: fx.Node) -> str:
+    path = node.meta.get("layer", "")
+    return path if path and graph.find(path) is node else node.name
+
+
+def statistics_of(layers: tuple[Layer, ...], hidden: Mapping[str, Hidden]) -> dict[str, Tensor]:
+    """The statistics of a batch.
+
+    Args:
+        layers: Of `hidden_layers`.
+        hidden: Activation and relevance of each, as a pullback returns them.
+
+    Returns:
+        `hidden_NAME_LAYER` -> `(batch, channel)`; without places the maximum, which is the mean, is left out.
+
+    Example:
+        >>> import torch
+        >>> hidden = {"1": Hidden(torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[-1.0, 1.0]]]))}
+        >>> {name: float(values) for name, values in statistics_of((Layer("1", 1, 1.0),), hidden).items()}
+        {'hidden_max_1': 3.0, 'hidden_mean_1': 2.0, 'hidden_magnitude_1': 2.0}
+    """
+    found = {}
+    for name, axis, _ in layers:
+        values = Hidden(*(part.movedim(axis, 1).flatten(2) for part in map(_placed, hidden[name])))
+        for key, statistic in STATISTICS.items():
+            if values.activation.shape[2] > 1 or key != "max":
+                found[f"hidden_{key}_{name}"] = statistic(values)
+    return found
+
+
+def _placed(values: Tensor) -> Tensor:
+    return values if values.ndim > 2 else values[..., None]
