@@ -6,6 +6,7 @@ from . import (
     cli,
     colormap,
     composites,
+    correct,
     dataset,
     evaluate,
     explain,
@@ -19,9 +20,10 @@ from . import (
 from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
+from .correct import as_module
 from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer
-from .graph import Graph, Op, TraceError, rewrite, trace, until
+from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
 from .transform import Hidden, MissingRule, Program, Pullback, relprop
 
@@ -42,6 +44,7 @@ __all__ = [
     "Stabilizer",
     "TraceError",
     "accounting",
+    "as_module",
     "attribute_dataset",
     "attribution",
     "audit",
@@ -50,12 +53,14 @@ __all__ = [
     "cli",
     "colormap",
     "composites",
+    "correct",
     "dataset",
     "evaluate",
     "explain",
     "explainer",
     "graph",
     "heatmap",
+    "insert",
     "open_data",
     "open_images",
     "plan",
@@ -63,6 +68,7 @@ __all__ = [
     "relprop",
     "rewrite",
     "rules",
+    "since",
     "testing",
     "trace",
     "transform",

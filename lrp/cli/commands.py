@@ -13,6 +13,7 @@ from torch import Tensor
 
 import lrp
 from lrp._torch import pytree
+from lrp.cli import corrections
 from lrp.cli.data import data_options, opened
 from lrp.cli.load import Unusable
 from lrp.cli.method import HELP, load_method
@@ -41,11 +42,17 @@ def main() -> None:
     lrp plan --model torchvision:resnet50 --composite epsilon_plus
     lrp heatmap cat.jpg dog.jpg --model torchvision:resnet50 --weights resnet50.pt --out heatmaps
     lrp attribute --model torchvision:resnet50 --weights resnet50.pt --data photos --out project
+    lrp correct project --finding tag --model torchvision:resnet50 --weights resnet50.pt --test new --out after.pt2
 
-    Exit codes: 0 done, 1 something in the data, the model or the project is wrong (one line on stderr says what), 2 the
-    command line is wrong, 3 `lrp attribute` did all it could, but parts are missing or left to other processes (one
-    line on stderr says which), 130 interrupted; `lrp attribute` goes on where it was when run again.
+    Exit codes: 0 done, 1 something in the data, the model or the project is wrong (one line on stderr says what), or
+    `lrp compare` found that a correction is none, 2 the command line is wrong, 3 `lrp attribute` did all it could, but
+    parts are missing or left to other processes (one line on stderr says which), 130 interrupted; `lrp attribute` goes
+    on where it was when run again.
     """
+
+
+for command in (corrections.locate, corrections.correct, corrections.compare):
+    main.add_command(command)
 
 
 @main.command()

@@ -19,10 +19,10 @@ from lrp.explain.ending import warn_of_softmax
 from lrp.explain.explanation import Explanation, Known
 from lrp.explain.pieces import join, samples_at_once, split
 from lrp.explain.target import Target, seed_of
+from lrp.graph.cutting import until as part_until
 from lrp.graph.export.models import Model
 from lrp.graph.export.shown import Free
 from lrp.graph.graph import Example, Graph
-from lrp.graph.rewriting import until as part_until
 from lrp.graph.source import Stamp
 from lrp.graph.tracing import Selector, trace
 from lrp.transform.passes import Weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,9 @@ class Graph:
     and one for each input. Each node's value is one tensor or size; `node.meta["val"]` is a fake tensor with its
     shape, `node.meta["layer"]` the module path, `node.meta["module"]` the full name of its class, `node.meta["calls"]`
     the call of each module around it by path. `structure` is that of the input: one tensor, or a tuple or dict of
-    them. `batch` is the batch size that the trace is tied to, None if free. `source` knows the model that was traced.
+    them. A parameter's `node.meta["learned"]` tells whether it was an `nn.Parameter`, `node.meta["saved"]` whether it
+    is in the model's state_dict. `batch` is the batch size that the trace is tied to, None if free. `source` knows the
+    model that was traced.
     """
 
     fx: fx.Graph
@@ -49,6 +51,16 @@ class Graph:
             x: Input, `(batch, channel, height, width)` or whatever the example was.
         """
         return self.values(params, x)[self.output]
+
+    def having(self, params: Mapping[str, Tensor]) -> Graph:
+        """The same graph of other parameters, which stand for themselves: the model that was traced is not asked.
+
+        Raises:
+            KeyError: A parameter is missing.
+        """
+        if absent := sorted(set(self.parameters) - set(params)):
+            raise KeyError(f"params lack {', '.join(absent[:5])}; start from graph.params")
+        return replace(self, params={**self.params, **params}, source=Source())
 
     def values(self, params: Mapping[str, Tensor], x: Example) -> dict[fx.Node, Any]:
         """The value of every node."""

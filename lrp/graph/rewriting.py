@@ -1,4 +1,4 @@
-"""Copying a graph with changes: `rewrite`, and what is made of it."""
+"""Copying a graph with changes: `rewrite`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,7 @@ from typing import Any
 from torch import fx
 from torch.fx.node import map_arg
 
-from lrp.graph.graph import (
-    Graph,
-)
-
-
-def until(graph: Graph, layer: str) -> Graph:
-    """The part of a model up to a layer, as a model of its own: explanations of it start at that layer's output.
-
-    Args:
-        layer: A module path or node name, see `Graph.find`.
-
-    Example:
-        >>> import torch, lrp
-        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).eval()
-        >>> graph = lrp.until(lrp.trace(model, torch.zeros(1, 3)), "1")
-        >>> graph(graph.params, torch.zeros(5, 3)).shape
-        torch.Size([5, 4])
-    """
-    end = graph.find(layer)
-    return rewrite(graph, lambda builder, node: builder.output(end) if node.op == "output" else None)
+from lrp.graph.graph import Graph
 
 
 class Builder:

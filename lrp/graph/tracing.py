@@ -194,6 +194,7 @@ def _graph_of(exported: ExportedProgram, structure: pytree.TreeSpec) -> Graph:
         else:
             emit_pure(new, node, env)
             env[node].meta = _meta(node, names) | {"learned": node.name in signature.inputs_to_parameters}
+            env[node].meta["saved"] = names.get(node.name) in exported.state_dict
     any_layout(new)
     any_batch(new)
     new.lint()

@@ -1,6 +1,7 @@
 """Projects, their categories and sources of relevance, and what people keep in them."""
 
-from viewer.projects.findings import Finding
+from spray.store import findings
+from spray.store.findings import Finding
 from viewer.projects.project import Category, Project, open_category, open_projects
 from viewer.projects.sources import EMBEDDING, FIRST_METHOD, Source, methods, others
 from viewer.projects.tree import Clusterings
@@ -13,6 +14,7 @@ __all__ = [
     "Finding",
     "Project",
     "Source",
+    "findings",
     "methods",
     "open_category",
     "open_projects",

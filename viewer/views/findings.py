@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from spray.store.findings import read
 from viewer import html
 from viewer.projects import Finding
-from viewer.projects.findings import read
 from viewer.scene import Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane

@@ -1,0 +1,290 @@
+"""`lrp locate`, `lrp correct`, `lrp compare`: from a finding to a corrected model and the proof."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+import lrp
+from lrp.cli.evidence import Evidence, Stored, evidence, samples
+from lrp.cli.load import Unusable
+from lrp.cli.options import Setting, model_options, reported
+from lrp.cli.target import dataset_target
+from lrp.correct import METHODS, Located, Samples, as_text, default_method, is_worse, masks
+from lrp.correct.losses import paste
+from lrp.correct.methods import correct as corrected
+from lrp.correct.selection import locate as located
+from lrp.graph.graph import Graph
+from spray import store
+from spray.files import replacing
+from spray.store import findings
+
+REPORT = "correction.nc"
+"""The file of a corrected project that holds its report."""
+SHOWN = 8  # pictures in a row of a contact sheet
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_finding = click.option(
+    "--finding", required=True, metavar="NAME", help="Samples with the artefact, kept in the project."
+)
+_layer = click.option(
+    "--layer", default="auto", show_default=True, help="Where its direction is taken: a layer, or auto, the one that "
+    "tells it best.",
+)  # fmt: skip
+
+
+@click.command()
+@model_options
+@click.argument("project", type=FOLDER)
+@_finding
+@_layer
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A picture (.png): the selection, what "
+              "was located in it, and below it the samples most like it that are not in it.")  # fmt: skip
+def locate(setting: Setting, project: Path, finding: str, layer: str, out: Path | None) -> None:
+    """Say in which layer, along which direction and where in the input the artefact of a finding is.
+
+    Look at the selection before correcting: what half of it does not share makes the correction worse than none.
+    """
+    given = evidence(project, finding, setting)
+    found = _located(given, setting, layer)
+    width = max(len(place.layer) for place in found.places)
+    for place in found.places[:10]:
+        click.echo(f"{place.layer:<{width}}  {place.pool:<5}  AUROC {place.auroc:.2f}")
+    assert found.source.mask is not None
+    share = found.source.mask.flatten(1).mean(1)
+    click.echo(f"located on {float(share.mean()):.1%} of the input in {int((share > 0).sum())} of {len(share)} samples")
+    near = [str(given.ids[row]) for row in found.nearest[:SHOWN]]
+    click.echo(f"most like the selection, and not in it: {', '.join(near)}")
+    if out is not None:
+        _sheet(given, found, out)
+        click.echo(out)
+
+
+def _located(given: Evidence, setting: Setting, layer: str) -> Located:
+    composite = setting.composite(given.data.x[:1])
+    return located(given.graph, given.data, given.members, composite, None if layer == "auto" else layer)
+
+
+def _sheet(given: Evidence, found: Located, out: Path) -> None:
+    """Members over their nearest others; the located places keep their brightness, the rest is dimmed."""
+    from PIL import Image
+
+    if given.pixels.ndim != 4:
+        raise Unusable("--out draws pictures, and these samples are none")
+    assert found.source.mask is not None
+    members = given.pixels[torch.as_tensor(given.members)][:SHOWN]
+    dimmed = members * (0.3 + 0.7 * found.source.mask[:SHOWN].cpu().float())
+    near = given.pixels[list(found.nearest[:SHOWN])]
+    rows = [_row(pictures, len(members)) for pictures in (members, dimmed, near)]
+    sheet = (np.concatenate(rows).clip(0, 1) * 255).astype(np.uint8)
+    scale = max(1, 64 // given.pixels.shape[-1])
+    with replacing(out) as temporary:
+        Image.fromarray(sheet.repeat(scale, 0).repeat(scale, 1)).save(temporary, format="PNG")
+
+
+def _row(pictures: Tensor, count: int) -> np.ndarray:
+    """`(height, count * width, 3)`, each with a gap of one pixel."""
+    pictures = pictures.float().expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures[:, :3].float()
+    framed = torch.nn.functional.pad(pictures, (1, 1, 1, 1), value=1.0)
+    filled = torch.cat([framed, framed.new_ones(max(0, count - len(framed)), *framed.shape[1:])])
+    return filled.permute(2, 0, 3, 1).flatten(1, 2).numpy()
+
+
+@click.command()
+@model_options
+@click.argument("project", type=FOLDER)
+@_finding
+@_layer
+@click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
+              help="paste: train with the located artefact on everything; insensitive: RR-ClArC; right-reasons: RRR; "
+              "augment: A-ClArC; project: P-ClArC; last-layer: DFR; prune: EGEM.")  # fmt: skip
+@click.option("--data", help="What the model was trained on, as in lrp attribute. Default: the project's own samples.")
+@click.option("--test", required=True, metavar="DATA", help="What the proof is made on, as in lrp attribute.")
+@click.option("--artefact", metavar="NAME", help="The array of --test that tells which samples carry the artefact. "
+              "Default: the located artefact is pasted on every test sample, and both are compared.")  # fmt: skip
+@click.option("--epochs", default=30, show_default=True, help="At most; training ends when it no longer helps.")
+@click.option("--rate", default=1e-3, show_default=True, help="Learning rate of Adam.")
+@click.option("--weight", default=1.0, show_default=True, help="Of the term beside the classification loss, of which 1 "
+              "is its size at the start.")  # fmt: skip
+@click.option("--batch-size", default=64, show_default=True)
+@click.option("--draw", default=0, show_default=True, help="Seed of training.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="A file to go on from after a kill.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The corrected model: "
+              ".pt2, an exported program, or .pt or .safetensors, its state_dict.")  # fmt: skip
+@click.option("--project", "after", type=click.Path(file_okay=False, path_type=Path), help="A project of the same "
+              "samples, explained by the corrected model; it keeps the report.")  # fmt: skip
+@click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="The report as a picture.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def correct(
+    setting: Setting, project: Path, finding: str, layer: str, method: str, data: str | None, test: str,
+    artefact: str | None, epochs: int, rate: float, weight: float, batch_size: int, draw: int, state: Path | None,
+    out: Path, after: Path | None, figure: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Correct a model's reliance on the artefact of a finding, and prove it on test data.
+
+    Prints, for each class with and without the artefact, accuracy, relevance on the artefact, sensitivity to it and
+    changed predictions, before and after, with 95 % intervals.
+    """
+    if out.suffix not in WRITERS:
+        raise Unusable(f"--out {out}: give a file that ends in {', '.join(WRITERS)}")
+    given = evidence(project, finding, setting)
+    found = _located(given, setting, layer)
+    click.echo(found.why)
+    name, why = default_method(found) if method == "auto" else (method, "as asked")
+    click.echo(f"method {name}: {why}")
+    like = given.data.x[0]
+    training = given.data if data is None else samples(data, setting, like)
+    proof = _proof(samples(test, setting, like, artefact), found, draw)
+    options: dict[str, Any] = {"epochs": epochs, "weight": weight, "batch_size": batch_size, "path": state}
+    options |= {"optimizer": _adam(rate), "progress": not quiet}
+    graph = corrected(found, training, name, seed=draw, **options)
+    report = lrp.correct.report(
+        given.graph, graph, proof, found.composite, layer=found.layer, v=found.v, label_names=given.label_names
+    )
+    how = "by " + artefact if artefact else "each test sample, and the same with the located artefact pasted on it"
+    report = report.assign_attrs(finding=finding, method=name, layer=found.layer, auroc=found.auroc, groups=how)
+    WRITERS[out.suffix](graph, given.data.x[:2], out)
+    click.echo(f"{as_text(report)}\n{out}")
+    if figure is not None:
+        with replacing(figure) as temporary:
+            lrp.correct.draw(report).savefig(temporary, format=figure.suffix.lstrip(".") or "png")
+    if after is not None:
+        _explained(project, after, given, graph, setting, report, quiet)
+        click.echo(after)
+    for said in is_worse(report):
+        click.echo(f"warning: {said}", err=True)
+
+
+def _adam(rate: float) -> Any:
+    from functools import partial
+
+    return partial(torch.optim.Adam, lr=rate)
+
+
+def _proof(test: Samples, found: Located, seed: int) -> Samples:
+    """Test samples with and without the artefact, and where it is."""
+    assert found.source.mask is not None
+    if test.artefact is not None:
+        if not test.artefact.any() or test.artefact.all():
+            raise Unusable("--artefact: all test samples, or none, carry it; leave it out, and it is pasted on them")
+        mask = torch.zeros_like(test.x[:, :1])
+        carrying = test.artefact
+        mask[carrying] = masks(
+            lrp.correct.localize(found.graph, found.layer, found.v, test.x[carrying], found.composite)
+        ).to(mask)
+        return Samples(test.x, test.y, test.artefact, mask)
+    source = found.source.rows(found.source.mask.flatten(1).any(1))
+    if not len(source):
+        raise Unusable(
+            "no place was located in any sample of the finding: say with --artefact which test samples carry it"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    state = generator.get_state()
+    pasted = paste(test.x, source, generator)
+    where = paste(torch.zeros_like(test.x[:, :1]), _as_input(source), generator.set_state(state))
+    artefact = torch.arange(2 * len(test), device=test.x.device) >= len(test)
+    return Samples(
+        torch.cat([test.x, pasted]), torch.cat([test.y, test.y]), artefact, torch.cat([torch.zeros_like(where), where])
+    )
+
+
+def _as_input(source: Samples) -> Samples:
+    """The masks in place of the pictures: what is pasted of them tells where."""
+    assert source.mask is not None
+    return Samples(source.mask, source.y, mask=source.mask)
+
+
+def _exported(graph: Graph, x: Tensor, out: Path) -> None:
+    program = torch.export.export(lrp.as_module(graph), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    with replacing(out) as temporary:
+        named = temporary.with_name(temporary.name + ".pt2")  # torch wants that ending
+        torch.export.save(program, named)
+        named.replace(temporary)
+
+
+def _state(graph: Graph, x: Tensor, out: Path) -> None:
+    del x
+    with replacing(out) as temporary:
+        torch.save(lrp.as_module(graph).state_dict(), temporary)
+
+
+def _safe(graph: Graph, x: Tensor, out: Path) -> None:
+    from safetensors.torch import save
+
+    del x
+    content = save({name: value.contiguous() for name, value in lrp.as_module(graph).state_dict().items()})
+    with replacing(out) as temporary:
+        temporary.write_bytes(content)
+
+
+WRITERS = {".pt2": _exported, ".pt": _state, ".safetensors": _safe}
+
+
+def _explained(
+    project: Path, after: Path, given: Evidence, graph: Graph, setting: Setting, report: xr.Dataset, quiet: bool
+) -> None:
+    """The project's samples, explained by the corrected model, and the report beside them."""
+    facts: Any = store.read_project(project)
+    text = str((facts.get("settings") or {}).get("target", "label"))
+    explain = lrp.explainer(graph, setting.composite(given.data.x[:1]))
+    dataset = Stored(given.pixels, given.data.y.cpu().numpy(), given.label_names)
+    lrp.attribute_dataset(
+        explain, dataset, after, target=dataset_target(text), ids=given.ids.tolist(),
+        normalize=setting.normalize(given.pixels), keep=lrp.Kept(kind=facts.get("kind")), progress=not quiet,
+        name=f"{facts.get('name', project.name)}, corrected", model=f"{facts.get('model', '')}, corrected",
+    )  # fmt: skip
+    store.write_netcdf(after / REPORT, report, large="group", root=after)
+
+
+@click.command()
+@click.argument("project", type=FOLDER)
+@click.argument("after", type=FOLDER)
+@click.option("--finding", required=True, metavar="NAME", help="Samples with the artefact, kept in the first project.")
+@click.option("--tolerance", default=0.01, show_default=True, help="How much clean accuracy may fall.")
+@click.option("--debug", is_flag=True, help="Show where an error comes from: Python's traceback.")
+def compare(project: Path, after: Path, finding: str, tolerance: float, debug: bool) -> None:
+    """Compare a project with that of the corrected model; exit code 1 if the correction is none.
+
+    It is none if the worst group's accuracy fell, or clean accuracy by more than the tolerance: by the report that
+    lrp correct kept, and else by the predictions on the project's own samples, with and without the artefact.
+    """
+    with reported(debug=debug):
+        kept = findings.load(project)
+        if finding not in kept:
+            raise Unusable(f"{project} has no finding {finding!r}; there are: {', '.join(kept) or 'none'}")
+        report = _kept_report(after, finding)
+        if report is None:
+            click.echo(f"{after} has no report of {finding!r}: compared on the project's own samples", err=True)
+            report = _by_predictions(project, after, kept[finding].ids)
+        click.echo(as_text(report))
+        said = is_worse(report, tolerance)
+        for reason in said:
+            click.echo(f"worse: {reason}", err=True)
+    if said:
+        sys.exit(1)
+
+
+def _kept_report(after: Path, finding: str) -> xr.Dataset | None:
+    if not (after / REPORT).exists():
+        return None
+    report = store.read_netcdf(after / REPORT, lambda dataset: dataset.load(), remedy="run lrp correct again")
+    return report if report.attrs.get("finding") == finding else None
+
+
+def _by_predictions(project: Path, after: Path, ids: np.ndarray) -> xr.Dataset:
+    """Accuracy and changed predictions of the project's samples."""
+    both = [store.read_index(path) for path in (project, after)]
+    common = np.intersect1d(both[0].sample.values, both[1].sample.values)
+    if not len(common):
+        raise Unusable(f"{project} and {after} have no sample in common")
+    one, other = (index.sel(sample=common) for index in both)
+    y, artefact = torch.as_tensor(one.label.values), torch.as_tensor(np.isin(common, ids))
+    told = {"before": one.prediction.values, "after": other.prediction.values}
+    return lrp.correct.of_predictions(told, Samples(torch.zeros(len(y), 1), y, artefact))

@@ -1,0 +1,51 @@
+"""A model's reliance on an artefact: located, corrected, and the correction measured."""
+
+from lrp.correct.directions import activations, auroc, best_place, cav
+from lrp.correct.figure import figure as draw
+from lrp.correct.location import localize, masks
+from lrp.correct.losses import Loss, augment, insensitive, pasted, right_reasons
+from lrp.correct.measures import as_text, is_worse, of_predictions, report
+from lrp.correct.methods import METHODS, balanced, correct, default_method
+from lrp.correct.module import as_module
+from lrp.correct.projections import component, predicted, present, project
+from lrp.correct.pruning import prune
+from lrp.correct.reweighting import reweight
+from lrp.correct.samples import Samples, split
+from lrp.correct.selection import Located, locate
+from lrp.correct.tuning import Tuned, tune
+
+__all__ = [
+    "METHODS",
+    "Located",
+    "Loss",
+    "Samples",
+    "Tuned",
+    "activations",
+    "as_module",
+    "as_text",
+    "augment",
+    "auroc",
+    "balanced",
+    "best_place",
+    "cav",
+    "component",
+    "correct",
+    "default_method",
+    "draw",
+    "insensitive",
+    "is_worse",
+    "localize",
+    "locate",
+    "masks",
+    "of_predictions",
+    "pasted",
+    "predicted",
+    "present",
+    "project",
+    "prune",
+    "report",
+    "reweight",
+    "right_reasons",
+    "split",
+    "tune",
+]
