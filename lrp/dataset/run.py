@@ -86,8 +86,8 @@ def attribute_dataset(
         normalize: What the model wants done to images in [0, 1]; they are then stored as bytes, as they were before.
         keep: What is stored, and how; see `Kept`.
         concepts: Layers of the (first) explainer's model of which, for each channel, the relevance is kept
-            (`concept_LAYER`), its magnitude, its maximum, the maximum and mean activation (`hidden_STATISTIC_LAYER`) and
-            where the maxima are (`where_STATISTIC_LAYER`): for `spray.recipes.concept`, `spray.recipes.pcx` and
+            (`concept_LAYER`), its magnitude, its maximum, the maximum and mean activation (`hidden_STATISTIC_LAYER`)
+            and where the maxima are (`where_STATISTIC_LAYER`): for `spray.recipes.concept`, `spray.recipes.pcx` and
             `spray.references`. Which axis holds channels is said by the layer's operator, or by you:
             `{"layer": axis}`.
         statistics: Keep the maximum and mean activation and the magnitude of relevance of each channel of an early, a
