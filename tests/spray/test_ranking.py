@@ -241,6 +241,7 @@ def test_every_recipe_runs_prints_and_follows_permutation(name):
         {"sample": rng.permutation(300)[:30]},
     )
     options = {"prototypes": 2} if name == "pcx" else {"neighbors": 5, "embeddings": []}
+    options |= {"variable": variable} if variable == "hidden" else {}
     if name not in ("pcx", "spectral_hdbscan"):
         options |= {"clusterings": [functools.partial(kmeans, clusters=[2, 3])]}
     recipe = recipes.RECIPES[name](**options)
