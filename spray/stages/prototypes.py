@@ -202,7 +202,7 @@ def _needed(values: np.ndarray, covariance: str) -> int:
 
 def _bic(fit: GaussianMixture, values: np.ndarray) -> float:
     """Infinite where a component sits on so few samples that it has no likelihood but for the ridge."""
-    few = float(fit.weights_.min()) * len(values) < _needed(values, fit.covariance_type)
+    few = float(np.min(np.asarray(fit.weights_))) * len(values) < _needed(values, fit.covariance_type)
     return float("inf") if few and fit.n_components > 1 else float(fit.bic(values))
 
 

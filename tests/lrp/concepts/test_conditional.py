@@ -96,8 +96,8 @@ def test_what_fits_no_layer_is_said(block):
     ):
         with pytest.raises(ValueError, match=message):
             lrp.conditions(pullback, seed, channels)
-    with pytest.raises(KeyError, match="no layer or node 'outher'"):
-        lrp.conditions(pullback, seed, {"outher": [0]})
+    with pytest.raises(KeyError, match="no layer or node 'outerr'"):
+        lrp.conditions(pullback, seed, {"outerr": [0]})
 
 
 def test_layers_that_no_path_passes_one_after_the_other_are_an_error():
