@@ -1,4 +1,4 @@
-"""A red box, planted in half of a class: PCX finds it, whatever the seed of its fit, and nearly whatever the network."""
+"""A red box in half of a class: PCX finds it, whatever the seed of its fit, and nearly whatever the network."""
 
 import numpy as np
 import pytest
