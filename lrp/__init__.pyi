@@ -16,6 +16,7 @@ from . import (
     process,
     rules,
     testing,
+    text,
     transform,
 )
 from .accounting import audit, plan, weight_relevance
@@ -24,7 +25,7 @@ from .composites import Composite
 from .concepts import basis, conditions
 from .correct import as_module
 from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
-from .explain import Explainer, Explanation, explainer
+from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
 from .transform import Hidden, MissingRule, Program, Pullback, relprop
@@ -63,6 +64,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explainer",
+    "generated",
     "graph",
     "heatmap",
     "insert",
@@ -75,6 +77,7 @@ __all__ = [
     "rules",
     "since",
     "testing",
+    "text",
     "trace",
     "transform",
     "until",

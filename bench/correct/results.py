@@ -37,7 +37,7 @@ def _world(world: str, selection: str, some: Sequence[dict[str, Any]]) -> str:
     lines += ["| | " + " | ".join(SHOWN.values()) + " |", "|---" * (len(SHOWN) + 1) + "|"]
     for method in METHODS:
         cells = [_cell([one["methods"].get(method, {}).get(key, math.nan) for one in some]) for key in SHOWN]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        lines += ["| " + " | ".join([method, *cells]) + " |"] if any(cells) else []
     return "\n".join(lines)
 
 

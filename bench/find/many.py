@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from spray._tables import table
-from spray.verdict import Statistics, added, spaces_of, statistics, suspects, usual, weighed, without
+from spray.verdict import Statistics, added, each_suspect, spaces_of, statistics, usual, weighed, without
 
 SAMPLES, FEATURES, JUDGED = 1300, 2000, 5
 
@@ -39,7 +39,7 @@ def timed(classes: int) -> str:
         spaces[category] = white if category == 0 else None
     weighed_in = (time.perf_counter() - start - gathered) / len(chosen)
     levels = np.stack([one.level for one in found])
-    first = suspects(spaces[0], found[0], usual(levels[1:]), SAMPLES * (classes - 1))[0]
+    first = each_suspect(spaces[0], found[0], usual(levels[1:]), SAMPLES * (classes - 1))[0]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     rows = [
         ["classes, samples of each, features", f"{classes}, {SAMPLES}, {FEATURES}"],

@@ -12,6 +12,7 @@ import xarray as xr
 import spray
 from bench.find.trial import Made
 from lrp.effect import Network, effects, is_used, strongest
+from lrp.effect.measure import LEAST
 from spray.analysis import judge
 from spray.stages.clustering import hdbscan, kmeans, spectral_kmeans
 
@@ -65,11 +66,11 @@ def effect_of(made: Made, verdict: xr.Dataset, *, seed: int = 0) -> dict[str, An
     """What the effect test says of one suspect, as `lrp verify` does it."""
     data, category = made.attributions, verdict.attrs["category"]
     members = members_of(verdict)
-    if not members.any():
-        return {"used": False}
     rows = np.flatnonzero(np.isin(data.sample.values, verdict.sample.values))
     others = np.flatnonzero(data.prediction.values != int(category))
     others = np.random.default_rng(seed).permutation(np.setdiff1d(others, rows))[:OTHERS]
+    if min(members.sum(), (~members).sum()) < LEAST or not len(others):  # nothing to test, so nothing is shown
+        return {"used": False, "each": {}}
     inside, outside, others = (
         torch.as_tensor(data.image.values[part], dtype=torch.float32) / 255
         for part in (rows[members], rows[~members], others)

@@ -30,10 +30,15 @@ def merge_linear(graph: Graph) -> Graph:
 
 def _is_second(node: fx.Node) -> bool:
     """Whether `node` is a dense layer and the only reader of another one, which itself reads none to be merged."""
-    first = node.args[0] if has(operator_name(node.target), "dense") else None
-    if not isinstance(first, fx.Node) or not has(operator_name(first.target), "dense") or len(first.users) != 1:
+    first = node.args[0] if _is_dense(node) else None
+    if not isinstance(first, fx.Node) or not _is_dense(first) or len(first.users) != 1:
         return False
     return not _is_second(first)
+
+
+def _is_dense(node: fx.Node) -> bool:
+    """Whether it has one weight for all places: not that of experts, of which each has some."""
+    return has(operator_name(node.target), "dense") and has(operator_name(node.target), "mixes")
 
 
 def _merge(builder: Builder, first: fx.Node, second: fx.Node) -> fx.Node:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 import lrp
 from lrp._torch import pytree
-from lrp.cli import corrections
+from lrp.cli import corrections, pretrained
 from lrp.cli.data import data_options, opened
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 from lrp.cli.method import HELP, load_method
 from lrp.cli.options import FILE, Setting, model_options
 from lrp.cli.target import FORMS, dataset_target, described
@@ -121,10 +121,14 @@ def attribute(
     others are still at it ends with exit code 3.
     """
     pictures = {"size": size, "gray": setting.gray or None, "exif": None if exif else False}
+    saved = setting.spec.startswith("hf:")
+    if saved and reading.get("text") and not reading.get("tokenizer"):
+        reading = {**reading, "tokenizer": setting.spec}
     dataset = opened(data, setting.model, kind, {**pictures, **reading})
     example = _example(dataset, setting)
     composite = setting.composite(example)
-    explain = {name: load_method(name, setting.model, example, composite, setting.output) for name in methods}
+    output = pretrained.output_of(setting.model, example) if saved and setting.output is None else setting.output
+    explain = {name: load_method(name, setting.model, example, composite, output) for name in methods}
     path = lrp.attribute_dataset(
         explain, dataset, out, target=dataset_target(target),
         normalize=setting.normalize(example),
@@ -241,8 +245,12 @@ def audit(setting: Setting, images: Sequence[Path], size: int, target: str | Non
 
 @main.command()
 @model_options
-@click.argument("images", nargs=-1, required=True, type=FILE)
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the heatmaps.")
+@click.argument("images", nargs=-1, type=FILE)
+@click.option("--text", "texts", multiple=True, metavar="WORDS", help="Explain this text, and print it in colours; "
+              "several times. The model is one with a tokenizer, hf:FOLDER.")  # fmt: skip
+@click.option("--generate", type=click.IntRange(1), help="Explain each of this many tokens that the model writes next.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the heatmaps; for texts it "
+              "need not be given.")  # fmt: skip
 @click.option("--size", default=224, show_default=True, help="Side that pictures are scaled and cropped to.")
 @click.option("--target", help=f"{FORMS}. Default: the predicted class.")
 @click.option("--method", default="lrp", show_default=True, help="As in lrp attribute.")
@@ -251,15 +259,33 @@ def audit(setting: Setting, images: Sequence[Path], size: int, target: str | Non
 @click.option("--percentile", default=100.0, show_default=True, help="Of |relevance| at full colour.")
 @click.option("--overlay", is_flag=True, help="Draw over the picture in gray.")
 @click.option("--enlarge", default=1, show_default=True, help="Side of the square that one pixel becomes.")
-@click.option("--format", "suffix", type=click.Choice(["png", "gif", "webp"]), default="png", show_default=True)
+@click.option("--format", "suffix", type=click.Choice(["png", "gif", "webp", "html", "svg", "tex"]),
+              help="Default: png; of texts, which are written as the last three, html.")  # fmt: skip
 def heatmap(
-    setting: Setting, images: Sequence[Path], out: Path, size: int, target: str | None, method: str, cmap: str,
-    level: float, percentile: float, overlay: bool, enlarge: int, suffix: str,
+    setting: Setting, images: Sequence[Path], texts: Sequence[str], generate: int | None, out: Path | None, size: int,
+    target: str | None, method: str, cmap: str, level: float, percentile: float, overlay: bool, enlarge: int,
+    suffix: str | None,
 ) -> None:  # fmt: skip
-    """Draw the heatmap of each picture; prints the file, the class explained and its output."""
-    from lrp import heatmap as draw
-    from lrp.heatmap.files import save
+    """Draw the heatmap of each picture or text; prints the file, the class explained and its output.
 
+    \b
+    lrp heatmap --model hf:sentiment --text "A film that is not bad at all."
+    """
+    from lrp import heatmap as draw
+    from lrp.cli import texts as words
+    from lrp.heatmap.files import LOSSLESS, save
+
+    if bool(images) == bool(texts):
+        raise Unusable("give pictures or --text, one of both")
+    suffix = suffix or ("html" if texts else "png")
+    if texts:
+        if method != "lrp" or suffix not in words.FORMATS:
+            raise Unusable(f"--text is explained by --method lrp, as {', '.join(words.FORMATS)}")
+        look = {"cmap": cmap, "level": level, "scaling": draw.Scaling(percentile=percentile)}
+        words.draw(setting, texts, out, suffix, load_target(target), generate or 0, look)
+        return
+    if generate or out is None or f".{suffix}" not in LOSSLESS:
+        raise Unusable(f"pictures need --out, are written as {', '.join(LOSSLESS)}, and --generate is for --text")
     stems = [file.stem for file in images]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
         raise Unusable(f"several pictures are called {', '.join(sorted(twice))}: their heatmaps would be one file")

@@ -13,8 +13,9 @@ import xarray as xr
 from torch import Tensor
 
 import lrp
+from lrp.cli.errors import Unusable
 from lrp.cli.evidence import Evidence, Stored, evidence, samples
-from lrp.cli.load import Unusable
+from lrp.cli.models import WRITERS
 from lrp.cli.options import Setting, model_options, reported
 from lrp.cli.target import dataset_target
 from lrp.correct import METHODS, Located, Samples, as_text, default_method, is_worse, masks
@@ -201,32 +202,6 @@ def _as_input(source: Samples) -> Samples:
     return Samples(source.mask, source.y, mask=source.mask)
 
 
-def _exported(graph: Graph, x: Tensor, out: Path) -> None:
-    program = torch.export.export(lrp.as_module(graph), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    with replacing(out) as temporary:
-        named = temporary.with_name(temporary.name + ".pt2")  # torch wants that ending
-        torch.export.save(program, named)
-        named.replace(temporary)
-
-
-def _state(graph: Graph, x: Tensor, out: Path) -> None:
-    del x
-    with replacing(out) as temporary:
-        torch.save(lrp.as_module(graph).state_dict(), temporary)
-
-
-def _safe(graph: Graph, x: Tensor, out: Path) -> None:
-    from safetensors.torch import save
-
-    del x
-    content = save({name: value.contiguous() for name, value in lrp.as_module(graph).state_dict().items()})
-    with replacing(out) as temporary:
-        temporary.write_bytes(content)
-
-
-WRITERS = {".pt2": _exported, ".pt": _state, ".safetensors": _safe}
-
-
 def _explained(
     project: Path, after: Path, given: Evidence, graph: Graph, setting: Setting, report: xr.Dataset, quiet: bool
 ) -> None:
@@ -237,7 +212,7 @@ def _explained(
     dataset = Stored(given.pixels, given.data.y.cpu().numpy(), given.label_names)
     lrp.attribute_dataset(
         explain, dataset, after, target=dataset_target(text), ids=given.ids.tolist(),
-        normalize=setting.normalize(given.pixels), keep=lrp.Kept(kind=facts.get("kind")), progress=not quiet,
+        normalize=given.normalize, keep=lrp.Kept(kind=facts.get("kind")), progress=not quiet,
         name=f"{facts.get('name', project.name)}, corrected", model=f"{facts.get('model', '')}, corrected",
     )  # fmt: skip
     store.write_netcdf(after / REPORT, report, large="group", root=after)

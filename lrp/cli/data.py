@@ -11,7 +11,9 @@ import click
 from torch import nn
 
 import lrp
-from lrp.cli.load import Unusable, imported, options
+from lrp.cli import pretrained
+from lrp.cli.errors import Unusable
+from lrp.cli.load import imported, options
 
 
 def opened(source: str, model: nn.Module, kind: str | None, given: Mapping[str, Any]) -> Any:
@@ -50,7 +52,9 @@ def _units(words: Sequence[str]) -> dict[str, str]:
 
 
 def _tokenizer(text: str) -> Callable[[str], Any]:
-    """`package.module:name`, a function of a text."""
+    """`package.module:name`, a function of a text; or `hf:FOLDER`, what was saved with a model."""
+    if text.startswith("hf:"):
+        return pretrained.tokenizer(text.removeprefix("hf:"))
     module, _, name = text.partition(":")
     found = imported(module, name, "--tokenizer")
     if not callable(found):
@@ -72,7 +76,7 @@ OPTIONS = (
                  "of its tokens."),
     click.option("--tokens", metavar="NAME", help="Of JSON lines without a tokenizer, the field of the tokens."),
     click.option("--tokenizer", metavar="MODULE:NAME", help="A function from a text to (ids, "
-                 "tokens), or one of Hugging Face's tokenizers."),
+                 "tokens), or one of Hugging Face's tokenizers. Default: that of --model hf:FOLDER."),
     click.option("--length", type=click.IntRange(1), help="Of each text in tokens, of each sound in steps: cut, or "
                  "filled up."),
     click.option("--pad", type=int, help="The number of the token that fills up."),

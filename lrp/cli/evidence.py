@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import lrp
-from lrp.cli.load import Unusable
+from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting
 from lrp.correct import Samples
 from lrp.dataset.manifest import fingerprint
@@ -32,7 +32,9 @@ class Evidence:
     members: np.ndarray
     label_names: tuple[str, ...]
     pixels: Tensor
-    """The samples as they are stored, in [0, 1]."""
+    """The samples as they are stored; bytes in [0, 1]."""
+    normalize: lrp.Normalization | None
+    """What is done to those."""
 
 
 def evidence(project: Path, finding: str, setting: Setting) -> Evidence:
@@ -53,16 +55,19 @@ def evidence(project: Path, finding: str, setting: Setting) -> Evidence:
     members = np.isin(ids, kept[finding].ids)
     if lost := len(kept[finding].samples) - int(members.sum()):
         raise Unusable(f"{lost} samples of the finding {finding!r} are not in {project}: it is of another project")
+    if label.ndim != 1:
+        raise Unusable(f"samples of {project} have several labels each: a correction takes one")
     if label.min() < 0:
         raise Unusable(f"samples of {project} have no label: a correction is trained and measured by labels")
     image = attributions.image.values
-    pixels = torch.as_tensor(image).float() / (255 if image.dtype == np.uint8 else 1)
-    x = (setting.scale(pixels) if setting.normalize(pixels) is not None else pixels).to(setting.device)
+    as_bytes = image.dtype == np.uint8  # what is not was explained as it is
+    pixels = torch.as_tensor(image).float() / (255 if as_bytes else 1)
+    x = (setting.scale(pixels) if as_bytes else pixels).to(setting.device)
     graph = lrp.trace(setting.model, x[:1], setting.output)
     _same_model(project, graph)
     names = tuple(map(str, attributions.label_name.values)) if "label_name" in attributions.coords else ()
     y = torch.as_tensor(label).to(setting.device)
-    return Evidence(graph, Samples(x, y), ids, members, names, pixels)
+    return Evidence(graph, Samples(x, y), ids, members, names, pixels, setting.scale if as_bytes else None)
 
 
 def _same_model(project: Path, graph: Graph) -> None:

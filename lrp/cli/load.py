@@ -5,37 +5,35 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lrp.cli.errors import Unusable
 from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json
 from lrp.composites.table import Composite
 from lrp.dataset.reading.normalize import Normalization, normalization
 
 
-class Unusable(ValueError):
-    """Words of the command line that mean nothing; the message says what would."""
-
-
 def load_model(spec: str, weights: Path | None, *, classes: int | None = None, seed: int = 0) -> nn.Module:
     """A model in evaluation mode.
 
     Args:
-        spec: `torchvision:NAME`, or `package.module:factory`, a function without arguments or a module.
+        spec: `torchvision:NAME`, `timm:NAME`, `hf:FOLDER` (see `lrp.cli.pretrained`), or `package.module:factory`, a
+            function without arguments or a module.
         weights: Its state_dict, `.safetensors` or anything that `torch.load(weights_only=True)` reads; none leaves the
             weights at random, seeded by `seed`.
-        classes: Number of outputs of a torchvision model.
+        classes: Number of outputs of a model of torchvision or timm.
     """
     torch.manual_seed(seed)
     kind, _, name = spec.partition(":")
     if not name:
-        raise Unusable(f"--model {spec}: give torchvision:NAME or package.module:factory")
-    model = _torchvision(name, classes) if kind == "torchvision" else _own(kind, name)
+        raise Unusable(f"--model {spec}: give torchvision:NAME, timm:NAME, hf:FOLDER or package.module:factory")
+    model = MADE[kind](name, classes) if kind in MADE else _own(kind, name)
     if weights is not None:
         _fill(model, weights)
     return model.eval()
@@ -57,6 +55,37 @@ def _torchvision(name: str, classes: int | None) -> nn.Module:
         return models.get_model(name, weights=None, **({} if classes is None else {"num_classes": classes}))
     except (ValueError, KeyError) as error:
         raise Unusable(f"torchvision has no model {name!r}; it has {', '.join(models.list_models(models))}") from error
+
+
+def _timm(name: str, classes: int | None) -> nn.Module:
+    try:
+        from lrp._torchvision import torchvision
+
+        torchvision()  # which timm imports
+        import timm  # pyright: ignore[reportMissingImports]  # optional
+    except ImportError as error:
+        raise Unusable(f"--model timm:{name} needs timm: pip install timm ({error})") from error
+    if not timm.is_model(name):
+        like = ", ".join(timm.list_models(f"*{name}*")[:10])
+        raise Unusable(f"timm has no model {name!r}{f'; it has {like}' if like else ''}")
+    return timm.create_model(name, pretrained=False, **({} if classes is None else {"num_classes": classes}))
+
+
+def _pretrained(name: str, classes: int | None) -> nn.Module:
+    from lrp.cli import pretrained
+
+    if classes is not None:
+        raise Unusable(f"--classes {classes}: a saved model has the classes that it was trained for")
+    return pretrained.load(name)
+
+
+MADE: dict[str, Callable[[str, int | None], nn.Module]] = {
+    "torchvision": _torchvision, "timm": _timm, "hf": _pretrained
+}  # fmt: skip
+"""What stands before the colon -> a model by its name and number of classes."""
+
+TRAINED = frozenset({"hf"})
+"""Those that come with their weights."""
 
 
 def imported(module: str, name: str, option: str) -> Any:
@@ -104,14 +133,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
-def load_composite(name: str | None, words: Sequence[str], scale: Normalization, rank: int = 4) -> Composite:
+def load_composite(
+    name: str | None, words: Sequence[str], scale: Normalization, rank: int = 4, *, tokens: bool = False
+) -> Composite:
     """A composite of that name, or from a JSON file; z_box takes its bounds from the normalization.
 
     Args:
-        name: None for the default: `epsilon_gamma_box` for pictures, which have bounds, else `epsilon_plus`.
+        name: None for the default: `epsilon_gamma_box` for pictures, which have bounds, `attn_lrp` for tokens, else
+            `epsilon_plus`.
         rank: Of the input with its batch, 4 for pictures.
+        tokens: Whether it is of integers.
     """
-    name = name or ("epsilon_gamma_box" if rank == 4 else "epsilon_plus")
+    name = name or ("attn_lrp" if tokens else "epsilon_gamma_box" if rank == 4 else "epsilon_plus")
     if name.endswith(".json"):
         return from_json(Path(name).read_text(encoding="utf-8"))
     if name not in COMPOSITES:

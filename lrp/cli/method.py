@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from lrp._torch import pytree
 from lrp.attribution import METHODS, Explain
 from lrp.attribution.table import OF_NETWORKS
-from lrp.cli.load import Chosen, Unusable, options
+from lrp.cli.errors import Unusable
+from lrp.cli.load import Chosen, options
 from lrp.composites import Composite, guided_backprop
 from lrp.explain import Explainer, explainer
 

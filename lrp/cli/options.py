@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 import lrp
-from lrp.cli.load import Unusable, key, load_composite, load_model, load_normalization, on_device
+from lrp._torch import pytree
+from lrp.cli.errors import Unusable
+from lrp.cli.load import TRAINED, key, load_composite, load_model, load_normalization, on_device
 from lrp.composites.table import Composite
 from lrp.dataset import NORMALIZATIONS, Normalization
 from lrp.process import collector_held, memory_kept
@@ -29,6 +31,8 @@ EXPECTED += (OSError, ValueError, LookupError, ImportError)
 class Setting(NamedTuple):
     """What every command needs."""
 
+    spec: str
+    """What `--model` says."""
     model: nn.Module
     words: tuple[str | None, Sequence[str]]
     """Of the composite: its name and options."""
@@ -40,7 +44,8 @@ class Setting(NamedTuple):
 
     def composite(self, x: Any) -> Composite:
         """The composite for such inputs; of several, which are no pictures alone, the one without bounds."""
-        return load_composite(*self.words, self.scale, x.ndim if isinstance(x, Tensor) else 2)
+        tokens = not any(leaf.is_floating_point() for leaf in pytree.tree_leaves(x))
+        return load_composite(*self.words, self.scale, x.ndim if isinstance(x, Tensor) else 2, tokens=tokens)
 
     def scales(self, x: Any) -> bool:
         """Whether such inputs can be normalized: one of floating-point numbers with channels."""
@@ -76,11 +81,11 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         with reported(debug=debug):
             scale = load_normalization(normalize, model)
             found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
-            if weights is None:
+            if weights is None and model.partition(":")[0] not in TRAINED:
                 click.echo("no --weights: the model's weights are random", err=True)
             load_composite(composite, option, scale)  # what is wrong with it is said before data are opened
             words = (composite, option)
-            setting = Setting(found, words, scale, torch.device(device), gray, key(output))
+            setting = Setting(model, found, words, scale, torch.device(device), gray, key(output))
             with collector_held(), memory_kept():
                 command(*args, setting=setting, **rest)
 
@@ -91,15 +96,16 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SHARED = (
-    click.option("--model", required=True, help="torchvision:NAME, or package.module:factory for your own (found from "
-                 "the current folder too)."),
+    click.option("--model", required=True, help="torchvision:NAME, timm:NAME, hf:FOLDER for what Hugging Face's "
+                 "transformers saved (or hf:NAME from its hub), or package.module:factory for your own (found from the "
+                 "current folder too)."),
     click.option("--weights", type=FILE, help="Its state_dict: .safetensors, or a file of torch.save that "
                  "torch.load(weights_only=True) reads. Default: random weights."),
-    click.option("--classes", type=click.IntRange(1), help="Number of outputs of a torchvision model."),
+    click.option("--classes", type=click.IntRange(1), help="Number of outputs of a model of torchvision or timm."),
     click.option("--seed", default=0, show_default=True, help="Of random weights."),
     click.option("--composite", help=f"Which rule where: {', '.join(lrp.composites.COMPOSITES)}; or a .json file of "
-                 "lrp.composites.to_json. Default: epsilon_gamma_box for pictures, epsilon_plus for other inputs, "
-                 "which have no known bounds."),
+                 "lrp.composites.to_json. Default: epsilon_gamma_box for pictures, attn_lrp for texts, "
+                 "epsilon_plus for other inputs, which have no known bounds."),
     click.option("--option", "-O", multiple=True, metavar="NAME=VALUE", help="Of the composite, such as gamma=0.1; "
                  "several times."),
     click.option("--normalize", metavar="NAME|MEAN:STD", help="What the model wants done to images in [0, 1]: "

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from lrp.cli.load import Unusable, imported
+from lrp.cli.errors import Unusable
+from lrp.cli.load import imported
 from lrp.explain.target import Target, predicted, scores
 
 FORMS = "a class; an index into the output behind its batch axis such as 3,5,7; package.module:function, from the "

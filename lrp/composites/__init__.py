@@ -17,7 +17,7 @@ from lrp.composites.presets import (
 from lrp.composites.registry import COMPOSITES
 from lrp.composites.serialize import from_json, to_json
 from lrp.composites.table import Composite, Match, Row, Where, depth, first, last, mix, named, nth
-from lrp.composites.transformers import attn_lrp, cp_lrp, mamba_lrp, vit_cp_gamma
+from lrp.composites.transformers import attn_lrp, cp_lrp, mamba_lrp, rel_p, vit_cp_gamma
 from lrp.composites.unfit import UnusedRow
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "mix",
     "named",
     "nth",
+    "rel_p",
     "to_json",
     "vit_cp_gamma",
 ]

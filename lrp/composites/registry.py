@@ -21,6 +21,7 @@ COMPOSITES: dict[str, Callable[..., Composite]] = {
         presets.beta_smooth,
         transformers.attn_lrp,
         transformers.cp_lrp,
+        transformers.rel_p,
         transformers.mamba_lrp,
         transformers.vit_cp_gamma,
     )

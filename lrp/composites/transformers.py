@@ -1,4 +1,4 @@
-"""Composites for transformers, state space models and gated networks: AttnLRP, CP-LRP, MambaLRP, and gamma for ViTs.
+"""Composites for transformers, state space models and gated networks: AttnLRP, CP-LRP, RelP, MambaLRP, gamma for ViTs.
 
 They act on operators, whoever wrote the model: attention in one call or in its parts, RMS norm and GELU in any
 spelling, grouped heads, gated MLPs. In the coefficient form (R = a c for each value a; Arras et al. 2025,
@@ -17,7 +17,11 @@ from lrp.composites.table import Composite, Row, named
 from lrp.composites.table import Pattern as Name
 from lrp.rules import Rule, Stabilize
 
-SOFTMAX: Mapping[str, tuple[float, float, float]] = {"taylor": (0.25, 0.25, 0.5), "constant": (0.0, 0.0, 1.0)}
+SOFTMAX: Mapping[str, tuple[float, float, float]] = {
+    "taylor": (0.25, 0.25, 0.5),
+    "constant": (0.0, 0.0, 1.0),
+    "gradient": (1.0, 1.0, 1.0),
+}
 """What a softmax does, and by it the shares of query, key and value."""
 
 GATE: Mapping[str, str] = {"uniform": "statistic", "signal": "activation"}
@@ -43,7 +47,8 @@ def attn_lrp(
     Args:
         epsilon: Of every denominator. 1e-6 costs 4e-3 of an element's relevance in a real BERT.
         gamma_conv, gamma_linear: Gamma in place of epsilon for convolutions, and for dense layers.
-        softmax: "taylor"; or "constant", which holds attention weights fixed, as every softmax (`cp_lrp`).
+        softmax: "taylor"; "constant", which holds attention weights fixed, as every softmax (`cp_lrp`); or "gradient",
+            where each factor of a product that sums keeps all of its gradient (`rel_p`).
         gate: What a product of two signals does: "uniform", half each; or "signal", where all goes to the factor that
             is no activation (`up` of a gated MLP).
 
@@ -76,6 +81,22 @@ def cp_lrp(*, epsilon: Stabilize = 1e-9, gate: str = "signal") -> Composite:
         gate: See `attn_lrp`.
     """
     return attn_lrp(epsilon=epsilon, softmax="constant", gate=gate)
+
+
+def rel_p(*, epsilon: Stabilize = 1e-9, gate: str = "uniform", softmax: str = "gradient") -> Composite:
+    """RelP (Jafari et al. 2025, arXiv:2508.21258): relevance in place of the gradient in attribution patching.
+
+    Normalizations have a fixed sigma, activations keep their relevance, products value by value give half to each; the
+    products of attention keep their gradient, R_x = x dO/dx R / O for each of Q, K and V, so that relevance does not
+    add up across them. Its coefficient at a layer, `hidden.relevance / hidden.activation` of `pullback(seed, at=...)`,
+    is what a change of the activation is multiplied by.
+
+    Args:
+        epsilon: Of every denominator.
+        gate: See `attn_lrp`.
+        softmax: "constant" holds attention weights fixed (the paper's optional rule).
+    """
+    return attn_lrp(epsilon=epsilon, softmax=softmax, gate=gate)
 
 
 def mamba_lrp(*, epsilon: Stabilize = 1e-9, selective: Name = "*x_proj", gate: str = "uniform") -> Composite:
@@ -118,7 +139,11 @@ def _products(epsilon: Stabilize, softmax: str, gate: str) -> Composite:
     for name, given, known in (("softmax", softmax, SOFTMAX), ("gate", gate, GATE)):
         if given not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {given!r}")
-    held: list[Row] = [("softmax", rules.constant())] if softmax == "constant" else []
+    further: dict[str, Row] = {
+        "constant": ("softmax", rules.constant()),
+        "gradient": ("bilinear", rules.norm(epsilon)),
+    }
+    held = [further[softmax]] if softmax in further else []
     attention: Row = ("attention", rules.attention(*SOFTMAX[softmax], epsilon))
     return [attention, *held, ("gate", rules.signal_takes_all(GATE[gate]))] + base(epsilon)
 

@@ -20,7 +20,10 @@ class UnusedRow(UserWarning):
 
 
 KNOWN = (
-    (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "constant"}) | FAMILIES | OPERATORS.keys() | {ANY}
+    (KINDS - (MODES.keys() - {"division", "power"}) - {"resampling", "grouped", "constant"})
+    | FAMILIES
+    | OPERATORS.keys()
+    | {ANY}
 )
 """Words that fit something in some model. Kinds that an operator's options settle are none."""
 

@@ -37,10 +37,10 @@ Change = Callable[[Network, Groups, torch.Generator], Tensor]
 
 
 def overlay(network: Network, groups: Groups, generator: torch.Generator) -> Tensor:
-    """What stays in place, laid over: x' = a mean_in + (1 - a) (x - mean_out) + (1 - a) mean_in, a the opacity.
+    """What stays in place, laid over: x' = mean_in + (1 - a) (x - mean_out), a the opacity of each place.
 
-    Blending c over an image with opacity a makes its deviation (1 - a) times what it was; so a = 1 - sd_in / sd_out of
-    each place, where that is more than chance, and x' = mean_in + (1 - a) (x - mean_out).
+    Blending a colour over an image with opacity a makes its deviation (1 - a) times what it was; so
+    a = 1 - sd_in / sd_out, where that is more than chance, else 0 and x' = x.
     """
     del generator
     return network.output(laid(groups))

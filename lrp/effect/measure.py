@@ -12,6 +12,7 @@ from lrp.effect.changes import CHANGES, Groups
 from lrp.effect.network import Network
 
 CONTROLS = 4  # random groups of the same class
+LEAST = 5  # samples of a group
 USED: Mapping[str, float] = {
     "overlay": 0.03,
     "colour": 0.03,
@@ -56,7 +57,7 @@ def effects(
         Change -> effect; of those that can be done to such samples.
 
     Raises:
-        ValueError: A side has fewer than 5 samples.
+        ValueError: A side has fewer than 5 samples, or there are no others.
 
     Example:
         >>> import torch, lrp
@@ -70,8 +71,11 @@ def effects(
         >>> effects(network, inside, rest[30:], others, 0)["overlay"].turned
         1.0
     """
-    if min(len(inside), len(outside)) < 5:
-        raise ValueError(f"a group and its rest need 5 samples each, got {len(inside)} and {len(outside)}")
+    if min(len(inside), len(outside)) < LEAST or not len(others):
+        raise ValueError(
+            f"a group and its rest need {LEAST} samples each, and there must be others: got {len(inside)}, "
+            f"{len(outside)} and {len(others)}"
+        )
     with torch.no_grad():
         before = network.output(others)
         at_random = [_drawn(outside, len(inside), seed + number) for number in range(CONTROLS)]

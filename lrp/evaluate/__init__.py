@@ -9,6 +9,7 @@ from lrp.evaluate.flipping import abpc, aopc, flipping_curve, srg
 from lrp.evaluate.localization import mask_share, pointing_game, relevance_mass, relevance_rank
 from lrp.evaluate.randomize import emprt, entropy, mprt
 from lrp.evaluate.ranks import spearman
+from lrp.evaluate.tokens import token_curve
 
 __all__ = [
     "abpc",
@@ -23,4 +24,5 @@ __all__ = [
     "relevance_rank",
     "spearman",
     "srg",
+    "token_curve",
 ]

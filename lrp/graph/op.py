@@ -12,7 +12,7 @@ from torch.fx.node import map_arg
 
 from lrp.graph.aten import _named_nodes, arguments, each_axis, operator_name
 from lrp.graph.modes import kind_of_node
-from lrp.graph.operators import has
+from lrp.graph.operators import has, kind_of
 
 Params = Mapping[str, Any]
 """What an operator reads beside the signal, under the argument names of its ATen schema: weight, bias, ..."""
@@ -80,7 +80,7 @@ class Op:
         """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
         if self.saved is not None:
             return self.saved(cotangent)
-        for formula in (_transposed_layer, _transposed_cat):
+        for formula in (_transposed_grouped, _transposed_layer, _transposed_cat):
             if (direct := formula(self, params, inputs, cotangent)) is not None:
                 return direct
         numbers = [x if x.is_floating_point() else x.to(cotangent.dtype) for x in inputs]  # integers that are moved
@@ -94,6 +94,16 @@ class Op:
         args, kwargs = map_arg((self.args, dict(self.kwargs)), lambda node: known.get(node, node))
         roles = {role: node for role, node in self.roles.items() if node not in known}
         return replace(self, args=args, kwargs=kwargs, roles=roles)
+
+
+def _transposed_grouped(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs | None:
+    """`J^T cotangent` of rows that are multiplied by the matrix of their group each, (row, in) by (group, in, out): the
+    same by the transposed matrices; None for other operators."""
+    if kind_of(op.name) != "grouped" or len(inputs) != 1:
+        return None
+    weight = params["weight" if "weight" in params else "mat2"]
+    _, _, *rest = op.args
+    return (op.target(cotangent, weight.mT.contiguous(), *rest, **{k: v for k, v in op.kwargs.items() if k != "bias"}),)
 
 
 def _transposed_layer(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs | None:
@@ -176,5 +186,6 @@ def _kind(kind: str | None, signals: Set[str]) -> str | None:
 SIGNALS: Mapping[str, tuple[Set[str], str]] = {
     "lerp": ({"self", "end"}, "sum"),
     "resampling": ({"input"}, "sum"),
+    "grouped": ({"self", "input"}, "linear"),
 }
 """Kinds that are what stands on the right only as functions of the arguments on the left."""

@@ -47,6 +47,7 @@ ROWS: tuple[tuple[str, str | None, str], ...] = (
     ("conv1d conv2d conv3d", "linear", "fresh, mixes, channels second"),
     ("conv_transpose1d conv_transpose2d conv_transpose3d", "linear", "fresh, channels second"),
     ("convolution", "linear", "channels second"),
+    ("_grouped_mm grouped_mm_fallback", "grouped", "dense, channels last"),
     ("add", "sum", "fresh, keeps sign, elementwise, shift"),
     ("mean", "sum", "fresh, keeps sign, reduces"),
     ("sum", "sum", "keeps sign, reduces"),

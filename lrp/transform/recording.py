@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lrp._torch import dispatch_functionalize, fake_mode_of, make_fx, pytree, result_structure, traced_calls
-from lrp.graph.aten import writes
+from lrp.graph.aten import operator_name, writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, each_use
+from lrp.graph.operators import has
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, nothing, prepare, tensors
 
@@ -36,10 +37,32 @@ class Recording:
         return self.module.graph
 
     def needed_later(self) -> list[fx.Node]:
-        """Values of the forward pass that the backward pass reads."""
+        """Values of the forward pass that the backward pass reads, and that are kept for it.
+
+        What is cheap to compute again is not: what is made of one number each of values that are kept themselves (an
+        activation of what it acts on, a residual sum of its branches), and what is made of sizes and integers alone
+        (the mask of attention, which grows with the square of the length).
+        """
         wanted: list[fx.Node] = []
         map_arg(self.result, wanted.append)
-        return [n for n in self.graph.nodes if n in self.predicting and (n in wanted or self._is_read_later(n))]
+        free, kept = self._of_integers(), set(self.given)
+        for node in self.graph.nodes:
+            if node not in self.predicting or node in free or not (node in wanted or self._is_read_later(node)):
+                continue
+            if not (_is_cheap(node) and all(n in kept or n in free for n in node.all_input_nodes)):
+                kept.add(node)
+        return [node for node in self.graph.nodes if node in kept and node not in self.given]
+
+    def _of_integers(self) -> set[fx.Node]:
+        """What does not depend on floating-point numbers."""
+        found = {node for node in self.given if not _is_floating(node)}
+        for node in self.graph.nodes:
+            if node not in self.predicting or has(operator_name(node.target), "draws by shape"):
+                continue
+            is_size = node.target is torch.Tensor.size and node.args[0] in self.given
+            if is_size or all(n in found for n in node.all_input_nodes):
+                found.add(node)
+        return found
 
     def _is_read_later(self, node: fx.Node) -> bool:
         return any(user not in self.predicting and user.op != "output" for user in node.users)
@@ -95,6 +118,16 @@ def record(
     raise RuntimeError(f"{', '.join(_writes(module))} write into tensors, which a recorded program must not; report it")  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
+def _is_floating(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _is_cheap(node: fx.Node) -> bool:
+    """Whether each of its numbers is made of one number of each value that it reads."""
+    return node.op == "call_function" and has(operator_name(node.target), "elementwise")
+
+
 def _one_use(graph: Graph, layer: str) -> fx.Node:
     """The node of a layer to mask; which of several uses of a module is meant nobody but the caller knows."""
     if len(used := graph.uses(layer)) > 1:
@@ -125,7 +158,10 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
 
 
 def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:
-    """What computes `result` from `inputs`, as a function of its own; values are freed after their last use."""
+    """What computes `result` from `inputs`, as a function of its own; values are freed after their last use.
+
+    What of the forward pass is computed again behind it, is so where it is first read.
+    """
     wanted: list[fx.Node] = []
     map_arg(result, wanted.append)
     needed, given = set(wanted), set(inputs)
@@ -134,12 +170,23 @@ def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.Gra
             needed |= set(node.all_input_nodes)
     new = fx.Graph()
     env = {node: new.placeholder(node.name) for node in inputs}
-    for node in found.graph.nodes:
-        if node in needed and node not in given:
-            env[node] = new.node_copy(node, env.__getitem__)
+    order = [node for node in found.graph.nodes if node in needed and node not in given]
+    for node in [n for n in order if n not in found.predicting] + [n for n in order if n in found.predicting]:
+        for one in _until(node, env):
+            env[one] = new.node_copy(one, env.__getitem__)
     new.output(map_arg(result, env.__getitem__))
     new.lint()
     return fx.GraphModule(found.module, new)
+
+
+def _until(node: fx.Node, there: Mapping[fx.Node, fx.Node]) -> list[fx.Node]:
+    """What is computed before a node, and it itself, that is not there yet."""
+    ahead, found = [node], set()
+    while ahead:
+        if (one := ahead.pop()) not in there and one not in found:
+            found.add(one)
+            ahead += one.all_input_nodes
+    return sorted(found)
 
 
 def consuming(module: fx.GraphModule) -> fx.GraphModule:

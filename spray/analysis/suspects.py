@@ -25,6 +25,7 @@ from spray.verdict import (
     View,
     Weighed,
     added,
+    each_suspect,
     judgement,
     missing,
     same_suspects,
@@ -32,7 +33,6 @@ from spray.verdict import (
     shared_gap,
     spaces_of,
     statistics,
-    suspects,
     usual,
     views_of,
     weighed,
@@ -233,7 +233,7 @@ def _result(
 ) -> tuple[xr.Dataset, np.ndarray | None]:
     """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
     values, spaces, rest = _spaces(judged, at, leave)
-    one, *more = suspects(spaces, found, usual(np.delete(levels, at, 0)), rest)
+    one, *more = each_suspect(spaces, found, usual(np.delete(levels, at, 0)), rest)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})
     groups = np.zeros(len(one.members), int)

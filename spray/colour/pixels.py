@@ -200,3 +200,21 @@ def bar(width: int = 256, height: int = 16) -> np.ndarray:
         [[0, 128, 255]]
     """
     return np.tile(np.linspace(0, 255, width).round().astype(np.uint8), (height, 1))
+
+
+def is_light(colours: np.ndarray) -> np.ndarray:
+    """Whether black is read more easily than white on each colour (WCAG's relative luminance).
+
+    Args:
+        colours: `(..., 3)` uint8.
+
+    Returns:
+        `(...)`, of booleans.
+
+    Example:
+        >>> is_light(np.array([[255, 255, 255], [0, 0, 255]])).tolist()
+        [True, False]
+    """
+    channels = np.asarray(colours) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722]) > 0.18

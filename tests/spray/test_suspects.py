@@ -6,8 +6,7 @@ import xarray as xr
 
 from spray.analysis import judge
 from spray.cli.ranking import explained
-from spray.verdict import added, shared_gap, statistics
-from spray.verdict.suspects import same_suspects
+from spray.verdict import added, same_suspects, shared_gap, statistics
 
 
 def heat(rng, classes, n=80):

@@ -89,6 +89,13 @@ class Constant(Attn):
         return weights.detach() @ v
 
 
+class RelP(Attn):
+    """The products of attention as they are."""
+
+    def attention(self, q, k, v, causal):
+        return InParts.attention(self, q, k, v, causal)
+
+
 class CP(Constant, SignalTakesAll):
     """Attention weights and gates held."""
 
@@ -205,6 +212,7 @@ CASES = {
     "attn_lrp, softmax constant": (composites.attn_lrp, {"softmax": "constant"}, Constant()),
     "attn_lrp, signal": (composites.attn_lrp, {"gate": "signal"}, SignalTakesAll()),
     "cp_lrp": (composites.cp_lrp, {}, CP()),
+    "rel_p": (composites.rel_p, {}, RelP()),
 }
 
 

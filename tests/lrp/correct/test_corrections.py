@@ -168,7 +168,7 @@ def test_each_term_lowers_what_it_measures(learned, term):
         "augment": lambda: correct.augment(learned, place, v, to),
     }[term]()
     fast = partial(torch.optim.Adam, lr=5e-3)
-    tuned = correct.tune(learned, data, data, [loss], epochs=10, batch_size=30, optimizer=fast, progress=False)
+    tuned = correct.tune(learned, data, data, [loss], epochs=15, batch_size=16, optimizer=fast, progress=False)
     draw = torch.Generator().manual_seed(1)
     start, end = (float(loss(p, data, draw)) for p in (learned.params, tuned.params))
     assert end < 0.7 * start

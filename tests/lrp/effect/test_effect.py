@@ -36,7 +36,8 @@ class Corner(nn.Module):
 def images():
     rng = np.random.default_rng(0)
     found = rng.random((180, 3, 12, 12)).astype(np.float32) * 0.6
-    found[np.arange(180) % 3 == 1, :, 9:, 9:] += 0.2
+    for label, place in enumerate((np.s_[:3], np.s_[9:], np.s_[3:6])):  # what each class goes by
+        found[np.arange(180) % 3 == label, :, place, place] += 0.2
     return found
 
 

@@ -9,7 +9,8 @@ from lrp.graph.facts import facts
 from lrp.graph.operators import OPERATORS, has, kind_of
 
 aten = torch.ops.aten
-OURS = {"sym_size", "activation"}  # sizes are read by a function of their own; activations written out are one of ours
+OURS = {"sym_size", "activation", "grouped_mm_fallback"}
+"""Sizes are read by a function of their own; activations written out are one of ours; the last is of transformers."""
 VALUES = torch.cat([torch.linspace(-8, 8, 101), torch.tensor([0.0, -0.0, 1e-30, -1e-30])]).double()
 
 

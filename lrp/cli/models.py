@@ -1,0 +1,39 @@
+"""A corrected model as a file: an exported program, or its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import lrp
+from lrp.graph.graph import Graph
+from spray.files import replacing
+
+
+def _exported(graph: Graph, x: Tensor, out: Path) -> None:
+    program = torch.export.export(lrp.as_module(graph), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    with replacing(out) as temporary:
+        named = temporary.with_name(temporary.name + ".pt2")  # torch wants that ending
+        torch.export.save(program, named)
+        named.replace(temporary)
+
+
+def _state(graph: Graph, x: Tensor, out: Path) -> None:
+    del x
+    with replacing(out) as temporary:
+        torch.save(lrp.as_module(graph).state_dict(), temporary)
+
+
+def _safe(graph: Graph, x: Tensor, out: Path) -> None:
+    from safetensors.torch import save
+
+    del x
+    content = save({name: value.contiguous() for name, value in lrp.as_module(graph).state_dict().items()})
+    with replacing(out) as temporary:
+        temporary.write_bytes(content)
+
+
+WRITERS = {".pt2": _exported, ".pt": _state, ".safetensors": _safe}
+"""By the ending of a file, what writes a graph there, given an example of its input."""
