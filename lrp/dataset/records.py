@@ -18,7 +18,7 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.beside import coordinates
-from lrp.dataset.hidden import STATISTICS, Layer
+from lrp.dataset.hidden import PEAK, PLACES_OF, STATISTICS, Layer
 from lrp.dataset.kept import Kept, Labelled, array, suffixes
 from lrp.dataset.reading.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.reading.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
@@ -104,9 +104,10 @@ class Recorder:
         explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
         for suffix, method in suffixes(self.methods).items():
             explained[f"relevance{suffix}"].attrs["method"] = method
-        for layer, _, depth in self.layers:
-            for name in (name for name in STATISTICS if f"hidden_{name}_{layer}" in explained):
-                explained[f"hidden_{name}_{layer}"].attrs.update(layer=layer, statistic=name, depth=depth)
+        for layer in self.layers:
+            for name, known in _of_layer(layer).items():
+                if name in explained:
+                    explained[name].attrs.update(layer=layer.name, depth=layer.depth, **known)
         for name in {"image", *(f"relevance{suffix}" for suffix in suffixes(self.methods))} & explained.keys():
             with suppress(ValueError):  # dims of one's own, which say of no kind that it is one
                 explained[name].attrs["kind"] = kept.kind or kind_of(explained[name]).name
@@ -165,6 +166,14 @@ class Recorder:
         except Exception as error:
             error.add_note(f"while explaining {names}")
             raise
+
+
+def _of_layer(layer: Layer) -> dict[str, dict[str, str]]:
+    """Variables that there may be of a layer, and what is said of each."""
+    kept = {f"hidden_{name}_{layer.name}": {"statistic": name} for name in (*STATISTICS, *PEAK)}
+    kept[f"concept_{layer.name}"] = {"statistic": "relevance"}
+    seen = {"field": layer.field} if layer.field else {}
+    return kept | {f"where_{name}_{layer.name}": {"place_of": name, **seen} for name in PLACES_OF}
 
 
 def _fits(bound: Tensor, values: Tensor) -> bool:

@@ -68,16 +68,19 @@ class Recording:
         return any(user not in self.predicting and user.op != "output" for user in node.users)
 
 
-def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = ()) -> Recording:
+def record(
+    graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = (), beside: bool = True
+) -> Recording:
     """Run both passes once on fake tensors.
 
     Args:
         at: Layers whose activation and relevance the result holds.
         masked: Layers whose relevance is multiplied by a mask, given behind the seed in this order.
+        beside: Whether relevance also goes on along paths that pass a masked layer by.
 
     Raises:
         KeyError: There is no such layer.
-        ValueError: A layer to mask is used several times, and no use is named.
+        ValueError: A layer to mask is used several times, and no use is named; or no path leads through all of them.
     """
     fake = {name: node.meta["val"] for name, node in graph.parameters.items()}
     inputs = [node.meta["val"] for node in graph.inputs]
@@ -100,7 +103,9 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
             seen[node] = relevance
             return relevance
 
-        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap)
+        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap, () if beside else masks)
+        if not beside and (absent := [layer for layer, node in zip(masked, masks, strict=True) if node not in seen]):
+            raise ValueError(f"no path leads through all of {', '.join(masked)}: none reaches {', '.join(absent)}")
         hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 

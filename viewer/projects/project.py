@@ -17,7 +17,7 @@ from viewer.projects.tree import Clusterings
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
 LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples
-NOT_EMBEDDINGS = ("neighbor", "distance", "output")
+NOT_EMBEDDINGS = ("neighbor", "distance", "output", "delta")
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         sample,
         _embeddings(data),
         Clusterings(_clusterings(data), _space(data)),
-        _variables(project, sample),
+        _of_analysis(data) | _variables(project, sample),
         eigenvalue,
         data.attrs,
         data,
@@ -219,6 +219,12 @@ def _clusterings(data: xr.Dataset) -> dict[str, np.ndarray]:
     names = cluster.coords["clustering"].values if "clustering" in cluster.coords else range(len(cluster))
     numbers = np.where(np.isfinite(cluster.values), cluster.values, -1).astype(np.int32)  # no number is noise
     return {str(name): values for name, values in zip(names, numbers, strict=True)}
+
+
+def _of_analysis(data: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every measure of a sample that the analysis made, such as its likelihood."""
+    measures = {str(name): v for name, v in data.data_vars.items() if v.dims == ("sample",) and v.dtype.kind == "f"}
+    return {name: values.values for name, values in measures.items()}
 
 
 def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:
