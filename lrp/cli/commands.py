@@ -141,10 +141,10 @@ def attribute(
         sample, why = next(iter(failed.items()))
         click.echo(f"{len(failed)} samples were left out, the first, {sample}: {why}", err=True)
     click.echo(path)
-    several = pytree.tree_map(lambda values: torch.cat([values] * MEASURED), example)
-    if not quiet and (cost := statistics_cost(explain[methods[0]], several, path)):
-        click.echo(str(cost), err=True)
     found = store.missing(path)
+    several = pytree.tree_map(lambda values: torch.cat([values] * MEASURED), example)
+    if found.present and not quiet and (cost := statistics_cost(explain[methods[0]], several, path)):
+        click.echo(str(cost), err=True)
     if found.complete is False:
         again = ": other processes are at them, or were; run the same again when they have ended" if found.parts else ""
         click.echo(f"{found}{again}", err=True)
