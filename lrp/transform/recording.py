@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp._torch import dispatch_functionalize, fake_mode_of, make_fx, pytree, result_structure, traced_calls
+from lrp._torch import (
+    dispatch_functionalize,
+    fake_mode_of,
+    fixed_size,
+    make_fx,
+    outside_transforms,
+    pytree,
+    result_structure,
+    traced_calls,
+)
 from lrp.graph.aten import operator_name, writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, each_use
@@ -68,6 +77,7 @@ class Recording:
         return any(user not in self.predicting and user.op != "output" for user in node.users)
 
 
+@outside_transforms()  # a first call inside of `vmap` would fix the batch's size
 def record(
     graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = (), beside: bool = True
 ) -> Recording:
@@ -149,12 +159,38 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])
     any_layout(module.graph)
-    for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int):
-        node.target = torch.Tensor.size  # vmap knows this one
-    module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
+    predicting |= _name_sizes(module.graph, placeholders[:-seeds])
+    # what only a path reads that this recording leaves out has its name all the same
+    module.graph.eliminate_dead_code(lambda node: node in predicting or node.is_impure())
     output, result = pytree.tree_unflatten(*result_structure(module))
     return Recording(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), output, result)
+
+
+def _name_sizes(graph: fx.Graph, given: list[fx.Node]) -> set[fx.Node]:
+    """Read each size from the first input that has it, and name it by where it is read: a recorder reads it from
+    whatever tensor it comes across, from a mask or a seed as well, and counts."""
+    free = {
+        str(size): (node, axis)
+        for node in reversed(given)
+        if isinstance(node.meta["val"], Tensor)
+        for axis, size in enumerate(node.meta["val"].shape)
+        if fixed_size(size) is None
+    }
+    first = next(node for node in graph.nodes if node.op != "placeholder")
+    named: dict[Any, fx.Node] = {}
+    for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int)):
+        place = free.get(str(node.meta["val"]), tuple(node.args))
+        if place not in named:
+            with graph.inserting_before(first if place[0].op == "placeholder" else node):
+                # vmap knows this one
+                named[place] = graph.create_node(
+                    "call_function", torch.Tensor.size, place, name=f"size_of_{place[0].name}_{place[1]}"
+                )
+            named[place].meta = dict(node.meta)
+        node.replace_all_uses_with(named[place])
+        graph.erase_node(node)
+    return {node for (source, _), node in named.items() if source in given}
 
 
 def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:

@@ -154,3 +154,45 @@ def test_a_basis_is_of_dense_layers_too_and_does_not_count_among_a_composites_ro
         lrp.basis(graph, "3", torch.eye(5))
     with pytest.raises(ValueError, match="depend on one another"):
         lrp.basis(graph, "3", torch.ones(4, 2))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(20, 8)
+        self.layer, self.head = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, ids):
+        return self.head(self.layer(self.table(ids)).mean(1))
+
+
+@pytest.mark.parametrize("free", [None, {1: "length"}])
+def test_channels_of_a_transformer_add_up_whatever_the_batch(free):
+    ids = torch.randint(0, 20, (5, 7 if free else 6))
+    explain = lrp.explainer(
+        randomize(Encoder(), 0), ids[:2, :6], lrp.composites.attn_lrp(softmax="constant"), free=free
+    )
+    output, pullback = explain.program(explain.weights, ids)  # the first call of the masked program is inside of vmap
+    each = lrp.conditions(pullback, output, {"layer.norm1": None})
+    torch.testing.assert_close(each.sum(0), pullback(output), **CLOSE)
+
+
+class Beside(nn.Module):
+    """A path with a winner of its own beside `inner`."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.inner, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, 2, 1), nn.Linear(36, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return self.head((self.inner(x) + nn.functional.max_pool2d(x, 2)).flatten(1))
+
+
+def test_what_only_a_path_beside_the_layer_reads_may_be_left_out():
+    program, weights = prepared(randomize(Beside(), 0), image(2), BOX)
+    output, pullback = program(weights, image(2))
+    each = lrp.conditions(pullback, output, {"inner": None}, beside=False)
+    whole = pullback(output, mask={"inner": torch.ones(1, dtype=torch.double)}, beside=False)
+    torch.testing.assert_close(each.sum(0), whole, **CLOSE)
+    assert (pullback(output) - whole).abs().max() > 0.01
