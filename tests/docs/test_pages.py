@@ -130,7 +130,7 @@ def test_no_block_escapes(page):
 
 def test_few_blocks_are_not_run():
     found = [page for page in PAGES for _ in re.findall(f"^{NOT_RUN}", page.read_text(encoding="utf-8"), re.M)]
-    assert len(found) <= 12, [name(page) for page in found]
+    assert len(found) <= 15, [name(page) for page in found]
 
 
 @pytest.mark.parametrize("page", [ROOT / "SECURITY.md", *PAGES[:2]], ids=name)
