@@ -111,8 +111,13 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+LONG = {"docs/howto/correct.md", "docs/howto/concepts.md"}  # they train
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=[pytest.mark.slow] * (name(p) in LONG)) for p in PAGES], ids=name
+)
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = SYBIL.parse(page)

@@ -103,9 +103,11 @@ def test_relevance_and_output_are_the_same_with_them(small, tmp_path):
 def test_what_is_too_large_for_half_precision_is_an_error_and_not_infinity(small, tmp_path):
     x = 1e6 * torch.rand(3, 1, 10, 10)
     options = {"progress": False, "keep": lrp.Kept(kind="image", dtype="float16"), "errors": "skip"}
-    with pytest.raises(lrp.SampleError, match="is not finite"), pytest.warns(RuntimeWarning, match="overflow"):
+    with pytest.warns(RuntimeWarning, match="overflow"):
         lrp.attribute_dataset(explainer(small, x), list(x), tmp_path / "p", **options)
-    assert left_out(tmp_path / "p") == {}
+    assert (
+        all("is not finite" in why for why in left_out(tmp_path / "p").values()) and len(left_out(tmp_path / "p")) == 3
+    )
 
 
 def test_the_command_keeps_them_says_what_they_cost_and_leaves_them_out(tmp_path):
