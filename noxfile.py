@@ -92,8 +92,8 @@ def ensure_chromium(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Build the demo project and serve it: `nox -s demo`, or without serving `nox -s demo -- --no-serve`."""
-    install(session)
+    """Four projects, built and served: `nox -s demo`, without serving `-- --no-serve`, one of them `-- --only text`."""
+    install(session, "demo")
     session.run("python", "-m", "bench.demo", *session.posargs)
 
 

@@ -63,11 +63,17 @@ SELECT = """([count, n]) => new Promise(done => {
     look()
 })"""
 HOVER = """row => new Promise(done => {
-    const figure = document.getElementById("preview"), image = figure.querySelector("img")
-    figure.hidden = true
+    const figure = document.getElementById("preview")
+    figure.querySelector("div").replaceChildren()
     const from = performance.now()
-    image.onload = () => done((performance.now() - from) / 1000)
+    const look = () => {
+        const images = [...figure.querySelectorAll("img")]
+        if (images.length && images.every(image => image.complete && image.naturalWidth)) {
+            done((performance.now() - from) / 1000)
+        } else setTimeout(look, 2)
+    }
     window.pointAt({index: {indices: [row]}})
+    look()
 })"""
 
 

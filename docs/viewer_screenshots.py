@@ -40,6 +40,11 @@ SHOTS = {
     "findings-dark": ("", ["Theme", "Select cluster 0", "Findings", "keep"]),
 }
 
+RANKED = {  # of a project that `spray rank` has judged
+    "ranking": ("", []),
+    "differs": ("", ["Open the suspect group", "Differs"]),
+}
+
 DRAWN = ("signal", "text", "table", "volume", "spectrogram")
 COLOURS = 256  # of a palette: what is drawn is small then
 
@@ -56,7 +61,7 @@ def act(page: Page, name: str) -> None:
 
 
 def shoot(page: Page, address: str, name: str) -> Path:
-    query, actions = SHOTS[name]
+    query, actions = (SHOTS | RANKED)[name]
     page.goto(address + query)
     page.evaluate("localStorage.clear()")
     page.wait_for_function(READY)
@@ -91,9 +96,10 @@ def shoot_kinds(page: Page, address: str) -> Iterator[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="?", type=Path)
+    parser.add_argument("--ranked", action="store_true", help="only the way from the ranking, of a ranked PROJECT")
     parser.add_argument("--kinds", action="store_true", help="only the samples of other kinds than pictures")
     arguments = parser.parse_args()
-    given, shots = arguments.project, [] if arguments.kinds else SHOTS
+    given, shots = arguments.project, RANKED if arguments.ranked else [] if arguments.kinds else SHOTS
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         project = Path(folder) / "digits"  # a copy, because one of the shots keeps a finding
         if given:
@@ -107,6 +113,8 @@ def main() -> None:
                 file = shoot(page, address, name)
                 print(file.relative_to(ROOT), file.stat().st_size // 1024, "kB")  # noqa: T201
                 page.close()
+        if arguments.ranked:
+            return
         kinds = viewer_kinds.write(Path(folder) / "kinds", hostile=False)
         with serving(*kinds) as (address, _):
             page = browser.new_context(viewport=TALL).new_page()

@@ -6,6 +6,7 @@ from . import (
     cli,
     colormap,
     composites,
+    concepts,
     correct,
     dataset,
     evaluate,
@@ -21,6 +22,7 @@ from . import (
 from .accounting import audit, plan, weight_relevance
 from .canonizers import canonize
 from .composites import Composite
+from .concepts import basis, conditions
 from .correct import as_module
 from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer, generated
@@ -49,11 +51,14 @@ __all__ = [
     "attribute_dataset",
     "attribution",
     "audit",
+    "basis",
     "canonize",
     "canonizers",
     "cli",
     "colormap",
     "composites",
+    "concepts",
+    "conditions",
     "correct",
     "dataset",
     "evaluate",

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack as outside_transforms
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
@@ -35,6 +36,7 @@ __all__ = [
     "fixed_size",
     "is_mutable",
     "make_fx",
+    "outside_transforms",
     "pytree",
     "result_structure",
     "sample_share",

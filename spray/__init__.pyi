@@ -1,8 +1,9 @@
 # The public names: __init__.py loads each at its first use, and type checkers read this file.
-from . import analysis, colour, memo, recipes, stages, store, virelay
+from . import analysis, colour, concepts, memo, recipes, stages, store, virelay
 from .analysis import analyse
 from .arrays import graph
 from .colour import colormap
+from .concepts import cav, cav_auroc, concept_values, crops, more_like_these, references, tcav
 from .memo import memoize
 from .stages import (
     affinity,
@@ -46,12 +47,17 @@ __all__ = [
     "agglomerative",
     "analyse",
     "analysis",
+    "cav",
+    "cav_auroc",
     "channel_sum",
     "cluster_means",
     "cluster_scores",
     "clustering",
     "colormap",
     "colour",
+    "concept_values",
+    "concepts",
+    "crops",
     "dbscan",
     "dendrogram",
     "dendrogram_figure",
@@ -73,6 +79,7 @@ __all__ = [
     "mds",
     "memo",
     "memoize",
+    "more_like_these",
     "nearest",
     "normalize",
     "null",
@@ -86,6 +93,7 @@ __all__ = [
     "random_walk_laplacian",
     "ranking",
     "recipes",
+    "references",
     "resample",
     "rescale",
     "resize",
@@ -98,6 +106,7 @@ __all__ = [
     "store",
     "sum_pool",
     "symmetric_laplacian",
+    "tcav",
     "tsne",
     "umap",
     "virelay",

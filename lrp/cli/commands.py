@@ -84,7 +84,11 @@ for command in (corrections.locate, corrections.correct, corrections.compare):
     help=HELP,
 )
 @click.option(
-    "--concepts", multiple=True, metavar="LAYER", help="Also keep the relevance of each channel of this layer."
+    "--concepts",
+    multiple=True,
+    metavar="LAYER",
+    help="Keep what relevance and activation each channel of this layer has, and where most: for spray analyse "
+    "--recipe concept or pcx, and spray references.",
 )
 @click.option(
     "--statistics/--no-statistics",

@@ -13,25 +13,7 @@ from lrp.explain.channels import channel_axis
 from lrp.graph.cutting import until
 from lrp.graph.graph import Graph, is_floating
 from lrp.graph.modes import kind_of_node
-
-FOLDS = 5
-
-
-def pattern(features: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """The difference of means: where the artefact moves a sample (Pahde et al. 2022, arXiv:2202.03482, Eq. 4)."""
-    return features[members].mean(0) - features[~members].mean(0)
-
-
-def svm(features: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """The normal of the best separating plane: it also weighs what it must subtract (Kim et al. 2018)."""
-    from sklearn.svm import LinearSVC
-
-    scale = features.std() or 1.0
-    machine = LinearSVC(class_weight="balanced", max_iter=10_000, random_state=0, C=0.1, tol=1e-3)
-    return machine.fit(features / scale, members).coef_[0]
-
-
-KINDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"pattern": pattern, "svm": svm}
+from spray.concepts import directions
 
 
 def cav(features: Tensor, members: Tensor | np.ndarray, kind: str = "pattern") -> Tensor:
@@ -56,22 +38,12 @@ def cav(features: Tensor, members: Tensor | np.ndarray, kind: str = "pattern") -
         >>> cav(torch.tensor([[3.0, 1.0], [3.0, 3.0], [0.0, 1.0], [0.0, 3.0]]), torch.tensor([1, 1, 0, 0]).bool())
         tensor([1., 0.])
     """
-    if kind not in KINDS:
-        raise ValueError(f"no direction of kind {kind!r}; there are {', '.join(KINDS)}")
-    chosen = np.asarray(members, bool)
-    if chosen.shape != (len(features),):
-        raise ValueError(f"members must be ({len(features)},), one a sample, got {chosen.shape}")
-    if not chosen.any() or chosen.all():
-        raise ValueError(
-            f"{chosen.sum()} of {len(chosen)} samples are members: a direction needs some of the class with the "
-            "artefact and some without"
-        )
-    flat = features.detach().flatten(1).double().cpu().numpy()
-    found = KINDS[kind](flat, chosen)
-    if not (length := np.linalg.norm(found)):
-        raise ValueError("members and others do not differ in these features: take another layer")
-    direction = torch.as_tensor(found / length, dtype=features.dtype, device=features.device)
-    return direction.reshape(features.shape[1:])
+    found = directions.cav(_array(features), np.asarray(members, bool), kind=kind)
+    return torch.as_tensor(found, dtype=features.dtype, device=features.device)
+
+
+def _array(features: Tensor) -> np.ndarray:
+    return features.detach().double().cpu().numpy()
 
 
 def auroc(features: Tensor, members: Tensor | np.ndarray, kind: str = "pattern", *, seed: int = 0) -> float:
@@ -84,19 +56,7 @@ def auroc(features: Tensor, members: Tensor | np.ndarray, kind: str = "pattern",
         >>> auroc(apart, torch.arange(40) >= 20) > 0.9
         True
     """
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedKFold
-
-    chosen = np.asarray(members, bool)
-    folds = min(FOLDS, chosen.sum(), (~chosen).sum())
-    if folds < 2:
-        return float("nan")
-    scores = []
-    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(chosen, chosen):
-        direction = cav(features[train], chosen[train], kind)
-        projected = features[test].flatten(1) @ direction.flatten()
-        scores.append(roc_auc_score(chosen[test], projected.detach().cpu().numpy()))
-    return float(np.mean(scores))
+    return directions.cav_auroc(_array(features), np.asarray(members, bool), kind=kind, seed=seed)
 
 
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -1,16 +1,20 @@
 """What is kept of hidden layers without being asked: statistics of the channels of an early, a middle and a late one.
 
 Three numbers a channel are little beside a picture, and show what relevance at the input does not: what moves (the
-maximum), what tints (the mean), and what the prediction rests on (the magnitude of relevance).
+maximum), what tints (the mean), and what the prediction rests on (the magnitude of relevance). Of layers that are asked
+for (`concepts=`) there are more: where the activation and the relevance are largest, and what is seen from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from torch import Tensor, fx
 
+from lrp.concepts.fields import receptive_fields
 from lrp.explain.channels import KEEPS, channel_axis
 from lrp.graph.graph import Graph, is_floating
 from lrp.graph.modes import kind_of_node
@@ -29,6 +33,15 @@ STATISTICS: Mapping[str, Statistic] = {
 }
 """What is kept of each channel, as `hidden_NAME_LAYER`; a name is one word without an underscore."""
 
+PEAK: Mapping[str, Statistic] = {"peak": lambda hidden: hidden.relevance.amax(2)}
+"""What is kept beside it of layers that are asked for."""
+
+PLACES_OF: Mapping[str, Statistic] = {
+    "max": lambda hidden: hidden.activation.argmax(2),
+    "peak": lambda hidden: hidden.relevance.argmax(2),
+}
+"""The flat number of the place where a statistic is, as `where_NAME_LAYER`, of layers that are asked for."""
+
 
 class Layer(NamedTuple):
     """A hidden layer whose statistics are kept."""
@@ -39,6 +52,41 @@ class Layer(NamedTuple):
     """Of its channels."""
     depth: float
     """How many operators with weights lie on the longest way to it, as a share of the deepest's."""
+    field: str | None = None
+    """Of a layer that is asked for, what its places see of the input, as JSON: of each of its axes behind the batch
+    null, for all of it, or [axis of places, where each begins, where it ends]. "" where that cannot be told."""
+
+
+def asked_layers(graph: Graph, concepts: Sequence[str] | Mapping[str, int]) -> tuple[Layer, ...]:
+    """The layers that are asked for.
+
+    Args:
+        graph: Of a model.
+        concepts: Their names, or name -> axis of channels.
+
+    Raises:
+        KeyError: There is no such layer.
+        ValueError: Which axis holds channels cannot be told.
+
+    Example:
+        >>> import torch, lrp
+        >>> layers = [torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(16, 5)]
+        >>> graph = lrp.trace(torch.nn.Sequential(*layers).eval(), torch.zeros(1, 1, 4, 4))
+        >>> asked_layers(graph, ["0"])[0].field
+        '[null, [0, [0, 1], [3, 4]], [1, [0, 1], [3, 4]]]'
+    """
+    depth = _depths(graph)
+    deepest = max((number for node, number in depth.items() if node is not graph.output), default=1)
+    found = []
+    for name in concepts:
+        node = graph.find(name)
+        axis = concepts[name] if isinstance(concepts, Mapping) else channel_axis(graph, name)
+        field = ""
+        if node.meta["val"].ndim > 2:
+            with suppress(ValueError):  # several inputs, free lengths
+                field = json.dumps(receptive_fields(graph, name, axis=axis).along)
+        found.append(Layer(name, axis, min(1.0, depth.get(node, 0) / max(deepest, 1)), field))
+    return tuple(found)
 
 
 def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
@@ -59,7 +107,7 @@ def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
         >>> layers = [torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(16, 5)]
         >>> graph = lrp.trace(torch.nn.Sequential(*layers).eval(), torch.zeros(1, 1, 4, 4))
         >>> hidden_layers(graph)
-        (Layer(name='1', axis=1, depth=1.0),)
+        (Layer(name='1', axis=1, depth=1.0, field=None),)
     """
     depth = _depths(graph)
     found: dict[str, tuple[int, int]] = {}
@@ -125,7 +173,8 @@ def statistics_of(layers: tuple[Layer, ...], hidden: Mapping[str, Hidden]) -> di
         hidden: Activation and relevance of each, as a pullback returns them.
 
     Returns:
-        `hidden_NAME_LAYER` -> `(batch, channel)`; without places the maximum, which is the mean, is left out.
+        `hidden_NAME_LAYER` -> `(batch, channel)`; without places the maximum, which is the mean, is left out. Of layers
+        that are asked for, `hidden_peak_LAYER` and the places `where_NAME_LAYER` too.
 
     Example:
         >>> import torch
@@ -134,11 +183,14 @@ def statistics_of(layers: tuple[Layer, ...], hidden: Mapping[str, Hidden]) -> di
         {'hidden_max_1': 3.0, 'hidden_mean_1': 2.0, 'hidden_magnitude_1': 2.0}
     """
     found = {}
-    for name, axis, _ in layers:
+    for name, axis, _, field in layers:
         values = Hidden(*(part.movedim(axis, 1).flatten(2) for part in map(_placed, hidden[name])))
-        for key, statistic in STATISTICS.items():
-            if values.activation.shape[2] > 1 or key != "max":
+        placed, asked = values.activation.shape[2] > 1, field is not None
+        for key, statistic in ({**STATISTICS, **PEAK} if asked else STATISTICS).items():
+            if placed or key not in PLACES_OF:
                 found[f"hidden_{key}_{name}"] = statistic(values)
+        for key, place in PLACES_OF.items() if placed and asked else ():
+            found[f"where_{key}_{name}"] = place(values).int()
     return found
 
 

@@ -86,8 +86,11 @@ class Kept:
         for layer, channels in maps.concepts.items():
             found[f"concept_{layer}"] = (("sample", f"channel_{layer}"), array(channels).astype(self.dtype))
         for name, channels in maps.statistics.items():
-            layer = name.split("_", 2)[2]
-            found[name] = (("sample", f"channel_{layer}"), array(channels).astype(self.dtype))
+            layer, values = name.split("_", 2)[2], array(channels)
+            found[name] = (
+                ("sample", f"channel_{layer}"),
+                values if values.dtype.kind == "i" else values.astype(self.dtype),
+            )
         return found
 
     def _image_and_relevance(

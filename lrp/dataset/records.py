@@ -18,7 +18,7 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.beside import coordinates
-from lrp.dataset.hidden import STATISTICS, Layer
+from lrp.dataset.hidden import PEAK, PLACES_OF, STATISTICS, Layer
 from lrp.dataset.kept import Kept, Labelled, array, suffixes
 from lrp.dataset.reading.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.reading.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
@@ -104,14 +104,15 @@ class Recorder:
         explained = xr.Dataset(data, {name: ("sample", values) for name, values in numbers.items()})
         for suffix, method in suffixes(self.methods).items():
             explained[f"relevance{suffix}"].attrs["method"] = method
-        for layer, _, depth in self.layers:
-            for name in (name for name in STATISTICS if f"hidden_{name}_{layer}" in explained):
-                explained[f"hidden_{name}_{layer}"].attrs.update(layer=layer, statistic=name, depth=depth)
+        for layer in self.layers:
+            for name, known in _of_layer(layer).items():
+                if name in explained:
+                    explained[name].attrs.update(layer=layer.name, depth=layer.depth, **known)
         for name in {"image", *(f"relevance{suffix}" for suffix in suffixes(self.methods))} & explained.keys():
             with suppress(ValueError):  # dims of one's own, which say of no kind that it is one
                 explained[name].attrs["kind"] = kept.kind or kind_of(explained[name]).name
         explained = explained.assign(_of_places(explained, records))
-        return explained.isel(sample=_finite(explained, records, failures))
+        return explained.isel(sample=_finite(explained, records, failures, self.beside.get("feature_name", ())))
 
     def _several(self, labels: Sequence[int | frozenset[int]], device: torch.device) -> Tensor | None:
         """Each label of samples that have several, `(batch, rank)`."""
@@ -167,6 +168,14 @@ class Recorder:
             raise
 
 
+def _of_layer(layer: Layer) -> dict[str, dict[str, str]]:
+    """Variables that there may be of a layer, and what is said of each."""
+    kept = {f"hidden_{name}_{layer.name}": {"statistic": name} for name in (*STATISTICS, *PEAK)}
+    kept[f"concept_{layer.name}"] = {"statistic": "relevance"}
+    seen = {"field": layer.field} if layer.field else {}
+    return kept | {f"where_{name}_{layer.name}": {"place_of": name, **seen} for name in PLACES_OF}
+
+
 def _fits(bound: Tensor, values: Tensor) -> bool:
     """Whether a box can be that of an input: one of several inputs may have other axes."""
     lead = bound.ndim - values.ndim
@@ -187,16 +196,27 @@ class Failures:
         self.found[sample.id] = str(error)
 
 
-def _finite(explained: xr.Dataset, records: list[Record], failures: Failures) -> np.ndarray:
+def _finite(explained: xr.Dataset, records: list[Record], failures: Failures, names: Sequence[str] = ()) -> np.ndarray:
     """Which samples have a finite output, and finite relevance of every kind."""
     good = np.ones(len(records), bool)
     for name in ["output", *(str(n) for n in explained.data_vars if RELEVANCE.search(str(n)))]:
         finite = np.isfinite(explained[name].values).reshape(len(records), -1).all(1)
         for row in np.flatnonzero(good & ~finite):
             sample = records[row].sample
-            failures(sample, SampleError(f"{sample}: its {name} is not finite"))
+            missing = _missing(explained.image.values[row], names) if "image" in explained else ""
+            failures(sample, SampleError(f"{sample}: its {name} is not finite{missing}"))
         good &= finite
     return good
+
+
+def _missing(values: np.ndarray, names: Sequence[str]) -> str:
+    """Where the input itself is not finite: the columns of a table by their names, all else by their numbers."""
+    places = np.argwhere(~np.isfinite(values)) if values.dtype.kind == "f" else np.empty((0, 1), int)
+    if not len(places):
+        return ""
+    named = values.ndim == 1 and len(names) == len(values)
+    found = [str(names[at[0]]) if named else ", ".join(map(str, at)) for at in places[:3]]
+    return f", nor is its input at {'; '.join(found)}{'; ...' if len(places) > 3 else ''}: fill in what is missing"
 
 
 def _columns(records: list[Record]) -> dict[str, np.ndarray]:

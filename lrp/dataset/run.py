@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset import beside
 from lrp.dataset.claims import claimed
-from lrp.dataset.hidden import hidden_layers
+from lrp.dataset.hidden import PEAK, STATISTICS, asked_layers, hidden_layers
 from lrp.dataset.home import staying
 from lrp.dataset.kept import Kept
 from lrp.dataset.manifest import agree, identity
@@ -85,8 +85,11 @@ def attribute_dataset(
             for a `Subset`, else the positions.
         normalize: What the model wants done to images in [0, 1]; they are then stored as bytes, as they were before.
         keep: What is stored, and how; see `Kept`.
-        concepts: Layers of the (first) explainer's model of which the relevance of each channel is kept. Which axis
-            holds channels is said by the layer's operator, or by you: `{"layer": axis}`.
+        concepts: Layers of the (first) explainer's model of which, for each channel, the relevance is kept
+            (`concept_LAYER`), its magnitude, its maximum, the maximum and mean activation (`hidden_STATISTIC_LAYER`)
+            and where the maxima are (`where_STATISTIC_LAYER`): for `spray.recipes.concept`, `spray.recipes.pcx` and
+            `spray.references`. Which axis holds channels is said by the layer's operator, or by you:
+            `{"layer": axis}`.
         statistics: Keep the maximum and mean activation and the magnitude of relevance of each channel of an early, a
             middle and a late layer, as `hidden_max_LAYER`, `hidden_mean_LAYER`, `hidden_magnitude_LAYER`: what the
             verdict of `spray rank` sees best by. Of the (first) explainer's model; other methods have no such layers.
@@ -134,6 +137,10 @@ def attribute_dataset(
     first = next(iter(methods.values()))
     layers = hidden_layers(first.program.graph) if statistics and isinstance(first, Explainer) else ()
     settings |= {"statistics": [layer.name for layer in layers]} if layers else {}
+    if concepts and isinstance(first, Explainer):
+        asked = asked_layers(first.program.graph, concepts)
+        layers = (*(layer for layer in layers if layer.name not in concepts), *asked)
+        settings |= {"channels": sorted([*STATISTICS, *PEAK])}
     settings |= {"normalize": str(normalize), "keep": str(keep), **reading(dataset, work.first), **identity(methods)}
     facts = {"name": name or path.resolve().name, "model": model, "method": method or settings["method"]}
     facts |= {

@@ -180,8 +180,8 @@ def _have_places(network: Network, x: Tensor) -> bool:
     """Whether an early layer's channels have places, as a convolution's."""
     if not (network.layers and _are_images(network, x)):
         return False
-    name, axis, _ = network.layers[0]
-    return axis == 1 and network.graph.find(name).meta["val"].ndim == 4
+    first = network.layers[0]
+    return first.axis == 1 and network.graph.find(first.name).meta["val"].ndim == 4
 
 
 def _have_layers(network: Network, x: Tensor) -> bool:

@@ -29,7 +29,7 @@ class Graph:
     the call of each module around it by path. `structure` is that of the input: one tensor, or a tuple or dict of
     them. A parameter's `node.meta["learned"]` tells whether it was an `nn.Parameter`, `node.meta["saved"]` whether it
     is in the model's state_dict. `batch` is the batch size that the trace is tied to, None if free. `source` knows the
-    model that was traced.
+    model that was traced. `node.meta["virtual"]` marks what was inserted to look at a value and leaves it as it is.
     """
 
     fx: fx.Graph

@@ -49,6 +49,14 @@ def stabilize(z: Tensor, stabilizer: Stabilize) -> Tensor:
     return stabilizer(z) if callable(stabilizer) else Stabilizer(stabilizer)(z)
 
 
+def above_rounding(z: Tensor) -> Tensor:
+    """`z`, and infinity where |z| <= 256 u rms z, with the type's rounding unit u: what is zero but for rounding shares
+    nothing."""
+    scale = z.square().mean(tuple(range(1, z.ndim)), keepdim=True).sqrt()
+    step = 256 * torch.finfo(z.dtype).eps * scale
+    return torch.where(z.abs() <= step, torch.inf, z)
+
+
 def divide(relevance: Tensor, z: Tensor, stabilizer: Stabilize) -> Tensor:
     """`R / stab(z)`; without a stabilizer (LRP-0) a unit with z = 0 has nothing to share, 0 / 0 = 0."""
     stable = stabilize(z, stabilizer)

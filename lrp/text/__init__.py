@@ -6,6 +6,6 @@ token)` for several explanations of one text, such as one of each generated toke
 """
 
 from lrp.text.drawings import html, latex, svg, terminal
-from lrp.text.pieces import MARKS, Piece, pieces, words
+from lrp.text.tokens import MARKS, Piece, pieces, words
 
 __all__ = ["MARKS", "Piece", "html", "latex", "pieces", "svg", "terminal", "words"]

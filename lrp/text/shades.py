@@ -9,7 +9,7 @@ import numpy as np
 
 from lrp.colormap import palette
 from lrp.heatmap import Array, Scaling
-from lrp.text.pieces import Piece, numbers, pieces, summed
+from lrp.text.tokens import Piece, numbers, pieces, summed
 from spray.colour import pixels
 from spray.pictures.drawing import plain
 

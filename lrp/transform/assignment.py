@@ -16,7 +16,11 @@ from lrp.graph.facts import Facts, facts
 from lrp.graph.graph import Graph
 from lrp.graph.op import Op
 from lrp.graph.operators import REMEDIES, has, kind_of
-from lrp.rules import Rule
+from lrp.rules import Rule, epsilon
+from lrp.rules.stabilizer import above_rounding
+
+VIRTUAL = epsilon(above_rounding)
+"""The rule of layers that are inserted to look at a model, see `lrp.basis`."""
 
 
 class MissingRule(LookupError):
@@ -77,10 +81,13 @@ def _operators(graph: Graph, known: Facts) -> tuple[dict[fx.Node, Op], list[Op]]
 
 
 def _chosen(rows: Iterable[Row], signals: list[Op]) -> dict[fx.Node, Rule]:
-    """The rule of the first row that fits each operator."""
-    chosen: dict[fx.Node, Rule] = {}
+    """The rule of the first row that fits each operator. Virtual layers are no part of the model: rows neither fit nor
+    count them, and relevance passes in proportion, to the last bit of what the model has without them."""
+    virtual = {op.node: VIRTUAL for op in signals if op.node.meta.get("virtual")}
+    own = [op for op in signals if op.node not in virtual]
+    chosen: dict[fx.Node, Rule] = dict(virtual)
     for match, rule in rows:
-        for op in select(match, signals):
+        for op in select(match, own):
             chosen.setdefault(op.node, rule)
     return chosen
 

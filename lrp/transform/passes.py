@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -86,12 +86,19 @@ def backward(
     bound: Mapping[fx.Node, Op],
     seed: Tensor,
     tap: Tap | None = None,
+    gates: Collection[fx.Node] = (),
 ) -> list[Tensor | None]:
-    """Walk the nodes backwards; look the rule up; add where paths meet. Relevance of each input, None for indices."""
+    """Walk the nodes backwards; look the rule up; add where paths meet. Relevance of each input, None for indices.
+
+    What does not pass through each of `gates` is dropped.
+    """
     relevance: dict[fx.Node, Tensor] = {graph.output: seed}
 
     def complete(node: fx.Node) -> Tensor:
-        return relevance.pop(node) if tap is None else tap(node, relevance.pop(node))
+        own = relevance.pop(node)
+        if node in gates:
+            relevance.clear()  # what waits elsewhere came along paths beside this node
+        return own if tap is None else tap(node, own)
 
     for node, rule in reversed(list(plan.rules.items())):
         if node not in relevance:

@@ -69,12 +69,12 @@ class Program:
         return output, Pullback(self, given, kept, output.shape)
 
     @one_at_a_time
-    def variant(self, at: tuple[str, ...], masked: tuple[str, ...]) -> fx.GraphModule:
+    def variant(self, at: tuple[str, ...], masked: tuple[str, ...], beside: bool = True) -> fx.GraphModule:
         """The backward program that also returns hidden layers, or masks them; recorded at the first call."""
-        if (at, masked) not in self._variants:
-            found = record(self.graph, self.plan, at, masked)
-            self._variants[at, masked] = self._compile(_backward(found, self.kept))
-        return self._variants[at, masked]
+        if (key := (at, masked, beside)) not in self._variants:
+            found = record(self.graph, self.plan, at, masked, beside)
+            self._variants[key] = self._compile(_backward(found, self.kept))
+        return self._variants[key]
 
     def compiled(self) -> Program:
         """The same program with both parts compiled, at their first call for a shape: for whole datasets."""
@@ -104,7 +104,12 @@ class Pullback:
     shape: torch.Size
 
     def __call__(
-        self, seed: Tensor, *, at: Sequence[str] | None = None, mask: Mapping[str, Tensor] | None = None
+        self,
+        seed: Tensor,
+        *,
+        at: Sequence[str] | None = None,
+        mask: Mapping[str, Tensor] | None = None,
+        beside: bool = True,
     ) -> Any:
         """Share the seed among the inputs.
 
@@ -118,20 +123,22 @@ class Pullback:
                 it. `{"layer3": channels}` with 0 and 1 gives concept-conditional relevance (Achtibat et al. 2023). It
                 acts on one use of a module: of one that is used several times each use to mask is named
                 (`{"layer3.0.relu#1": ..., "layer3.0.relu#2": ...}`). Several masks of one value multiply.
+            beside: Whether relevance also goes along paths that pass a masked layer by, such as a shortcut. Without
+                them, all of it went through every masked layer (zennit-crp's `exclude_parallel=True`, its default).
 
         Returns:
             Relevance, in the structure and shapes of the input; with `at`, that and a dict from layer to `Hidden`.
 
         Raises:
-            ValueError: The seed or a mask does not have the shape of what it is for; or a layer to mask is used
-                several times, and no use is named.
+            ValueError: The seed or a mask does not have the shape of what it is for; a layer to mask is used several
+                times, and no use is named; or, without paths beside them, no path leads through all masked layers.
             KeyError: No such layer.
         """
         self._check(seed)
         if at is None and not mask:
             return self._structured(self.program.backward(*self.given, *self.kept, seed))
         layers, masked = tuple(at or ()), tuple(sorted(mask or {}))
-        program = self.program.variant(layers, masked)
+        program = self.program.variant(layers, masked, beside or not masked)
         given = [self._masking(layer, (mask or {})[layer]) for layer in masked]
         relevance, hidden = program(*self.given, *self.kept, seed, *given)
         found = {layer: Hidden(*pair) for layer, pair in zip(layers, hidden, strict=True)}

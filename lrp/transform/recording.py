@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lrp._torch import dispatch_functionalize, fake_mode_of, make_fx, pytree, result_structure, traced_calls
+from lrp._torch import (
+    dispatch_functionalize,
+    fake_mode_of,
+    fixed_size,
+    make_fx,
+    outside_transforms,
+    pytree,
+    result_structure,
+    traced_calls,
+)
 from lrp.graph.aten import operator_name, writes
 from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, each_use
@@ -68,16 +77,20 @@ class Recording:
         return any(user not in self.predicting and user.op != "output" for user in node.users)
 
 
-def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = ()) -> Recording:
+@outside_transforms()  # a first call inside of `vmap` would fix the batch's size
+def record(
+    graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[str] = (), beside: bool = True
+) -> Recording:
     """Run both passes once on fake tensors.
 
     Args:
         at: Layers whose activation and relevance the result holds.
         masked: Layers whose relevance is multiplied by a mask, given behind the seed in this order.
+        beside: Whether relevance also goes on along paths that pass a masked layer by.
 
     Raises:
         KeyError: There is no such layer.
-        ValueError: A layer to mask is used several times, and no use is named.
+        ValueError: A layer to mask is used several times, and no use is named; or no path leads through all of them.
     """
     fake = {name: node.meta["val"] for name, node in graph.parameters.items()}
     inputs = [node.meta["val"] for node in graph.inputs]
@@ -100,7 +113,9 @@ def record(graph: Graph, plan: Plan, at: Sequence[str] = (), masked: Sequence[st
             seen[node] = relevance
             return relevance
 
-        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap)
+        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap, () if beside else masks)
+        if not beside and (absent := [layer for layer, node in zip(masked, masks, strict=True) if node not in seen]):
+            raise ValueError(f"no path leads through all of {', '.join(masked)}: none reaches {', '.join(absent)}")
         hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
@@ -144,12 +159,38 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.args[0])
     any_layout(module.graph)
-    for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int):
-        node.target = torch.Tensor.size  # vmap knows this one
-    module.graph.eliminate_dead_code()
     placeholders = list(module.graph.find_nodes(op="placeholder"))
+    predicting |= _name_sizes(module.graph, placeholders[:-seeds])
+    # what only a path reads that this recording leaves out has its name all the same
+    module.graph.eliminate_dead_code(lambda node: node in predicting or node.is_impure())
     output, result = pytree.tree_unflatten(*result_structure(module))
     return Recording(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), output, result)
+
+
+def _name_sizes(graph: fx.Graph, given: list[fx.Node]) -> set[fx.Node]:
+    """Read each size from the first input that has it, and name it by where it is read: a recorder reads it from
+    whatever tensor it comes across, from a mask or a seed as well, and counts."""
+    free = {
+        str(size): (node, axis)
+        for node in reversed(given)
+        if isinstance(node.meta["val"], Tensor)
+        for axis, size in enumerate(node.meta["val"].shape)
+        if fixed_size(size) is None
+    }
+    first = next(node for node in graph.nodes if node.op != "placeholder")
+    named: dict[Any, fx.Node] = {}
+    for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int)):
+        place = free.get(str(node.meta["val"]), tuple(node.args))
+        if place not in named:
+            with graph.inserting_before(first if place[0].op == "placeholder" else node):
+                # vmap knows this one
+                named[place] = graph.create_node(
+                    "call_function", torch.Tensor.size, place, name=f"size_of_{place[0].name}_{place[1]}"
+                )
+            named[place].meta = dict(node.meta)
+        node.replace_all_uses_with(named[place])
+        graph.erase_node(node)
+    return {node for (source, _), node in named.items() if source in given}
 
 
 def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:

@@ -25,6 +25,7 @@ from spray.verdict import (
     View,
     Weighed,
     added,
+    cell_names,
     each_suspect,
     judgement,
     missing,
@@ -44,6 +45,8 @@ NAME = "verdict"  # of the analysis
 VERSION = 2  # raised when a verdict changes
 FIRST = 8  # samples to look at
 ALIKE = 0.7  # cosine of what sets two best candidates apart, from which on neither is a measure for the other
+READ = {"relevance", "image", "token_text", "feature_name", "channel_name"}
+"""Variables that views, and the reasons in words, are made of."""
 
 
 class Judged(NamedTuple):
@@ -104,7 +107,7 @@ def judge(
     if not views:
         raise ValueError("a verdict needs relevance or statistics of hidden layers: attribute first")
     of_labels = ("labels", "explained", "relevance_each") if several(data, by) else ()
-    kept = data[[name for name in data.data_vars if name in ("relevance", "image", *of_labels) or name in views]]
+    kept = data[[name for name in data.variables if name in {*READ, *views, *of_labels}]]
     facts = {"by": by if isinstance(by, str) else "all", "recipe": NAME, "versions": json.dumps(store.versions())}
     facts["key"] = digest(VERSION, list(groups), list(views), identity(kept), store.versions())
     if out is not None and _is_done(out, groups, facts["key"]):
@@ -248,15 +251,17 @@ def _result(
         "plane": (("sample", "axis"), plane),
         "unusual": ("view", list(one.by_view.values())),
     }
-    attrs = _attrs(one, values, clusters.cluster.values[0], data.sample.values)
+    names = cell_names(data.compute()) if "relevance" in data else ()
+    attrs = _attrs(one, sentence(one, values, names), clusters.cluster.values[0], data.sample.values)
     attrs |= {"n": data.sizes["sample"], "missing": missing(judged.views), "suspects": 1 + len(more)}
     if more:
-        attrs["further"] = "; ".join(f"suspicion {each.suspicion:.2f}: {sentence(each, values)}" for each in more)
+        told = [f"suspicion {each.suspicion:.2f}: {sentence(each, values, names)}" for each in more]
+        attrs["further"] = "; ".join(told)
     made = clusters.assign(found_by).assign_coords(view=np.asarray(list(one.by_view), object)).assign_attrs(attrs)
     return made, gap
 
 
-def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
+def _attrs(one: Suspect, reasons: str, cluster: np.ndarray, ids: np.ndarray) -> dict[str, Any]:
     members = np.flatnonzero(one.members)
     first = members[np.argsort(-one.line[members], kind="stable")][:FIRST]
     where = {"suspect_analysis": NAME, "suspect_view": one.view, "suspect_clustering": NAME}
@@ -264,7 +269,7 @@ def _attrs(one: Suspect, values: Mapping[str, np.ndarray], cluster: np.ndarray, 
         "suspicion": one.suspicion,
         "judgement": judgement(one.suspicion),
         "suspect_size": len(members),
-        "reasons": sentence(one, values),
+        "reasons": reasons,
         "first_samples": " ".join(str(ids[row]) for row in first),
         **(where | {"suspect_cluster": int(cluster[members[0]])} if len(members) else {}),
     }

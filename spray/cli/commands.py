@@ -1,4 +1,4 @@
-"""`spray analyse | info | rank | prune | import | convert`: projects from the shell."""
+"""`spray analyse | info | rank | prune | import | convert | references`: projects from the shell."""
 
 import inspect
 import re
@@ -15,7 +15,9 @@ from spray._starting import interruptible
 from spray._tables import readable, table
 from spray.analysis.suspects import NAME
 from spray.arrays.rules import AUTO
+from spray.cli.concepts import show_references
 from spray.cli.ranking import banner, explained, grouping, judged, of_expected, scores, verdicts
+from spray.concepts.layers import STATISTICS
 from spray.kinds import KINDS, kind_of
 from spray.recipes import partial, words
 from spray.stages.clustering import CLUSTERINGS, hdbscan, kmeans, spectral_kmeans
@@ -109,7 +111,9 @@ def stages_option(name: str, stages: Mapping[str, recipes.Stage]) -> Callable:
 @click.option("--by", default="label", show_default=True, help="per-sample coordinate, or 'none' for all at once")
 @click.option("--category", "categories", multiple=True, help="only this category; may be repeated")
 @click.option("--name", help="name of the analysis [default: the recipe's]")
-@click.option("--variable", help="what to analyse [default: relevance; hidden for concept and pcx]")
+@click.option("--variable", help="what to analyse [default: relevance; for concept and pcx, a layer's statistic]")
+@click.option("--layer", help="of concept and pcx [default: the one that was attributed with --concepts]")
+@click.option("--statistic", type=click.Choice(list(STATISTICS)), help="of the layer's channels [default: magnitude]")
 @click.option("--neighbors", callback=counted, help="neighbours of each sample in the graph, or auto: from n")
 @click.option("--components", callback=counted, help="eigenvectors, or auto: from n")
 @click.option("--window", type=click.IntRange(1), help="pooling window in pixels; 1 keeps the resolution")
@@ -302,6 +306,9 @@ def convert(source: Path, target: Path, name: str | None) -> None:
     else:
         virelay.to_virelay(source, target)
     click.echo(f"wrote {target}" + (f": analysis {name}" if name else ""))
+
+
+cli.add_command(show_references)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-VOID = ("img", "br", "hr", "input")
+VOID = ("img", "br", "hr", "input", "meta")
 
 
-def tag(name: str, *children: object, **attributes: object) -> Markup:
+def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """An element around children; those that are not Markup are text.
 
     Example:

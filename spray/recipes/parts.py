@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from spray.concepts.layers import concept_values
 from spray.memo import stage_name
 from spray.recipes.recipe import Recipe, Stage, Step
 from spray.stages.affinity import knn_affinity, knn_graph
@@ -112,26 +113,40 @@ def _scores(clusters: list[Step]) -> list[Step]:
     ]
 
 
-def concepts(variable: str, channel: str, name: str) -> tuple[Step, Step]:
-    summed = partial(concept_relevance, channel=channel)
-    return (
-        Step("summed", summed, (f"attributions.{variable}",), per_sample=True),
-        Step(name, partial(normalize, by="sum"), ("summed",), per_sample=True),
-    )
+def concepts(
+    variable: str | None, channel: str | None, layer: str | None, statistic: str, name: str
+) -> tuple[Step, Step]:
+    """From a statistic that is kept of a layer, or from a variable that holds all of its places.
+
+    Raises:
+        ValueError: Both a layer and a variable.
+    """
+    if variable is not None and layer is not None:
+        raise ValueError(f"either the variable {variable!r} or the layer {layer!r}, not both")
+    if variable is not None:
+        known = {} if channel is None else {"channel": channel}
+        stage, source = partial(concept_relevance, **known), f"attributions.{variable}"
+    else:
+        known = {} if layer is None else {"layer": layer}
+        stage, source = partial(concept_values, **known, statistic=statistic), "attributions"
+    scaled = Step(name, partial(normalize, by="sum"), ("summed",), per_sample=True)
+    return Step("summed", stage, (source,), per_sample=True), scaled
 
 
-def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.DataArray:
-    """`(sample, concept)`: the relevance of each channel of a hidden layer, summed over places.
+def concept_relevance(data: xr.DataArray, *, channel: str | None = None) -> xr.DataArray:
+    """`(sample, concept)`: the magnitude of relevance of each channel of a hidden layer, summed over places; without
+    places the values as they are.
 
     Args:
         data: `(sample, channel, ...)`.
-        channel: Which dimension the concepts are.
+        channel: Which dimension the concepts are. Default: the only one beside `sample`, or the one that is called
+            channel.
 
     Returns:
         `(sample, concept)`.
 
     Raises:
-        ValueError: There is no such dimension.
+        ValueError: There is no such dimension, or it cannot be told.
 
     Example:
         >>> import xarray as xr
@@ -139,10 +154,13 @@ def concept_relevance(data: xr.DataArray, *, channel: str = "channel") -> xr.Dat
         >>> concept_relevance(hidden).values.tolist()
         [[3.0, 7.0]]
     """
-    if channel not in data.dims:
-        raise ValueError(f"no dimension {channel!r} of concepts, {data.name} has {data.dims}")
-    places = [dim for dim in data.dims if dim not in ("sample", channel)]
-    return data.sum(places, keep_attrs=True).rename({channel: "concept"})
+    others = [str(dim) for dim in data.dims if dim != "sample"]
+    found = channel or (others[0] if len(others) == 1 else "channel")
+    if found not in others:
+        raise ValueError(f"no dimension {found!r} of concepts, {data.name} has {data.dims}: say which, by channel=")
+    places = [dim for dim in others if dim != found]
+    summed = abs(data).sum(places, keep_attrs=True) if places else data
+    return summed.rename({found: "concept"})
 
 
 def partial(stage: Stage, **given: Any) -> Stage:

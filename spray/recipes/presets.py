@@ -8,7 +8,7 @@ from spray.recipes.recipe import Recipe, Stage, Step
 from spray.stages.clustering import hdbscan
 from spray.stages.maps import pca
 from spray.stages.preprocess import normalize, pool
-from spray.stages.prototypes import gaussian_prototypes
+from spray.stages.prototypes import BIC, gaussian_prototypes
 from spray.stages.resample import histogram as histograms
 from spray.stages.words import word_neighbors
 
@@ -131,56 +131,81 @@ def histogram(*, variable: str = "relevance", bins: int = 256, **options: Any) -
     return from_features("histogram", steps, **options)
 
 
-def concept(*, variable: str = "hidden", channel: str = "channel", **options: Any) -> Recipe:
-    """Latent SpRAy: spectral clustering of the relevance of each channel of a hidden layer (Achtibat et al. 2023).
+def concept(
+    *,
+    layer: str | None = None,
+    statistic: str = "magnitude",
+    variable: str | None = None,
+    channel: str | None = None,
+    **options: Any,
+) -> Recipe:
+    """Latent SpRAy: spectral clustering of what each channel of a hidden layer does (Anders et al. 2022,
+    doi:10.1016/j.inffus.2021.07.015).
+
+    It finds what moves about, which pixels do not show; what stays in place is plainer in pixels (`spectral`).
 
     Args:
-        variable: Relevance of a hidden layer.
-        channel: Its dimension of concepts.
+        layer: Whose channels; not needed where the project was attributed with one layer (`--concepts LAYER`).
+        statistic: Over the layer's places: "magnitude", the sum of |R|; "relevance", the sum of R; "peak", its maximum;
+            "max" and "mean", of the activation.
+        variable: Instead of both, a variable `(sample, channel, ...)`; of one with places |R| is summed.
+        channel: Its dimension of concepts, where it is not the only one.
         options: Of `from_features`.
 
     Returns:
         A recipe.
 
+    Raises:
+        ValueError: Both a layer and a variable.
+
     Example:
-        >>> print(concept().steps[0])
-        summed = concept_relevance(attributions.hidden, channel='channel')
+        >>> print(concept(layer="4").steps[0])
+        summed = concept_values(attributions, layer='4', statistic='magnitude')
     """
-    return from_features("concept", concepts(variable, channel, "features"), **options)
+    return from_features("concept", concepts(variable, channel, layer, statistic, "features"), **options)
 
 
 def pcx(
     *,
-    variable: str = "hidden",
-    channel: str = "channel",
-    prototypes: int = 8,
+    layer: str | None = None,
+    statistic: str = "magnitude",
+    variable: str | None = None,
+    channel: str | None = None,
+    prototypes: int | str = BIC,
     covariance: str = "full",
+    n_init: int = 10,
     embeddings: Iterable[Stage] = (pca,),
 ) -> Recipe:
     """Prototypical concept-based explanations (Dreyer et al. 2024, arXiv 2311.16681): a Gaussian mixture of each
     category's concept relevances.
 
     Args:
-        variable: Relevance of a hidden layer.
-        channel: Its dimension of concepts.
-        prototypes, covariance: See `spray.gaussian_prototypes`.
+        layer, statistic, variable, channel: See `concept`.
+        prototypes, covariance, n_init: See `spray.gaussian_prototypes`.
         embeddings: Stages of the concepts.
 
     Returns:
         A recipe.
 
+    Raises:
+        ValueError: Both a layer and a variable.
+
     Example:
         >>> print(pcx(prototypes=4))
         pcx:
-          summed = concept_relevance(attributions.hidden, channel='channel')
+          summed = concept_values(attributions, statistic='magnitude')
           concepts = normalize(summed, by='sum')
-          prototypes = gaussian_prototypes(concepts, prototypes=4, covariance='full')
+          prototypes = gaussian_prototypes(concepts, prototypes=4, covariance='full', n_init=10)
           pca = pca(concepts)
           -> prototypes, pca
     """
-    mixture = partial(gaussian_prototypes, prototypes=prototypes, covariance=covariance)
+    mixture = partial(gaussian_prototypes, prototypes=prototypes, covariance=covariance, n_init=n_init)
     maps = named(embeddings, "concepts")
-    steps = (*concepts(variable, channel, "concepts"), Step("prototypes", mixture, ("concepts",)), *maps)
+    steps = (
+        *concepts(variable, channel, layer, statistic, "concepts"),
+        Step("prototypes", mixture, ("concepts",)),
+        *maps,
+    )
     return Recipe("pcx", steps, ("prototypes", *(step.name for step in maps)))
 
 

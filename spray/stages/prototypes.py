@@ -1,5 +1,7 @@
 """What a cluster looks like: its most typical and its oddest samples, its mean; and mixtures of prototypes (PCX)."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from sklearn.mixture import GaussianMixture
@@ -7,6 +9,9 @@ from sklearn.mixture import GaussianMixture
 from spray.arrays.labels import check_finite, features, sample_ids
 
 EXACT = 2000  # samples of a cluster whose pairwise distances are worth it
+BIC = "bic"
+MOST = 8  # prototypes that are tried
+WORSE = 2  # numbers of prototypes in a row that are worse than the best, before it is taken
 
 
 def prototypes(data: xr.DataArray, clusterings: xr.Dataset, *, count: int = 5) -> xr.Dataset:
@@ -95,28 +100,41 @@ def cluster_means(data: xr.DataArray, cluster: xr.DataArray) -> xr.DataArray:
 
 
 def gaussian_prototypes(
-    concepts: xr.DataArray, *, prototypes: int = 8, covariance: str = "full", ridge: float = 1e-6, seed: int = 0
+    concepts: xr.DataArray,
+    *,
+    prototypes: int | str = BIC,
+    covariance: str = "full",
+    ridge: float = 1e-6,
+    n_init: int = 10,
+    seed: int = 0,
 ) -> xr.Dataset:
     """PCX: a Gaussian mixture over the concept relevances of one class (Dreyer et al. 2024, arXiv 2311.16681).
+
+    The fit depends on its start, so several are tried and the most likely one is taken. How many prototypes there are
+    is told by the Bayesian information criterion, BIC = -2 log L + p log n with p free parameters (Schwarz 1978): the
+    least of 1, 2, ... up to 8, until it has been worse twice. A component needs more samples than it has concepts for a
+    full covariance; where there are not twice as many for each, that many prototypes are not tried.
 
     `concepts (sample, concept)`. Of each mixture component: `weight`, `mean (prototype, concept)`, and the prototype
     itself, the sample nearest to the mean, as `prototype_sample (prototype)`. Of each sample: `cluster (clustering,
     sample)`; `log_likelihood`, low for what is out of the ordinary; `delta (sample, concept)`, by how much it uses
-    each concept more than the mean of its prototype. Fewer samples than `prototypes` make fewer prototypes.
+    each concept more than the mean of its prototype. Fewer samples than `prototypes` make fewer prototypes. Where BIC
+    told the number, `bic (candidate)` holds that of every number that was tried.
 
     Args:
         concepts: `(sample, concept)`.
-        prototypes: How many at most.
+        prototypes: How many at most; "bic" for the number that BIC tells.
         covariance: "full", "tied", "diag" or "spherical".
         ridge: Added to variances, as a share of the data's.
-        seed: Of the start.
+        n_init: Starts, of which the most likely fit is taken.
+        seed: Of the starts.
 
     Returns:
         The mixture and what it says of each sample.
 
     Raises:
-        ValueError: `prototypes` is below 1, `covariance` is another word, or a number is not finite (the error names
-            the samples).
+        ValueError: `prototypes` or `n_init` is below 1 or another word, `covariance` is another word, or a number is
+            not finite (the error names the samples).
 
     Example:
         >>> import xarray as xr
@@ -127,11 +145,17 @@ def gaussian_prototypes(
     check_finite(concepts)
     ids, values = sample_ids(concepts), features(concepts).astype(np.float64)
     order = np.argsort(ids)
-    count = min(prototypes, len(np.unique(values, axis=0)))
-    if count < 1:
-        raise ValueError(f"prototypes must be at least 1, got {prototypes}")
+    by_bic, most = prototypes == BIC, MOST if isinstance(prototypes, str) else prototypes
+    if n_init < 1 or most < 1 or (isinstance(prototypes, str) and not by_bic):
+        raise ValueError(f"prototypes must be {BIC!r} or at least 1, n_init at least 1, got {prototypes}, {n_init}")
     ids, values = ids[order], values[order]
-    mixture = _fit(values, count, covariance, ridge * max(float(values.var()), 1e-12), seed)
+    most = min(most, len(np.unique(values, axis=0)))
+    options = (covariance, ridge * max(float(values.var()), 1e-12), n_init, seed)
+    tried = _tried(values, most, *options) if by_bic else {most: _fit(values, most, *options)}
+    bic = {number: _bic(fit, values) for number, fit in tried.items()}
+    count = min(bic, key=lambda number: bic[number]) if by_bic else most
+    mixture = tried[count]
+    candidates = {"bic": ("candidate", np.array(list(bic.values())))} if by_bic else {}
     weights, means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
     by_weight = np.argsort(-weights, kind="stable")
     member, means = np.argsort(by_weight)[mixture.predict(values)], means[by_weight]
@@ -145,9 +169,11 @@ def gaussian_prototypes(
             "prototype_sample": ("prototype", nearest),
             "log_likelihood": ("sample", mixture.score_samples(values)[back]),
             "delta": (("sample", "concept"), (values - means[member])[back]),
+            **candidates,
         },
         {
             "sample": ids[back],
+            **({"candidate": list(bic)} if candidates else {}),
             "clustering": np.asarray([f"prototypes-{count}"], dtype=object),
             "method": ("clustering", np.asarray(["gaussian_prototypes"], dtype=object)),
             "parameters": ("clustering", np.asarray([f'{{"prototypes": {count}}}'], dtype=object)),
@@ -155,9 +181,36 @@ def gaussian_prototypes(
     )
 
 
-def _fit(values: np.ndarray, count: int, covariance: str, ridge: float, seed: int) -> GaussianMixture:
+def _tried(values: np.ndarray, most: int, covariance: str, *options: Any) -> dict[int, GaussianMixture]:
+    """Fits of more and more components, as far as the samples go, until BIC says that it gets worse."""
+    needed = 2 * _needed(values, covariance)
+    found: dict[int, GaussianMixture] = {}
+    least, best = 1, np.inf
+    for count in range(1, max(1, min(most, len(values) // needed)) + 1):
+        found[count] = _fit(values, count, covariance, *options)
+        if (bic := _bic(found[count], values)) < best:
+            least, best = count, bic
+        if count - least >= WORSE:
+            break
+    return found
+
+
+def _needed(values: np.ndarray, covariance: str) -> int:
+    """Samples of a component that its covariance needs to have an inverse."""
+    return values.shape[1] + 1 if covariance in ("full", "tied") else 2
+
+
+def _bic(fit: GaussianMixture, values: np.ndarray) -> float:
+    """Infinite where a component sits on so few samples that it has no likelihood but for the ridge."""
+    few = float(np.min(np.asarray(fit.weights_))) * len(values) < _needed(values, fit.covariance_type)
+    return float("inf") if few and fit.n_components > 1 else float(fit.bic(values))
+
+
+def _fit(values: np.ndarray, count: int, covariance: str, ridge: float, n_init: int, seed: int) -> GaussianMixture:
     kinds = ("full", "tied", "diag", "spherical")
     if covariance not in kinds:
         raise ValueError(f"covariance must be one of {', '.join(kinds)}, got {covariance!r}")
     some = values if len(values) > 1 else values.repeat(2, axis=0)  # scikit-learn wants two
-    return GaussianMixture(count, covariance_type=covariance, reg_covar=ridge, random_state=seed).fit(some)  # pyright: ignore
+    starts = n_init if count > 1 else 1
+    known: dict[str, Any] = {"covariance_type": covariance, "reg_covar": ridge, "n_init": starts, "random_state": seed}
+    return GaussianMixture(count, **known).fit(some)

@@ -1,13 +1,15 @@
 """Texts: who uses the same words, by their relevance. Sparse from end to end: sample x vocabulary is never held."""
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import xarray as xr
 
 from spray.arrays import graph
 from spray.arrays.labels import check_finite, sample_ids
 
-ROWS = 512  # texts whose distances to all others are held at once
+ROWS = 512  # texts that are read at once
+HELD = 1 << 22  # distances that are held at once
 
 
 def by_word(relevance: xr.DataArray, tokens: xr.DataArray) -> tuple[sp.csr_array, list[str]]:
@@ -35,21 +37,25 @@ def by_word(relevance: xr.DataArray, tokens: xr.DataArray) -> tuple[sp.csr_array
         raise ValueError(f"relevance {dict(relevance.sizes)} and tokens {dict(tokens.sizes)} must be (sample, token)")
     check_finite(relevance)
     known: dict[str, int] = {}
-    columns, values, ends = [], [], [0]
+    columns, values, lengths = [], [], []
     for start in range(0, relevance.sizes["sample"], ROWS):
         texts = tokens.isel(sample=slice(start, start + ROWS)).values
-        numbers = relevance.isel(sample=slice(start, start + ROWS)).values
-        for text, row in zip(texts, numbers, strict=True):
-            kept = [
-                (known.setdefault(str(word), len(known)), value) for word, value in zip(text, row, strict=True) if word
-            ]
-            columns += [column for column, _ in kept]
-            values += [value for _, value in kept]
-            ends.append(len(columns))
+        column = _numbered(texts, known)
+        columns.append(column[column >= 0])
+        values.append(relevance.isel(sample=slice(start, start + ROWS)).values[column >= 0].astype(np.float64))
+        lengths.append((column >= 0).sum(1))
+    ends = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
     shape = (len(ends) - 1, len(known))
-    matrix = sp.csr_array((np.array(values, np.float64), np.array(columns, np.int64), np.array(ends)), shape=shape)
+    matrix = sp.csr_array((np.concatenate(values), np.concatenate(columns), ends), shape=shape)
     matrix.sum_duplicates()
     return matrix, list(known)
+
+
+def _numbered(texts: np.ndarray, known: dict[str, int]) -> np.ndarray:
+    """The number of each word, as `known` has it or gets it; -1 where there is none."""
+    code, words = pd.factorize(texts.ravel())
+    number = [known.setdefault(str(word), len(known)) if word else -1 for word in words]
+    return np.append(np.array(number, np.int64), -1)[code].reshape(texts.shape)  # a code of -1 is the last one
 
 
 def word_neighbors(relevance: xr.DataArray, tokens: xr.DataArray, *, neighbors: int = 10) -> xr.Dataset:
@@ -82,11 +88,12 @@ def word_neighbors(relevance: xr.DataArray, tokens: xr.DataArray, *, neighbors: 
     unit = (sp.diags_array(np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)) @ matrix).tocsr()
     turned, count = unit.T.tocsc(), min(neighbors, len(ids) - 1)
     near, distances = np.empty((len(ids), count), np.int64), np.empty((len(ids), count))
-    for start in range(0, len(ids), ROWS):
-        apart = 1 - (unit[start : start + ROWS] @ turned).toarray()
+    step = max(1, HELD // len(ids))
+    for start in range(0, len(ids), step):
+        apart = 1 - (unit[start : start + step] @ turned).toarray()
         rows = np.arange(len(apart))
         apart[rows, start + rows] = np.inf
         chosen = np.argsort(apart, axis=1, kind="stable")[:, :count]
-        near[start : start + ROWS] = chosen
-        distances[start : start + ROWS] = np.maximum(np.take_along_axis(apart, chosen, 1), 0)
+        near[start : start + step] = chosen
+        distances[start : start + step] = np.maximum(np.take_along_axis(apart, chosen, 1), 0)
     return graph.neighbours(ids, order, near, distances)

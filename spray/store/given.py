@@ -95,17 +95,17 @@ def write_arrays(
         raise ProjectError("there is neither relevance nor an embedding: give one of them, or both")
     feature_name = feature_name if feature_name is not None else columns(inputs, relevance)
     tokens, mask = texts(token)
-    length = None if tokens is None else tokens.shape[1]
+    lengths = None if mask is None else mask.sum(1, dtype=int)
     methods = {} if relevance is None else dict(relevance) if isinstance(relevance, Mapping) else {method: relevance}
     if not methods and relevance is not None:
         raise ProjectError("relevance is an empty dict: give at least one method's array")
     arrays: dict[str, xr.DataArray] = {}
     for number, (called, given) in enumerate(methods.items()):
         variable = f"relevance_{called}" if number else "relevance"
-        found = labelled(variable, given, kind, dims, length, "feature" if feature_name is not None else None)
+        found = labelled(variable, given, kind, dims, lengths, feature_name)
         arrays[variable] = found.assign_attrs({"method": called} if called else {})
     if inputs is not None:
-        arrays["image"] = labelled("inputs", inputs, kind, dims, length, None, finite=False)
+        arrays["image"] = labelled("inputs", inputs, kind, dims, lengths, None, finite=False)
     maps = _maps(embedding)
     if not methods:
         arrays["embedding"] = next(iter(maps.values())).rename(axis="axis_0").assign_attrs(kind="none")

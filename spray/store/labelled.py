@@ -15,15 +15,21 @@ def labelled(
     given: Any,
     kind: str | None,
     dims: Sequence[str] | None,
-    length: int | None,
-    table: str | None,
+    lengths: np.ndarray | None,
+    names: Sequence[str] | None,
     *,
     finite: bool = True,
 ) -> xr.DataArray:
-    """An array whose axes have names, and whose kind is certain."""
-    if length is not None and not hasattr(given, "shape"):
-        given = _filled(name, given, length)
-    values = numbers(name, given, finite)
+    """An array whose axes have names, and whose kind is certain; `lengths` are those of texts, `names` of columns.
+
+    Raises:
+        ProjectError: Nothing says the kind or the axes, or what says so does not fit the shape.
+    """
+    if lengths is not None and not hasattr(given, "shape"):
+        given = _filled(name, given, lengths)
+    values = numbers(name, given, finite, names)
+    if lengths is not None and finite:
+        _check_ends(name, values, lengths)
     if values.ndim < 2:
         raise ProjectError(
             f"{name} has the shape {values.shape}: give (sample, ...), at least one axis behind the samples"
@@ -37,7 +43,8 @@ def labelled(
     elif dims is not None:
         axes = tuple(dims)
     else:
-        chosen = kind or ("table" if table or hasattr(given, "columns") else "text" if length is not None else None)
+        chosen = kind or ("table" if names is not None or hasattr(given, "columns") else None)
+        chosen = chosen or (None if lengths is None else "text")
         axes = _axes(name, values, KINDS[chosen] if chosen else None)
     if len(axes) != values.ndim - 1:
         raise ProjectError(f"{name} has {values.ndim - 1} axes behind the samples {values.shape}, dims name {axes}")
@@ -79,7 +86,12 @@ def plain(given: Any) -> Any:
     return given.to_numpy() if hasattr(given, "to_numpy") else given
 
 
-def numbers(name: str, given: Any, finite: bool) -> np.ndarray:
+def numbers(name: str, given: Any, finite: bool, names: Sequence[str] | None = None) -> np.ndarray:
+    """Real numbers, one entry a sample; `names` of columns are for the message.
+
+    Raises:
+        ProjectError: They are ragged, of another type, not finite, or none.
+    """
     try:
         values = np.asarray(plain(given))
     except ValueError as error:
@@ -90,14 +102,29 @@ def numbers(name: str, given: Any, finite: bool) -> np.ndarray:
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1)) if values.ndim else []
         if len(bad):
             some = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-            raise ProjectError(f"{name} has numbers that are not finite in the samples at {some}: leave them out")
+            raise ProjectError(
+                f"{name} has numbers that are not finite in the samples at {some}{_columns_of(values, names)}: leave "
+                "them out, or fill in what is missing before the model sees it"
+            )
     if not len(values):
         raise ProjectError(f"{name} has no samples")
     return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
+def _columns_of(values: np.ndarray, names: Sequence[str] | None) -> str:
+    """Which columns of a table hold what is not finite."""
+    if values.ndim != 2 or names is None or len(names) != values.shape[1]:
+        return ""
+    at = np.flatnonzero(~np.isfinite(values).all(0))
+    return f", columns {', '.join(str(names[column]) for column in at[:5])}" + (", ..." if len(at) > 5 else "")
+
+
 def texts(token: Sequence[Sequence[str]] | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Tokens of each sample in a rectangle, "" behind the end; and where there is one."""
+    """Tokens of each sample in a rectangle, "" behind the end; and where there is one.
+
+    Raises:
+        ProjectError: A sample is a text and no list of tokens, or no sample has a token.
+    """
     if token is None:
         return None, None
     lengths = [len(tokens) for tokens in token]
@@ -111,15 +138,27 @@ def texts(token: Sequence[Sequence[str]] | None) -> tuple[np.ndarray | None, np.
     return np.array(padded, dtype=object), mask.astype(np.uint8)
 
 
-def _filled(name: str, rows: Any, length: int) -> np.ndarray:
+def _filled(name: str, rows: Any, lengths: np.ndarray) -> np.ndarray:
     """Sequences of numbers in a rectangle, 0 behind the end of each."""
-    found = np.zeros((len(rows), length), np.float32)
-    for at, row in enumerate(rows):
+    if len(rows) != len(lengths):
+        raise ProjectError(f"{name} has {len(rows)} samples, token has {len(lengths)}")
+    found = np.zeros((len(rows), max(lengths)), np.float32)
+    for at, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         values = np.asarray(plain(row))
-        if values.ndim != 1 or len(values) > length:
-            raise ProjectError(f"{name} of sample {at} has the shape {values.shape}, its tokens are at most {length}")
-        found[at, : len(values)] = values
+        if values.shape != (length,):
+            raise ProjectError(f"{name} of sample {at} has the shape {values.shape}, it has {length} tokens")
+        found[at, :length] = values
     return found
+
+
+def _check_ends(name: str, values: np.ndarray, lengths: np.ndarray) -> None:
+    """Raise where numbers lie behind the last token of a text: the tokens are not those that were explained."""
+    if values.shape != (len(lengths), max(lengths)):
+        raise ProjectError(f"{name} has the shape {values.shape}, the tokens are {len(lengths)} x {max(lengths)}")
+    wrong = np.flatnonzero(((np.arange(values.shape[1]) >= lengths[:, None]) & (values != 0)).any(1))
+    if len(wrong):
+        some = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
+        raise ProjectError(f"{name} has numbers behind the last token of the samples at {some}: tokens are missing")
 
 
 def columns(*given: Any) -> Sequence[str] | None:
@@ -128,6 +167,11 @@ def columns(*given: Any) -> Sequence[str] | None:
 
 
 def named_axis(first: xr.DataArray, kind: Kind, key: str, axis: str, names: Any) -> tuple[str, np.ndarray]:
+    """The array's own name of an axis, and what its places are called.
+
+    Raises:
+        ProjectError: The kind has no such axis, or there is another number of names.
+    """
     own = next((str(dim) for dim in first.dims if kind.named(str(dim)) == axis), None)
     if own is None:
         raise ProjectError(f"{key} is for samples with the axis {axis}; these are {kind}")
@@ -137,7 +181,11 @@ def named_axis(first: xr.DataArray, kind: Kind, key: str, axis: str, names: Any)
 
 
 def fact(key: str, values: Any) -> xr.DataArray:
-    """A number or a name for each sample."""
+    """A number or a name for each sample.
+
+    Raises:
+        ProjectError: It is no such thing, or a category of fractions.
+    """
     found = np.asarray(plain(values))
     if found.ndim != 1:
         raise ProjectError(f"{key} has the shape {found.shape}: give one number or name for each sample")

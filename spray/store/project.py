@@ -323,10 +323,20 @@ def _small(part: xr.Dataset) -> xr.Dataset:
 def _layout(part: xr.Dataset) -> dict[str, Any]:
     """Dims, shape without samples, dtype and attributes of the variables too large for the index."""
     return {
-        str(name): [list(map(str, v.dims)), list(v.shape[1:]), str(v.dtype), {k: _plain(a) for k, a in v.attrs.items()}]
+        str(name): [
+            list(map(str, v.dims)),
+            list(v.shape[1:]),
+            _type(v.dtype),
+            {k: _plain(a) for k, a in v.attrs.items()},
+        ]
         for name, v in part.data_vars.items()
         if "sample" in v.dims and v.ndim > 1
     }
+
+
+def _type(dtype: np.dtype) -> str:
+    """Texts are of any length: the longest one of a part says nothing of another's."""
+    return "object" if dtype.kind == "U" else str(dtype)
 
 
 def _plain(value: Any) -> Any:

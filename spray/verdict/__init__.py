@@ -3,6 +3,7 @@
 Pure functions on arrays. What they are is in docs/explanation/spray.md.
 """
 
+from spray.verdict.cells import cell_names
 from spray.verdict.null import null_variance, simulated_null
 from spray.verdict.reasons import judgement, sentence
 from spray.verdict.score import odd_side, otsu, refined, split_variance
@@ -30,6 +31,7 @@ __all__ = [
     "Weighed",
     "White",
     "added",
+    "cell_names",
     "each_suspect",
     "judgement",
     "missing",

@@ -1,6 +1,6 @@
 """The verdict in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import exp, isqrt
 
 import numpy as np
@@ -17,12 +17,13 @@ STATISTICS = {
 LEAST = 0.4  # log ratio of a view that is a reason
 
 
-def sentence(found: Suspect, values: Mapping[str, np.ndarray]) -> str:
+def sentence(found: Suspect, values: Mapping[str, np.ndarray], cell_names: Sequence[str] = ()) -> str:
     """How many samples, and in which views they stand out, the strongest first.
 
     Args:
         found: Of `suspect`.
         values: View -> `(sample, feature)`, of the same category, not whitened.
+        cell_names: What each feature of the view "cells" is, where it has a name.
 
     Returns:
         A line.
@@ -37,7 +38,9 @@ def sentence(found: Suspect, values: Mapping[str, np.ndarray]) -> str:
     """
     size, share = int(found.members.sum()), found.members.mean()
     views = sorted((name for name, value in found.by_view.items() if value > LEAST), key=lambda v: -found.by_view[v])
-    parts = [f"{_where(name, values[name], found.members)} ({_times(found.by_view[name])})" for name in views[:3]]
+    parts = [
+        f"{_where(name, values[name], found.members, cell_names)} ({_times(found.by_view[name])})" for name in views[:3]
+    ]
     head = f"{size} samples, {share:.0%}".replace("%", " %")
     if not size or not parts:
         return f"{head}; nothing sets them apart more than is usual" if size else "too few samples to tell"
@@ -65,13 +68,14 @@ def _times(value: float) -> str:
     return f"{times:.0f} times what is usual" if times >= 3 else f"{times:.1f} times what is usual"
 
 
-def _where(name: str, values: np.ndarray, members: np.ndarray) -> str:
+def _where(name: str, values: np.ndarray, members: np.ndarray, cell_names: Sequence[str]) -> str:
     """The feature of a view that the two sides differ in most, in words."""
     gap = values[members].mean(0) - values[~members].mean(0)
     spread = np.sqrt((values[members].var(0) + values[~members].var(0)) / 2)
     feature = int(np.argmax(np.abs(gap) / np.maximum(spread, 1e-3 * max(spread.max(), 1e-12))))
     if name == "cells":
-        return f"{'less ' if gap[feature] < 0 else ''}relevance {_place(feature, values.shape[1])}"
+        place = cell_names[feature] if len(cell_names) else _place(feature, values.shape[1])
+        return f"{'less ' if gap[feature] < 0 else ''}relevance {place}"
     if name == "colour":
         return "colour"
     statistic, _, layer = name.removeprefix("hidden_").partition("_")

@@ -198,7 +198,8 @@ def suspect(spaces: Spaces, found: Weighed, normal: Usual) -> Suspect:
     with few_threads(0):
         members = odd_side(values, refined(values, cluster), others)
     gap = values[members].mean(0) - values[~members].mean(0)
-    line = (values - (values[members].mean(0) + values[~members].mean(0)) / 2) @ gap / np.linalg.norm(gap)
+    length = np.linalg.norm(gap) or 1.0  # of samples that are all alike
+    line = (values - (values[members].mean(0) + values[~members].mean(0)) / 2) @ gap / length
     by_view = dict(zip(spaces, (found.above[best] - normal.level).tolist(), strict=True))
     return Suspect(float(total[best]), members, cluster, by_view, line)
 

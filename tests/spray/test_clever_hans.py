@@ -141,6 +141,7 @@ def test_a_damaged_file_is_noticed_and_made_again(done, images, caplog):
     assert collect(images, TRIALS, SMALL, folder).identical(trials)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_two_at_once_share_the_work(done, images, tmp_path):
     _, trials = done
     start = get_context("spawn").Process

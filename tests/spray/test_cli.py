@@ -140,7 +140,7 @@ def test_every_option_of_a_stage_can_be_written(stages):
             1,
         ),
         (["analyse", "PROJECT", "--recipe", "pcx", "--neighbors", "3"], "recipe 'pcx' has no option neighbors", 2),
-        (["analyse", "PROJECT", "--recipe", "concept"], "has no variable 'hidden', it has", 1),
+        (["analyse", "PROJECT", "--recipe", "concept"], "no hidden layer is kept: attribute with --concepts LAYER", 1),
         (["analyse", "PROJECT", "--clusters", "two"], "'two': give numbers such as 2-8 or 2,3,5", 2),
         (
             ["analyse", "PROJECT", "--clustering", "hdbsan"],

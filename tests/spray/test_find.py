@@ -63,6 +63,7 @@ def test_ranks_count_from_one_and_ties_half_and_intervals_are_wilsons():
     assert area([2.0, 1.0], [0.0, 1.0]) == 0.875 and np.isnan(area([], [1.0]))
 
 
+@pytest.mark.slow
 def test_many_classes_need_the_memory_of_one():
     found = timed(3)
     assert "largest memory" in found and "65 planted" in found

@@ -124,7 +124,7 @@ def test_large_samples_are_written_in_parts(tmp_path, monkeypatch):
         ({"relevance": np.ones((N, 3)), "kind": "table", "sample": [1] * N}, "more than once"),
         ({"relevance": [[1.0]] * N, "token": ["abc"] * N}, "split it as the model does"),
         ({"relevance": [[1.0]] * N, "token": [[]] * N}, "no token in any sample"),
-        ({"relevance": [[1.0, 2.0, 3.0]] * N, "token": [["a"]] * N}, "its tokens are at most 1"),
+        ({"relevance": [[1.0, 2.0, 3.0]] * N, "token": [["a"]] * N}, "it has 1 tokens"),
         ({"relevance": {}}, "empty dict"),
     ],
 )

@@ -33,6 +33,7 @@ def test_few_samples_and_equal_ones(stage, n):
         assert found.shape == (n, 2) and np.isfinite(found.values).all()
 
 
+@pytest.mark.slow
 def test_umap_is_deterministic_and_keeps_clusters():
     pytest.importorskip("umap")
     data, truth = blobs(60, centres=3)

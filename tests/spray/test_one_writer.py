@@ -8,7 +8,12 @@ from tests.support.writers import ROOT
 
 METHODS = {"write_text", "write_bytes", "to_netcdf", "touch", "unlink", "symlink_to", "hardlink_to"}
 OPENERS = {"open", "Dataset", "File"}
-RENAMING_ARRAYS = ("spray/stages/", "spray/recipes/", "spray/memo/codec.py")  # xarray's `rename` looks like a path's
+RENAMING_ARRAYS = (
+    "spray/stages/",
+    "spray/recipes/",
+    "spray/memo/codec.py",
+    "spray/concepts/",
+)  # xarray's `rename` looks like a path's
 
 
 def calls_of_writers(tree):

@@ -219,9 +219,13 @@ def test_gaussian_prototypes_are_the_mixture_of_the_formula():
 
 
 def test_fewer_samples_make_fewer_prototypes():
-    assert gaussian_prototypes(noise(3)).sizes["prototype"] == 3
+    assert gaussian_prototypes(noise(3), prototypes=8).sizes["prototype"] == 3
+    assert gaussian_prototypes(noise(3)).sizes["prototype"] == 1
     assert gaussian_prototypes(noise(5) * 0).sizes["prototype"] == 1
     assert np.isfinite(gaussian_prototypes(noise(1)).log_likelihood).all()
+    for prototypes_ in (0, "aic"):
+        with pytest.raises(ValueError, match="prototypes must be 'bic' or at least 1"):
+            gaussian_prototypes(noise(9), prototypes=prototypes_)
     with pytest.raises(ValueError, match="covariance must be one of full"):
         gaussian_prototypes(noise(9), covariance="round")
     with pytest.raises(ValueError, match="count must be at least 1"):
@@ -237,6 +241,7 @@ def test_every_recipe_runs_prints_and_follows_permutation(name):
         {"sample": rng.permutation(300)[:30]},
     )
     options = {"prototypes": 2} if name == "pcx" else {"neighbors": 5, "embeddings": []}
+    options |= {"variable": variable} if variable == "hidden" else {}
     if name not in ("pcx", "spectral_hdbscan"):
         options |= {"clusterings": [functools.partial(kmeans, clusters=[2, 3])]}
     recipe = recipes.RECIPES[name](**options)

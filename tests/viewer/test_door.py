@@ -169,6 +169,7 @@ def test_a_long_address_is_refused(place, cookie):
     assert ask(place, "?category=" + "a" * 50_000, Cookie=cookie).status == 200
 
 
+@pytest.mark.slow
 def test_only_so_many_pages_are_open(serve, digits, monkeypatch):
     monkeypatch.setenv("LRP_VIEWER_SESSIONS", "2")
     address = serve(digits)
@@ -230,6 +231,7 @@ def test_names_that_were_allowed():
     assert hosts.ancestors(hosts.allowed("http://localhost:5006/", ["localhost:5006"])) == "frame-ancestors 'self'"
 
 
+@pytest.mark.slow
 def test_an_allowed_name_is_answered(serve, digits):
     address = serve(digits, options=("--allow-websocket-origin", "spray.example.org"))
     named = {"Host": "spray.example.org", "Origin": "https://spray.example.org"}

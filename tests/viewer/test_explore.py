@@ -49,7 +49,7 @@ def test_tap_selects_one_and_escape_none(visit, category):
     expect(viewer.page.get_by_text("Select points with the lasso")).to_be_visible()
 
 
-@pytest.mark.parametrize("where", ["address", "dense_address"])
+@pytest.mark.parametrize("where", ["address", pytest.param("dense_address", marks=pytest.mark.slow)])
 def test_keys_add_keep_the_common_part_and_take_away(visit, category, where, request):
     """Shift, Ctrl and both, with points and where there is a density; Ctrl+Z takes one step back."""
     viewer = visit("?page_size=100", at=request.getfixturevalue(where))

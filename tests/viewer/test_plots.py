@@ -66,7 +66,8 @@ def test_hover_shows_the_picture(visit, digits):
     viewer.page.mouse.move(x - 30, y - 30)
     viewer.page.mouse.move(x, y, steps=5)
     expect(viewer.page.locator("#preview")).to_be_visible()
-    expect(viewer.page.locator("#preview figcaption")).to_have_text("sample 5")
+    expect(viewer.page.locator("#preview figcaption")).to_contain_text("sample 5")
+    expect(viewer.page.locator("#preview figcaption")).to_contain_text("prediction: ")
     viewer.page.wait_for_function("document.querySelector('#preview img').naturalWidth === 12")
 
 

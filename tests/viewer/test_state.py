@@ -31,6 +31,7 @@ SPECIAL = {
     "scale": st.sampled_from(["", "bwr", "000,fff"]),
     "paint": st.sampled_from(["", "0:ff0000", "-1:00ff00,12:123456"]),
     "colour_map": st.sampled_from(["bwr", "jet", "000,fff"]),
+    "filter": st.sampled_from(["", "marked=1 size>10", "'scan site=A|B' 17"]),
 }
 
 

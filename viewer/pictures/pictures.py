@@ -67,6 +67,17 @@ def cluster_picture(
     return mean_picture(project, means[number], "", mode, look)
 
 
+@lru_cache(maxsize=512)
+def category_picture(project: Project, analysis: str, category: str, clustering: str, mode: str, look: Look) -> bytes:
+    """The mean of a category, on one scale with those of its clusters."""
+    if category not in project.analyses.get(analysis, ()):
+        raise KeyError(f"no category {category}")
+    found = open_category(project, analysis, category)
+    if mode != "input":
+        look = look._replace(limit=largest_mean(project, look.method, *cluster_samples(found, clustering).values()))
+    return mean_picture(project, encode(spread(found.sample)), "", mode, look)
+
+
 def cluster_samples(category: Category, clustering: str) -> dict[int, str]:
     """Number -> the samples that a cluster's mean is told from."""
     groups = category.clusterings[clustering]

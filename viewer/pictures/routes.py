@@ -3,6 +3,7 @@
     <app>/image/<project>/<sample>/<mode>.png                                    one sample
     <app>/mean/<project>/<mode>.png?samples=...&minus=...&other=...              the mean of several
     <app>/cluster/<project>/<analysis>/<category>/<clustering>/<number>/<mode>.png
+    <app>/category/<project>/<analysis>/<category>/<clustering>/<mode>.png       its mean, on one scale with clusters
 
 Of the relevance by `method`, in colours by `map` and `gamma`, and `limit`, or `percentile` of the sample itself or of
 the samples named by `of`; of a volume the slices through `place`.
@@ -48,6 +49,12 @@ def cluster(
     return pictures.cluster_picture(project, analysis, category, clustering, int(number), mode, look(project, query))
 
 
+def category(
+    project: Project, query: Mapping[str, str], analysis: str, category: str, clustering: str, mode: str
+) -> bytes:
+    return pictures.category_picture(project, analysis, category, clustering, mode, look(project, query))
+
+
 def strip(_project: object, query: Mapping[str, str]) -> bytes:
     return pictures.strip(query.get("map", "bwr"))
 
@@ -57,6 +64,7 @@ PATTERNS: dict[str, Render] = {
     f"/image/{PART}/{NUMBER}/{MODE}": image,
     f"/mean/{PART}/{MODE}": mean,
     f"/cluster/{PART}/{PART}/{PART}/{PART}/{NUMBER}/{MODE}": cluster,
+    f"/category/{PART}/{PART}/{PART}/{PART}/{MODE}": category,
 }
 
 

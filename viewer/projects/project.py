@@ -1,7 +1,7 @@
 """Projects as the viewer sees them: opened once, read-only, shared by all sessions."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from viewer.projects.tree import Clusterings
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
 LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples
-NOT_EMBEDDINGS = ("neighbor", "distance", "output")
+NOT_EMBEDDINGS = ("neighbor", "distance", "output", "delta")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,8 @@ class Category:
     eigenvalue: np.ndarray
     facts: Mapping[str, Any]
     data: xr.Dataset
+    label_text: Callable[[Any], str] = str
+    """A class as people know it."""
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Which rows hold one of `ids`, as a mask."""
@@ -181,10 +183,11 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         sample,
         _embeddings(data),
         Clusterings(_clusterings(data), _space(data)),
-        _variables(project, sample),
+        _of_analysis(data) | _variables(project, sample),
         eigenvalue,
         data.attrs,
         data,
+        project.label_text,
     )
 
 
@@ -216,6 +219,12 @@ def _clusterings(data: xr.Dataset) -> dict[str, np.ndarray]:
     names = cluster.coords["clustering"].values if "clustering" in cluster.coords else range(len(cluster))
     numbers = np.where(np.isfinite(cluster.values), cluster.values, -1).astype(np.int32)  # no number is noise
     return {str(name): values for name, values in zip(names, numbers, strict=True)}
+
+
+def _of_analysis(data: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every measure of a sample that the analysis made, such as its likelihood."""
+    measures = {str(name): v for name, v in data.data_vars.items() if v.dims == ("sample",) and v.dtype.kind == "f"}
+    return {name: values.values for name, values in measures.items()}
 
 
 def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:

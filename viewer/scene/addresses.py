@@ -8,6 +8,7 @@ from viewer import html, pictures
 from viewer.pictures import Look, kind, modes, renderer, shown, spread
 from viewer.projects import FIRST_METHOD, Project, Source
 from viewer.scene.scene import Scene
+from viewer.scene.suspects import Suspect
 from viewer.state import decode, encode
 
 SMALL = 150  # pixels of the shorter side, up to which enlarging keeps the pixels sharp
@@ -39,6 +40,14 @@ def cluster_address(scene: Scene, number: int, mode: str) -> str:
     state = scene.state
     where = (state.analysis, state.category, state.clustering, number, f"{mode}.png")
     return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
+
+
+def suspect_address(scene: Scene, category: str, suspect: Suspect, mode: str, *, whole: bool = False) -> str:
+    """The mean of a suspect cluster, or of its whole category, on one scale."""
+    number = () if whole else (suspect.cluster,)
+    where = (suspect.analysis, category, suspect.clustering, *number, f"{mode}.png")
+    what = "category" if whole else "cluster"
+    return html.address(what, scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
 
 
 def mean_address(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:

@@ -52,7 +52,10 @@ def ordered(project: Project, category: Category, state: State) -> tuple[np.ndar
 
 
 def distance(category: Category, rows: np.ndarray) -> np.ndarray:
-    """How far each of `rows` lies from their mean, in the space that clusters were found in if it is there."""
+    """How unusual each of `rows` is: by its likelihood where the analysis tells it, else by how far it lies from their
+    mean, in the space that clusters were found in if it is there."""
+    if "log_likelihood" in category.data:
+        return -category.data["log_likelihood"].values[rows]
     space = category.embeddings.get("spectral", next(iter(category.embeddings.values())))[rows]
     return np.linalg.norm(space - space.mean(axis=0), axis=1)
 

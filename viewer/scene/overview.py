@@ -3,14 +3,25 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from spray import store
 from viewer.projects import Project
+from viewer.scene.suspects import Suspect, index_of, suspect_in
 
 SUSPICIOUS = ("suspicion", "clever_hans", "cluster_gap", "eigengap")  # what ranks categories, the first that is there
 TEXTS = ("used", "suspect_view", "suspect_clustering")  # beside the number of a cluster: never sorted by
 MOST_LISTED = 2000  # rows
+MOST_CARDS = 24
+ON_CARDS = ("suspicion", "clever_hans", "suspect_size", "n", "accuracy")
+
+
+class Card(NamedTuple):
+    """A category and its suspect, with what the ranking says of them."""
+
+    category: str
+    suspect: Suspect
+    numbers: dict[str, float]
+    judgement: str
+    reasons: str
 
 
 class Overview(NamedTuple):
@@ -20,10 +31,14 @@ class Overview(NamedTuple):
     """Numbers, but for `TEXTS`."""
     rows: list[tuple[str, dict[str, Any]]]
     order: str
+    cards: tuple[Card, ...] = ()
+    """Of the first rows, those with a suspect."""
+    missing: str = ""
+    """What the ranking has not looked at."""
 
 
 def overview(project: Project, analysis: str, order: str = "") -> Overview:
-    index = _index(project, analysis)
+    index = index_of(project, analysis)
     known = set(project.analyses[analysis])
     categories = [str(category) for category in index.category.values]
     numbers = {
@@ -32,7 +47,7 @@ def overview(project: Project, analysis: str, order: str = "") -> Overview:
     if (accuracy := _accuracy(project, categories)) is not None:
         numbers["accuracy"] = accuracy
     numbers.pop("label", None)
-    texts = {name: index[name].values for name in TEXTS if name in index and index[name].dtype.kind == "O"}
+    texts = {name: index[name].values for name in TEXTS if name in index and index[name].dtype.kind in "OU"}
     named = dict.fromkeys(name for name in ("n", "accuracy", *numbers) if name in numbers)
     columns = tuple(c for name in named for c in ([*texts] if name == "suspect_cluster" else []) + [name])
     order = order if order in named else next((name for name in SUSPICIOUS if name in named), "")
@@ -42,27 +57,24 @@ def overview(project: Project, analysis: str, order: str = "") -> Overview:
         for at, category in enumerate(categories)
         if category in known or errors[at]
     ]
-    return Overview(columns, _ranked(rows, order), order)
+    ranked = _ranked(rows, order)
+    facts = {category: {str(name): v.values[at] for name, v in index.items()} for at, category in enumerate(categories)}
+    cards = (_card(project, analysis, category, numbers, facts[category]) for category, numbers in ranked[:MOST_CARDS])
+    missing = next((str(text) for text in index["missing"].values if text), "") if "missing" in index else ""
+    return Overview(columns, ranked, order, tuple(card for card in cards if card), missing)
+
+
+def _card(project: Project, analysis: str, category: str, row: dict[str, Any], facts: dict[str, Any]) -> Card | None:
+    suspect = suspect_in(project, analysis, facts)
+    if suspect is None or category not in project.analyses[suspect.analysis]:
+        return None
+    numbers = {name: float(row[name]) for name in ON_CARDS if name in row and np.isfinite(row[name])}
+    return Card(category, suspect, numbers, str(facts.get("judgement", "")), str(facts.get("reasons", "")))
 
 
 def _values(numbers: dict[str, np.ndarray], texts: dict[str, np.ndarray], at: int) -> dict[str, Any]:
     found = {name: column[at].item() for name, column in numbers.items()}
     return found | {name: str(column[at]) for name, column in texts.items()}
-
-
-def suspect_clustering(project: Project, analysis: str, category: str) -> str:
-    """The clustering that the ranking speaks of, "" where it speaks of none."""
-    if analysis not in project.analyses or "suspect_clustering" not in (index := _index(project, analysis)):
-        return ""
-    at = np.flatnonzero(index.category.values.astype(str) == category)
-    return str(index.suspect_clustering.values[at[0]]) if len(at) else ""
-
-
-def _index(project: Project, analysis: str) -> xr.Dataset:
-    if project.foreign is None:
-        return store.read_analysis_index(project.path, analysis)
-    sizes = {name: data.sizes["sample"] for name, data in project.foreign[analysis].items()}
-    return xr.Dataset({"n": ("category", list(sizes.values()))}, {"category": list(sizes)})
 
 
 def _ranked(rows: list[tuple[str, dict[str, Any]]], order: str) -> list[tuple[str, dict[str, Any]]]:

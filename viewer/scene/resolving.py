@@ -3,11 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from spray import store
 from viewer import pictures
 from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
+from viewer.scene.overview import overview
+from viewer.scene.points.filters import matches
 from viewer.scene.points.grouping import variables
 from viewer.scene.scene import Blank, Scene
+from viewer.scene.suspects import best_ranking
 from viewer.state import State, decode, encode
+from viewer.state.filters import parsed
+from viewer.state.filters import text as written
 from viewer.state.links import expand
 
 
@@ -25,6 +31,8 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     if not any(project.analyses.values()):
         problem = f"{project.path} has no analysis yet: make one with spray.analyse and spray.save_analysis"
         return Blank(projects, state, project, problem, tuple(warnings))
+    if state == State(project=project.key):
+        state = _opened(project, state)
     analysis = _known("analysis", state.analysis, [a for a, found in project.analyses.items() if found], warnings)
     name = _known("category", state.category, project.analyses[analysis], warnings)
     state = replace(state, analysis=analysis, category=name)
@@ -40,6 +48,17 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     except Exception as error:
         problem = f"category {name!r} of analysis {analysis!r} cannot be shown: {error!r}"
         return Blank(projects, state, project, problem, tuple(warnings))
+
+
+def _opened(project: Project, state: State) -> State:
+    """Where nothing is asked for: the ranking, if there is one, at its most suspicious category."""
+    try:
+        analysis = best_ranking(project)
+        rows = overview(project, analysis).rows if analysis else []
+    except store.ProjectError:  # a ranking that cannot be read is said where it is shown
+        return state
+    first = next((category for category, values in rows if not values["error"]), "")
+    return replace(state, analysis=analysis, category=first, view="categories") if first else state
 
 
 def _scene(
@@ -70,6 +89,7 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     place = state.place if focus is not None and pictures.is_sliced(project, method) else ""
     view = replace(view, method=method, mode=mode, place=place)
     view = replace(view, beside=beside, beside_x=beside_x, beside_y=beside_y)
+    view = replace(view, filter=_filters(category, state.filter, warnings))
     return replace(view, selection=_here(project, category, state.selection, warnings))
 
 
@@ -95,6 +115,19 @@ def _here(project: Project, category: Category, text: str, warnings: list[str]) 
     if (lost := len(ids) - int(here.sum())) > 0:
         warnings.append(f"{lost} of {len(ids)} selected samples are not in this category")
     return encode(category.sample[here]) if lost or text[:1] == "@" else text
+
+
+def _filters(category: Category, text: str, warnings: list[str]) -> str:
+    """Those that the category can answer."""
+    good = []
+    for test in parsed(text):
+        try:
+            matches(category, test)
+        except ValueError as error:
+            warnings.append(f"a filter was left out: {error}")
+        else:
+            good.append(test)
+    return written(tuple(good))
 
 
 def _known(what: str, name: str, names: Sequence[str], warnings: list[str]) -> str:

@@ -28,7 +28,8 @@ def marks(scene: Scene | Blank) -> str:
     beside, focus = bool(scene.state.beside), scene.state.focus is not None
     drawn = isinstance(scene, Scene) and is_drawn(scene)
     found = {"view": view, "beside": beside, "focus": focus, "spectrum": scene.state.spectrum, "drawn": drawn}
-    return json.dumps(found | {"fixed": scene.state.scaling == "fixed"})
+    spectral = isinstance(scene, Scene) and bool(len(scene.category.eigenvalue))
+    return json.dumps(found | {"fixed": scene.state.scaling == "fixed", "spectral": spectral})
 
 
 def query(scene: Scene | Blank) -> str:
@@ -42,7 +43,10 @@ def selected(scene: Scene) -> str:
 
 
 def preview(scene: Scene) -> str:
-    return _template(scene, scene.state.mode if is_drawn(scene) or "input" not in modes_of(scene) else "input")
+    """The pictures of a sample: input and heatmap; of what is made of lines or words one is enough."""
+    shown = modes_of(scene)
+    wanted = (scene.state.mode,) if is_drawn(scene) else tuple(mode for mode in ("input", "heatmap") if mode in shown)
+    return json.dumps([_template(scene, mode) for mode in wanted or shown[:1]])
 
 
 def windows(scene: Scene) -> str:
@@ -86,5 +90,5 @@ MESSAGES: dict[str, Callable[[Scene], str]] = {
     "preview": preview,
     "markers": markers,
 }
-NOTHING = {"windows": "{}", "selection": "", "preview": "", "markers": "{}"}
+NOTHING = {"windows": "{}", "selection": "", "preview": "[]", "markers": "{}"}
 """What stands for MESSAGES where nothing is shown."""

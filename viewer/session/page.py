@@ -12,7 +12,9 @@ class Page(DataModel):
     marks = String(default="{}", help="Server to browser: JSON of the data attributes of the page, for its style.")
     selection = String(default="", help="Server to browser: JSON of the rows selected and of the table they belong to.")
     query = String(default="", help="Server to browser: the address that brings this state back.")
-    preview = String(default="", help="Server to browser: a picture's address, with SAMPLE for the one pointed at.")
+    preview = String(
+        default="[]", help="Server to browser: JSON of pictures' addresses, SAMPLE for the one pointed at."
+    )
     windows = String(default="{}", help="Server to browser: JSON of what each plot shows, and all that it could show.")
     markers = String(default="{}", help="Server to browser: JSON of the pictures in the plots.")
     command = String(default="", help="Server to browser: JSON of something to do once, a download or a dialog.")

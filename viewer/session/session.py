@@ -107,7 +107,7 @@ class Session:
     def go(self, wanted: State, warnings: tuple[str, ...] = ()) -> None:
         """Show another state, which undo takes back."""
         before, scene = self.scene.state, resolve(self.projects, wanted)
-        if scene.state != before or warnings:
+        if scene.state != before or warnings or scene.warnings:
             self.past, self.future = [*self.past[-MOST_UNDONE:], before], []
             self.show(scene, warnings)
 

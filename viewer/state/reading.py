@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from spray.colour.colormap import palette
-from viewer.state import window
+from viewer.state import filters, window
 from viewer.state.paint import painted
 from viewer.state.selection import decode
 from viewer.state.state import BOUNDS, CHOICES, State
@@ -76,6 +76,11 @@ def _place(value: Any) -> str:
     return text
 
 
+def _filter(value: Any) -> str:
+    text = _text(value)
+    return filters.text(filters.parsed(text))
+
+
 def _colour_map(value: Any) -> str:
     source = _text(value)
     palette(source)
@@ -101,7 +106,7 @@ READ: dict[str, Callable[[Any], Any]] = {
 }
 FIELDS = {f.name: READ[f.type.__name__ if isinstance(f.type, type) else str(f.type)] for f in fields(State)}
 FIELDS |= {"selection": _selection, "window": _window, "beside_window": _window}
-FIELDS |= {"place": _place, "colour_map": _colour_map, "scale": _scale, "paint": _paint}
+FIELDS |= {"place": _place, "colour_map": _colour_map, "scale": _scale, "paint": _paint, "filter": _filter}
 
 
 def read(values: Mapping[str, Any]) -> Read:

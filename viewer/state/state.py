@@ -34,6 +34,7 @@ class State:
     correct: str = ""
     least: float = 0.0  # confidence
     most: float = 1.0
+    filter: str = ""  # more of them, on any variable, as typed: `marked=1 size>10 scan_17` (viewer/state/filters.py)
     selection: str = ""
     focus: int | None = None
     place: str = ""  # of a volume in focus, where its slices are shown: "3,40,12"; none: through its largest relevance

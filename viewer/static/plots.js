@@ -7,7 +7,7 @@ import { table } from "./selection.js";
 const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
 const REST = 250; // ms without a move before a window is reported
 const PLOTS = ["scatter", "beside_plot"];
-const shown = { windows: {}, timers: {}, applying: false, hovered: null };
+const shown = { windows: {}, timers: {}, applying: false, hovered: null, sample: null };
 
 const over = (plot) => document.querySelector(`[data-plot="${plot}"] .over`);
 
@@ -67,16 +67,39 @@ function showPreview(row) {
   const points = named("points");
   const sample = points.get_column("sample")[row];
   const figure = byId("preview");
-  figure.querySelector("img").src = named("page").preview.replace("SAMPLE", sample);
-  figure.querySelector("figcaption").textContent = `sample ${sample}`;
+  const addresses = JSON.parse(named("page").preview).map((address) => address.replace("SAMPLE", sample));
+  figure.querySelector("div").replaceChildren(...addresses.map((src) => make("img", { src, alt: "" })));
+  figure.querySelector("figcaption").replaceChildren(make("b", { textContent: `sample ${sample}` }));
   figure.hidden = false;
   shown.hovered = row;
+  shown.sample = sample;
+  beside(figure);
+  send("hover", sample);
   for (const [plot, prefix] of [["scatter", ""], ["beside_plot", "beside_"]]) {
     if (plot === "beside_plot" && root.dataset.beside !== "true") continue;
     const ring = document.querySelector(`[data-plot="${plot}"] > .ring`);
     place(ring, plot, ["x", "y"].map((axis) => points.get_column(prefix + axis)[row]));
   }
 }
+
+export function showFacts({ sample, facts }) {
+  if (sample !== shown.sample || byId("preview").hidden) return; // the pointer has moved on
+  const lines = facts.map(([name, text]) => make("span", { textContent: `${name}: ${text}` }));
+  byId("preview").querySelector("figcaption").replaceChildren(make("b", { textContent: `sample ${sample}` }), ...lines);
+  beside(byId("preview"));
+}
+
+// At the pointer, on the side where there is room
+function beside(figure) {
+  const box = figure.parentElement.getBoundingClientRect();
+  const [x, y] = [pointer.clientX - box.x, pointer.clientY - box.y];
+  const left = x + 20 + figure.offsetWidth < box.width ? x + 20 : Math.max(0, x - 20 - figure.offsetWidth);
+  const top = Math.max(0, Math.min(y - 20, box.height - figure.offsetHeight));
+  figure.style.transform = `translate(${left}px, ${top}px)`;
+}
+
+let pointer = { clientX: 0, clientY: 0 };
+document.addEventListener("pointermove", (event) => (pointer = event), true);
 
 // What is drawn around points: Bokeh selects the points it has, and where it has a picture of many the server selects
 

@@ -1,6 +1,7 @@
 // The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
-import { startPlots } from "./plots.js";
+import { startCategory } from "./category.js";
+import { showFacts, startPlots } from "./plots.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { refocus, slide, step } from "./slices.js";
 import { applySelection, reportSelection } from "./selection.js";
@@ -18,9 +19,21 @@ function applyMarks() {
   for (const page of document.querySelectorAll(".page")) page.hidden = page.dataset.page !== marks.view;
 }
 
+// Another view or category is another step of the browser's history, all else changes the address of this one
+
+const STEPS = ["project", "analysis", "category", "view"];
+const stepOf = (query) => STEPS.map((name) => new URLSearchParams(query).get(name)).join("\n");
+let told = null;
+
 function applyQuery() {
-  const query = named("page").query;
-  history.replaceState(null, "", location.pathname + (query ? "?" + query : ""));
+  const { query } = named("page");
+  const isStep = told !== null && stepOf(query) !== stepOf(told) && stepOf(query) !== stepOf(location.search);
+  told = query;
+  history[isStep ? "pushState" : "replaceState"](null, "", location.pathname + (query ? "?" + query : ""));
+}
+
+function goBack() {
+  send("address", location.search.slice(1));
 }
 
 function save(file, blob) {
@@ -45,6 +58,7 @@ const COMMANDS = {
   async download({ file, media, text }) {
     save(file, media === "image/png" ? await rasterise(text) : new Blob([text], { type: media }));
   },
+  hovered: showFacts,
   share({ query, note }) {
     const dialog = byId("share");
     dialog.querySelector("textarea").value = location.origin + location.pathname + (query ? "?" + query : "");
@@ -216,8 +230,10 @@ function start() {
   watch(page, "selection", applySelection);
   watch(page, "command", applyCommand);
   startPlots();
+  startCategory();
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
+  addEventListener("popstate", goBack);
   Bokeh.documents[0].on_event?.("connection_lost", showLost);
   root.dataset.ready = "";
 }

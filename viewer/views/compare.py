@@ -6,12 +6,13 @@ import numpy as np
 from bokeh.models import Select
 from markupsafe import Markup
 
+from spray.arrays.association import association
 from viewer import html
 from viewer.pictures import few, mean_modes
 from viewer.projects import Category, findings
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
-from viewer.scene.comparison import association, label_counts
+from viewer.scene.comparison import label_counts
 from viewer.state import decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
@@ -62,7 +63,7 @@ def _tests(category: Category, chosen: np.ndarray, rest: np.ndarray) -> Iterator
     """Whether labels and predictions differ between the two sets."""
     for name in ("label", "prediction"):
         values = category.variables.get(name)
-        found = None if values is None else association(values, category.rows(chosen), category.rows(rest))
+        found = None if values is None else association(values.astype(str), category.rows(chosen), category.rows(rest))
         if found:
             yield f"{name}: Cramér's V {found.strength:.2f}, p {_p(found.p)} (chi-squared)"
 

@@ -1,19 +1,21 @@
-"""Filters by label, prediction, correctness, confidence; what they leave out stays as a faint background."""
+"""Filters by label, prediction, correctness, confidence and any variable; what they leave out stays as a faint
+background."""
 
 from dataclasses import replace
 from typing import Any
 
-from bokeh.models import RangeSlider, Select
+from bokeh.models import RangeSlider, Select, TextInput
 from markupsafe import Markup
 
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.points.filters import is_filtered, passing, values
-from viewer.state import decode, encode
+from viewer.scene.points.filters import is_filtered, narrowed, passing, values
+from viewer.scene.points.grouping import variables
+from viewer.state.filters import parsed, text
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
-WATCHES = ("label", "predicted", "correct", "least", "most")
+WATCHES = ("label", "predicted", "correct", "least", "most", "filter")
 VARIABLES = {"label": "label", "predicted": "prediction", "correct": "correct"}
 TITLES = {"label": "True label", "predicted": "Predicted label", "correct": "Prediction is"}
 
@@ -23,17 +25,24 @@ def view(update: Update) -> View:
     confidence = RangeSlider(
         name="filter_confidence", title="Confidence", start=0, end=1, step=0.01, value=(0, 1), show_value=True
     )
+    typed = TextInput(name="filter", title="Search and filter", placeholder="17, or a word, or confidence>0.9")
     note = pane("filtered")
     shown: list[Scene] = []
 
     def change(**changes: Any) -> None:
         for scene in shown:  # nothing stays selected that is filtered out
-            category, state = scene.category, replace(scene.state, **changes)
-            keep = category.rows(decode(state.selection)) & passing(category, state)
-            update(**changes, page=0, selection=encode(category.sample[keep]))
+            state = replace(scene.state, **changes)
+            update(**changes, page=0, selection=narrowed(scene.category, state))
+
+    def search(text: str) -> None:
+        try:
+            change(filter=text)
+        except ValueError:  # not to be read, or nothing to compare with: the session says why
+            update(filter=text)
 
     for name, select in selects.items():
         select.on_change("value", lambda _attr, _old, new, name=name: change(**{name: new}))
+    typed.on_change("value", lambda _attr, _old, new: search(new))
     confidence.on_change("value_throttled", lambda _attr, _old, new: change(least=new[0], most=new[1]))
 
     def render(scene: Scene) -> None:
@@ -44,9 +53,24 @@ def view(update: Update) -> View:
             select.value = getattr(scene.state, name)
         confidence.visible = "confidence" in scene.category.variables
         confidence.value = (scene.state.least, scene.state.most)
-        note.text = _note(scene)
+        typed.value = scene.state.filter
+        note.text = _typed(scene) + _note(scene)
 
-    return View((*selects.values(), confidence, note), WATCHES, render)
+    return View((typed, *selects.values(), confidence, note), WATCHES, render)
+
+
+def _typed(scene: Scene) -> Markup:
+    """What was typed, each to be taken away again; or what may be."""
+    words = [text((test,)) for test in parsed(scene.state.filter)]
+    if words:
+        chips = (
+            html.button("unfilter", word, word, " ×", class_="chip", title="Take this filter away") for word in words
+        )
+        return html.tag("p", *chips)
+    known = ", ".join(variables(scene.category))
+    return html.tag(
+        "p", f"Several words have to pass all: label=3|7 size<10 file~scan. Variables: {known}.", class_="hint"
+    )
 
 
 def _note(scene: Scene) -> Markup:

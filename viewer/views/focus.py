@@ -8,13 +8,17 @@ from viewer.pictures import is_sliced, kind, place_of_most, shown
 from viewer.projects import Category, Project
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, modes_of, picture_address, sharpness
+from viewer.scene.facts import facts
 from viewer.scene.gallery import Tile, tile
 from viewer.state import encode
+from viewer.state.filters import Filter
+from viewer.state.filters import text as written
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
 
 TOP, NEAREST = 5, 8
+TOLD = ("label", "prediction", "confidence")  # before all else
 WATCHES = ("focus", "place", "clustering", "colour", "paint", *LOOK_SETTINGS, *SCALE_SETTINGS)
 
 
@@ -39,7 +43,7 @@ def _focus(scene: Scene, sample: int) -> Markup:
     order = (mode for mode in ("input", "heatmap", "overlay") if mode in modes_of(scene))
     place = _place(scene, sample)
     pictures = [_picture(scene, found.sample, mode, ",".join(map(str, place)) or None) for mode in order]
-    facts = html.tag("div", _labels(found), _scores(scene.project, sample), class_="facts")
+    facts = html.tag("div", _labels(found), _variables(scene, row), _scores(scene.project, sample), class_="facts")
     return (
         html.tag("div", *steps, class_="title")
         + html.tag("div", *pictures, facts, class_="pictures", style=f"--pictures: {len(pictures)}")
@@ -89,6 +93,20 @@ def _labels(found: Tile) -> Markup:
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
     pairs += [("Cluster", cluster_mark(found))]
     return html.tag("dl", *(html.tag("dt", name) + html.tag("dd", value) for name, value in pairs if value))
+
+
+def _variables(scene: Scene, row: int) -> Markup:
+    """All else that the project knows of the sample; a click filters by it."""
+    pairs = [(name, text) for name, text in facts(scene.category, row) if name not in TOLD]
+    exact = {name: str(scene.category.variables[name][row]) for name, _ in pairs}
+    filtered = (
+        html.tag("dt", name)
+        + html.tag(
+            "dd", html.button("filter", written((Filter(name, "=", exact[name]),)), text, title="Filter by this")
+        )
+        for name, text in pairs
+    )
+    return html.tag("dl", *filtered, class_="variables") if pairs else Markup()
 
 
 def _scores(project: Project, sample: int) -> Markup:

@@ -7,6 +7,7 @@ from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
+MOST_TABS = 4  # projects beside each other
 OFFERED = 50  # categories beside one that cannot be shown
 
 HELP = html.tag(
@@ -27,11 +28,25 @@ def view(_update: Update) -> View:
     problem = pane("problem")
 
     def render(scene: Scene | Blank) -> None:
-        tabs.text = html.tag("nav", *(_tab(scene, key) for key in scene.projects), aria_label="Projects")
+        found = [_menu(scene)] if len(scene.projects) > MOST_TABS else [_tab(scene, key) for key in scene.projects]
+        tabs.text = html.tag("nav", *found, aria_label="Projects")
         problem.text = HELP if not scene.projects else _problem(scene)
         problem.visible = bool(problem.text)
 
     return View((tabs, problem), ("project", "analysis", "category"), render, blank=render)
+
+
+def _menu(scene: Scene | Blank) -> Markup:
+    """Many projects fit into a menu only."""
+    options = (
+        html.tag("option", project.name + (" !" if project.error else ""), value=key, selected=_chosen(scene, key))
+        for key, project in scene.projects.items()
+    )
+    return html.tag("select", *options, data_input="project", aria_label="Project")
+
+
+def _chosen(scene: Scene | Blank, key: str) -> str | None:
+    return "" if key == scene.state.project else None
 
 
 def _tab(scene: Scene | Blank, key: str) -> Markup:

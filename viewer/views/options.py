@@ -35,7 +35,7 @@ def view(update: Update) -> View:
         title="Category",
         restrict=True,
         min_characters=0,
-        max_completions=50,
+        max_completions=2000,
         search_strategy="includes",
         case_sensitive=False,
         width=190,
@@ -70,7 +70,9 @@ def _change(name: str, value: Any) -> dict[str, object]:
     """Another category has other samples, another embedding other axes."""
     beside = "beside_" if name.startswith("beside") else ""
     if name in ("analysis", "category"):
-        gone: dict[str, object] = dict.fromkeys(("selection", "label", "predicted", "window", "beside_window"), "")
+        gone: dict[str, object] = dict.fromkeys(
+            ("selection", "label", "predicted", "filter", "window", "beside_window"), ""
+        )
         return gone | {name: value, "focus": None, "page": 0}
     if name in ("embedding", "beside"):
         return {name: value, f"{beside}x": 0, f"{beside}y": 1, f"{beside}window": ""}

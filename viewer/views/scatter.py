@@ -15,7 +15,20 @@ from viewer.views.parts import Update, View
 from viewer.views.parts.plot import PICTURE, Plot, darken, label, nothing, plot, resize, reveal, set_window
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
-COLOURS = ("clustering", "colour", "label", "predicted", "correct", "least", "most", "paint", "scale", "low", "high")
+COLOURS = (
+    "clustering",
+    "colour",
+    "label",
+    "predicted",
+    "correct",
+    "least",
+    "most",
+    "filter",
+    "paint",
+    "scale",
+    "low",
+    "high",
+)
 WATCHES = (*PLACES, *COLOURS, "window", "beside_window", "focus", "selection")
 POINTS = ("x", "y", "beside_x", "beside_y", "sample", "color")
 

@@ -89,7 +89,7 @@ def test_texts(here):
     assert found.relevance.attrs["kind"] == "text" and found.target.values.tolist() == [1, 0]
     assert "a int, not a function of a text" in run(*words, "--tokenizer", "own_models:nothing", code=1)
     words[-1] = 4  # longer than any text, and nothing is said to fill them up
-    assert "none of the first samples can be read; the first: it has 3 tokens" in run(
+    assert "none of the first 2 samples can be read; the first: it has 3 tokens" in run(
         *words, "--tokenizer", "own_models:split", code=1
     )
 

@@ -62,11 +62,12 @@ def test_nan_names_the_sample(explain, tmp_path):
     assert 7 not in store.open_attributions(tmp_path / "p").sample
 
 
-def test_shard_without_a_good_sample_is_an_error_even_when_skipping(explain, tmp_path):
-    dataset = Digits(3)
-    dataset.images[:] = torch.inf
-    with pytest.raises(lrp.SampleError, match=r"no sample .* sample 0: its output"):
-        lrp.attribute_dataset(explain, dataset, tmp_path / "p", errors="skip", **SMALL)
+def test_a_shard_without_a_good_sample_is_left_out_when_skipping(explain, tmp_path):
+    dataset = Digits(13)
+    dataset.images[:10] = torch.inf
+    path = lrp.attribute_dataset(explain, dataset, tmp_path / "p", errors="skip", **SMALL)
+    assert store.open_attributions(path).sample.values.tolist() == [10, 11, 12]
+    assert list(store.missing(path).failed) == list(range(10))
 
 
 class Ragged(Digits):

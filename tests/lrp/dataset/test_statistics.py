@@ -103,9 +103,11 @@ def test_relevance_and_output_are_the_same_with_them(small, tmp_path):
 def test_what_is_too_large_for_half_precision_is_an_error_and_not_infinity(small, tmp_path):
     x = 1e6 * torch.rand(3, 1, 10, 10)
     options = {"progress": False, "keep": lrp.Kept(kind="image", dtype="float16"), "errors": "skip"}
-    with pytest.raises(lrp.SampleError, match="is not finite"), pytest.warns(RuntimeWarning, match="overflow"):
+    with pytest.warns(RuntimeWarning, match="overflow"):
         lrp.attribute_dataset(explainer(small, x), list(x), tmp_path / "p", **options)
-    assert left_out(tmp_path / "p") == {}
+    assert (
+        all("is not finite" in why for why in left_out(tmp_path / "p").values()) and len(left_out(tmp_path / "p")) == 3
+    )
 
 
 def test_the_command_keeps_them_says_what_they_cost_and_leaves_them_out(tmp_path):
@@ -126,3 +128,33 @@ class Tiny(nn.Sequential):
 
     def __init__(self):
         super().__init__(nn.Conv2d(3, 2, 5, 4), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 9, 2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_of_layers_that_are_asked_for_there_is_more_and_where_it_is(small, tmp_path, dtype):
+    x = torch.rand(7, 1, 10, 10)
+    explain, close = explainer(small, x), {"rtol": 1e-5, "atol": 1e-6} if dtype == "float32" else {"atol": 2e-3}
+    path = lrp.attribute_dataset(
+        explain, list(x), tmp_path / "p", progress=False, batch_size=3, statistics=False, concepts=["5", "8"],
+        keep=lrp.Kept(kind="image", dtype=dtype),
+    )  # fmt: skip
+    found = spray.open_attributions(path).compute()
+    output, pullback = explain.program(explain.weights, x)
+    _, hidden = pullback(nn.functional.one_hot(output.argmax(1), 3).float(), at=["5", "8"])
+    a, r = (part.flatten(2).numpy() for part in hidden["5"])
+    for name, wanted in (
+        ("concept_5", r.sum(2)), ("hidden_magnitude_5", np.abs(r).sum(2)), ("hidden_peak_5", r.max(2)),
+        ("hidden_max_5", a.max(2)), ("hidden_mean_5", a.mean(2)),
+    ):  # fmt: skip
+        assert found[name].attrs["layer"] == "5"
+        np.testing.assert_allclose(found[name], wanted, **close)
+    for name, values in (("where_peak_5", r), ("where_max_5", a)):
+        assert found[name].dtype == np.int32
+        at_place = np.take_along_axis(values, found[name].values[:, :, None].astype(np.int64), 2)[:, :, 0]
+        np.testing.assert_allclose(at_place, values.max(2), rtol=1e-5, atol=1e-6)
+    assert json.loads(found.where_peak_5.attrs["field"]) == [None, *([at, [0, 2], [8, 10]] for at in (0, 1))]
+    assert not {"hidden_max_8", "hidden_peak_8", "where_peak_8", "hidden_magnitude_2"} & set(found.data_vars)
+    np.testing.assert_allclose(found.concept_8, hidden["8"].relevance, **close)
+    with pytest.raises(spray.ProjectError, match="concepts"):
+        lrp.attribute_dataset(explain, list(x), tmp_path / "p", progress=False, statistics=False, concepts=["5"],
+                              keep=lrp.Kept(kind="image", dtype=dtype))  # fmt: skip

@@ -13,7 +13,7 @@ from lrp.cli.commands import main
 from lrp.effect import Groups, Network, effects, is_used, strongest
 from lrp.effect.changes import laid
 from spray import analysis, store
-from spray.cli import main as spray_main
+from spray.cli.commands import cli
 
 CORNER = np.s_[:, :, -3:, -3:]
 
@@ -165,6 +165,6 @@ def test_the_commands_test_a_suspect_and_show_it_beside_the_suspicion(images, tm
 
 
 def told(words):
-    done = CliRunner().invoke(spray_main.__globals__["cli"], words)
+    done = CliRunner().invoke(cli, words)
     assert done.exit_code == 0, done.output
     return done.output

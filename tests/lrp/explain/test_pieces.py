@@ -188,6 +188,7 @@ def test_pieces_use_the_memory_of_the_last_ones_unless_the_environment_says_othe
 
 
 @glibc
+@pytest.mark.slow
 def test_large_memory_of_others_goes_back_to_the_system_as_ever():
     (megabytes,) = printed(OTHERS)
     assert megabytes < 50

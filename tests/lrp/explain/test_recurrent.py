@@ -75,7 +75,7 @@ CASES = {
 }
 
 
-SLOW = {"LSTM, two layers, both ways"}
+SLOW = {"LSTM, two layers, both ways", "GRU, both ways"}
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] * (c in SLOW)) for c in CASES])

@@ -64,8 +64,8 @@ def test_what_is_inserted_is_the_layers_output_and_its_parameters_are_the_graphs
 def test_names_and_layers_that_are_there_or_not(graph):
     with pytest.raises(ValueError, match=r"parameters first\.weight already"):
         lrp.insert(graph, "first", {"first.weight": torch.ones(1)}, lambda call, x, p: x)
-    with pytest.raises(KeyError, match="no layer or node 'frist'"):
-        lrp.insert(graph, "frist", {}, lambda call, x, p: x)
+    with pytest.raises(KeyError, match="no layer or node 'firsst'"):
+        lrp.insert(graph, "firsst", {}, lambda call, x, p: x)
 
 
 def test_one_of_several_uses(graph):

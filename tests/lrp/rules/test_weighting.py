@@ -83,6 +83,7 @@ def test_weights_held_fixed_in_three_ways(case):
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.slow
 def test_what_is_kept_grows_with_the_length_and_not_with_its_square():
     torch.manual_seed(0)
     model = Attention().eval()

@@ -1,5 +1,6 @@
 """What is kept of a prediction: as little as a gradient keeps, nearly, and in proportion to the length."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -27,6 +28,7 @@ class Block(nn.Module):
         return self.head(self.layer(x, src_mask=far).mean(1))
 
 
+@pytest.mark.slow
 def test_what_is_kept_grows_with_the_length():
     torch.manual_seed(0)
     model = Block().eval().requires_grad_(False)

@@ -1,6 +1,6 @@
 """Values of any kind -> one RGBA colour a point, readable for colour-blind eyes and with 200 groups."""
 
-import colorsys
+from functools import cache
 
 import numpy as np
 
@@ -11,18 +11,58 @@ NOISE = (0x8A, 0x90, 0x99)
 SET = (0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x7A5195, 0x8C6D31, 0xC43C5C, 0x5E9B1F)
 SEQUENTIAL = "440154,3b528b,21918c,5ec962,fde725"  # perceived evenly, and by colour-blind eyes
 DIVERGING = "2166ac,67a9cf,80:d1d5db,ef8a62,b2182b"
-GOLDEN = 0.6180339887498949
+MOST_COLOURS = 256
+# https://bottosson.github.io/posts/oklab, from linear sRGB
+TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+TO_OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 
 
 def group_colour(number: int) -> tuple[int, int, int]:
-    """Red, green, blue of group `number`; negative groups are noise. Groups far apart in number never share one."""
+    """Red, green, blue of group `number`; negative groups are noise. No two of the first 256 groups share one."""
     if number < 0:
         return NOISE
-    if number < len(SET):
-        return SET[number] >> 16, SET[number] >> 8 & 255, SET[number] & 255
-    hue, light = (number * GOLDEN) % 1.0, (0.42, 0.56, 0.68)[number % 3]
-    red, green, blue = colorsys.hls_to_rgb(hue, light, 0.55)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    red, green, blue = _palette()[number % MOST_COLOURS].tolist()
+    return red, green, blue
+
+
+@cache
+def _palette() -> np.ndarray:
+    """`SET`, then again and again the colour that is farthest from all before.
+
+    Far in Oklab (Ottosson 2020), where equal distances look equally different.
+    """
+    levels = np.linspace(0, 255, 16).round()
+    candidates = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3)
+    light = _oklab(candidates)[:, 0]
+    candidates = candidates[(light > 0.45) & (light < 0.8)]  # seen on white and on black
+    chosen = [[value >> 16, value >> 8 & 255, value & 255] for value in SET]
+    places = _oklab(candidates)
+    before = _oklab(np.array([*chosen, NOISE], float))
+    nearest = np.linalg.norm(places[:, None] - before, axis=2).min(1)
+    while len(chosen) < MOST_COLOURS:
+        at = int(nearest.argmax())
+        chosen.append(candidates[at].astype(int).tolist())
+        nearest = np.minimum(nearest, np.linalg.norm(places - places[at], axis=1))
+    return np.array(chosen)
+
+
+def _oklab(colours: np.ndarray) -> np.ndarray:
+    """(n, 3) sRGB up to 255 as lightness and two axes of colour."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ TO_CONES.T) @ TO_OKLAB.T
 
 
 def group_colours(groups: np.ndarray) -> np.ndarray:

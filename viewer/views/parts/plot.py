@@ -9,6 +9,7 @@ from bokeh.models import (
     CustomJS,
     HoverTool,
     LassoSelectTool,
+    NoOverlap,
     PlainText,
     PolySelectTool,
     Range1d,
@@ -53,6 +54,8 @@ def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDat
         min_height=120,
     )
     made.toolbar.logo = None
+    for axis in made.axis:
+        axis.major_label_policy = NoOverlap(min_distance=8)
     made.js_on_event(SelectionGeometry, CustomJS(code=f"window.brushed?.('{name}', cb_obj)"))
     picture = ColumnDataSource(nothing(PICTURE))
     made.image_rgba("picture", "left", "bottom", "width", "height", source=picture)
