@@ -1,4 +1,7 @@
 import os
+import signal
+import threading
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -30,6 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _interrupts() -> Iterator[None]:
+    """A command that a test calls leaves its handler, under which an interrupt ends the process."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True, scope="session")

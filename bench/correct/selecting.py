@@ -12,7 +12,6 @@ from torch import nn
 
 import lrp
 from bench.correct.worlds import COMPOSITE, World
-from bench.find.trial import statistics
 from lrp.correct import Samples, locate
 from lrp.correct.selection import FEWEST
 from lrp.explain.target import seed_of
@@ -54,6 +53,12 @@ def spray(world: World, graph: Graph, model: nn.Module) -> tuple[np.ndarray, dic
 SELECTING = {"true": true, "spray": spray}
 
 
+def _statistics(activation: torch.Tensor, relevance: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Of each channel, over its places."""
+    a, r = activation.flatten(2), relevance.flatten(2)
+    return {"max": a.amax(2), "mean": a.mean(2), "magnitude": r.abs().sum(2)}
+
+
 def _attributed(model: nn.Module, data: Samples) -> xr.Dataset:
     """Relevance of the own class, and statistics of channels of activations with places."""
     explain = lrp.explainer(model, data.x[:1], COMPOSITE)
@@ -70,7 +75,7 @@ def _attributed(model: nn.Module, data: Samples) -> xr.Dataset:
             "relevance": (places, relevance.detach().numpy()),
         }
         for layer, values in hidden.items():
-            for name, statistic in statistics(values.activation, values.relevance).items():
+            for name, statistic in _statistics(values.activation, values.relevance).items():
                 dims = ("sample", f"channel_{layer}")
                 variables[f"hidden_{name}_{layer}"] = (dims, statistic.detach().numpy().astype(np.float32))
         parts.append(xr.Dataset(variables))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import lrp
-from bench import demo
-from bench.find.data import LETTERS, corner, letters, sticker
+from bench.data.digits import BOX
+from bench.data.digits import digits as planted_digits
+from bench.demo.projects import gray_pictures
+from bench.find.artefacts import corner, sticker
+from bench.find.data import LETTERS, letters
+from bench.find.networks import convolutions
 from lrp.correct import Samples
 
 
@@ -31,21 +36,21 @@ class World(NamedTuple):
 
 
 def digits(seed: int, quick: bool) -> World:
-    """bench.demo: a gray box in the corner of half of the digits from 5 on."""
+    """The demo's: a gray box in the corner of half of the digits from 5 on."""
     del quick
-    train, clean, _ = demo.samples(seed)
-    network: Any = demo.network
-    both = np.concatenate([np.zeros(len(clean), bool), np.ones(len(clean), bool)])
-    images, numbers = torch.cat([clean.images] * 2), np.concatenate([clean.digits] * 2)
-    test = demo.Digits(images, numbers, both)
-    return World(_boxed(train), _boxed(test), (1,), network, 8, (0,))
+    data = planted_digits(seed)
+    network: Any = partial(gray_pictures, data)
+    both = np.repeat([False, True], len(data.test))
+    test = np.concatenate([data.test, data.paste(data.test)])
+    tested = _boxed(test, np.concatenate([data.test_label] * 2), both)
+    return World(_boxed(data.inputs, data.label, data.marked), tested, (1,), network, 8, (0,))
 
 
-def _boxed(data: demo.Digits) -> Samples:
-    artefact = torch.as_tensor(data.boxed)
-    mask = torch.zeros_like(data.images)
-    mask[(artefact, *demo.BOX)] = 1
-    return Samples(data.images, data.labels, artefact, mask)
+def _boxed(images: np.ndarray, label: np.ndarray, marked: np.ndarray) -> Samples:
+    x, artefact = torch.as_tensor(images), torch.as_tensor(marked)
+    mask = torch.zeros_like(x)
+    mask[(artefact, *BOX)] = 1
+    return Samples(x, torch.as_tensor(label), artefact, mask)
 
 
 def _letters(mark: Callable[..., np.ndarray], seed: int, quick: bool) -> World:
@@ -74,9 +79,8 @@ def _marked(
 
 
 def _convolutional() -> nn.Sequential:
-    from bench.find.trial import network
-
-    return network(len(LETTERS))
+    network: Any = convolutions(len(LETTERS), 32)
+    return network
 
 
 def _squares(shares: tuple[float, float, float, float], seed: int, quick: bool) -> World:
@@ -126,7 +130,7 @@ class Block(nn.Module):
 
 
 def _residual() -> nn.Sequential:
-    """A small residual network in the place of the paper's ResNet-18, which two shared cores are too slow for."""
+    """A small residual network in the place of the paper's ResNet-18, which takes too long on two cores."""
     blocks = [Block(8, 16, 2), Block(16, 32, 2), Block(32, 64, 2)]
     stem = [nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU()]
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 2))

