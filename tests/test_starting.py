@@ -53,7 +53,7 @@ def test_an_interrupt_after_the_command_too():
 
 
 LOST = """
-import click, signal
+import click, signal, sys
 from spray.cli import commands, main
 
 @commands.cli.command()
@@ -63,7 +63,8 @@ def odd():
     except KeyboardInterrupt:
         raise ImportError("a module in C that was loading")
 
-main(["odd"])
+sys.argv[1:] = ["odd"]
+main()
 """
 
 

@@ -7,7 +7,8 @@ from spray._starting import end_at_interrupts
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the console script; see `spray.cli.commands.main`."""
-    end_at_interrupts()
+    if arguments is None:  # the process is this command's
+        end_at_interrupts()
     from spray.cli.commands import main as command  # loads scikit-learn
 
     command(arguments)
