@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 
 import torch
+import xarray as xr
 from torch import nn
 from torch.utils.data import Dataset
 
 import lrp
+from spray import store
 
 
 def small_model(seed=0, classes=3):
@@ -40,6 +42,14 @@ class Digits(Dataset):
                 log.write(f"{index}\n")
         time.sleep(self.pause)
         return self.images[index], index % 3, {"split": "train" if index % 2 else "test", "confidence": index / 100}
+
+
+SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
+"""Options of `attribute_dataset` for some dozen digits."""
+
+
+def parts_of(project):
+    return {number: xr.load_dataset(file) for number, file in store.parts(project).items()}
 
 
 if __name__ == "__main__":

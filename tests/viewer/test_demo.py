@@ -61,7 +61,9 @@ def test_the_network_cheats_and_the_clusters_know(demo):
     heat = abs(attributions.relevance.sel(sample=found.sample)).values
     share = heat[..., :2, :2].sum((1, 2, 3)) / heat.sum((1, 2, 3))
     assert np.median(share[marked]) > 2 * np.median(share[~marked])
-    assert max(float(row[4]), float(row[5])) > 0.5 and row[6] in ("0 to 4", "5 to 9")
+    assert max(float(row[4]), float(row[5])) > 0.5
+    # a known fault that docs/limits.md names, held here so that who mends it takes it out there: it should be "5 to 9"
+    assert row[6] == "0 to 4"
     assert f"{build(DEMOS['digits'], path, 0).ami:.2f}" == row[4]  # nothing is built again
 
 

@@ -18,19 +18,14 @@ import lrp
 from lrp.dataset.claims import claimed
 from spray import store
 from spray.store import ProjectError
-from tests.support.digits import Digits, small_explainer
+from tests.support.digits import SMALL, Digits, parts_of, small_explainer
 
 ROOT = Path(__file__).resolve().parents[3]
-SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
 
 
 @pytest.fixture(scope="module")
 def explain():
     return small_explainer()
-
-
-def parts_of(project):
-    return {number: xr.load_dataset(file) for number, file in store.parts(project).items()}
 
 
 def assert_same(project, other):

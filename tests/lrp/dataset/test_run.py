@@ -8,25 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from torch.utils.data import IterableDataset, Subset
 
 import lrp
 from lrp.dataset import Kept
 from spray import store
-from tests.support.digits import Digits, small_explainer
+from tests.support.digits import SMALL, Digits, parts_of, small_explainer
 
 ROOT = Path(__file__).resolve().parents[3]
-SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
 
 
 @pytest.fixture(scope="module")
 def explain():
     return small_explainer()
-
-
-def parts_of(project):
-    return {number: xr.load_dataset(file) for number, file in store.parts(project).items()}
 
 
 def test_stored_is_what_the_explainer_says(explain, tmp_path):

@@ -4,23 +4,16 @@ import json
 
 import pytest
 import torch
-import xarray as xr
 from torch.utils.data import TensorDataset
 
 import lrp
 from spray import store
-from tests.support.digits import Digits, small_explainer
-
-SMALL = {"batch_size": 4, "shard_size": 10, "progress": False}
+from tests.support.digits import SMALL, Digits, parts_of, small_explainer
 
 
 @pytest.fixture(scope="module")
 def explain():
     return small_explainer()
-
-
-def parts_of(project):
-    return {number: xr.load_dataset(file) for number, file in store.parts(project).items()}
 
 
 def test_samples_left_out_are_no_missing_part(explain, tmp_path):
