@@ -14,7 +14,7 @@ from bench.correct.criteria import METHODS
 from bench.correct.selecting import SELECTING
 from bench.correct.worlds import COMPOSITE, WORLDS, World, trained
 from lrp.correct import METHODS as CORRECTIONS
-from lrp.correct import Located, Samples, default_method, locate, report, split, tune
+from lrp.correct import Choice, Located, Samples, choose, locate, report, split, tune
 from lrp.correct.methods import correct
 from lrp.graph.graph import Graph
 
@@ -43,15 +43,26 @@ def run(trial: Trial, quick: bool, methods: Sequence[str] = METHODS) -> dict[str
             return result | {"error": str(error), "methods": {"before": _measured(world, graph, graph, None)}}
     result |= {"layer": found.layer, "pool": found.pool, "auroc": found.auroc, "effect": found.effect}
     result |= {"iou": _overlap(world, found, members), "warnings": [str(one.message) for one in said]}
-    name, why = default_method(found)
-    result |= {"default": name, "why": why, "methods": {}}
-    wanted = dict.fromkeys(name if method == "default" else method for method in methods)
-    for method in wanted:
+    name = None
+    if "default" in methods:
+        chosen = _chosen(found, world, trial.seed)
+        name = chosen.method
+        result |= {"default": name, "why": chosen.why, "tried": {k: one._asdict() for k, one in chosen.tried.items()}}
+    result["methods"] = {}
+    wanted = [name if method == "default" else method for method in methods]
+    for method in filter(None, dict.fromkeys(wanted)):
         after = _corrected(method, graph, found, world, trial.seed)
         result["methods"][method] = _measured(world, graph, after, found)
-    if "default" in methods:
+    if name is not None:
         result["methods"]["default"] = result["methods"][name]
     return result
+
+
+def _chosen(found: Located, world: World, seed: int) -> Choice:
+    data = Samples(world.train.x, world.train.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that no method helps: the numbers tell
+        return choose(found, data, seed=seed, epochs=world.tuned, progress=False)
 
 
 def _corrected(method: str, graph: Graph, found: Located, world: World, seed: int) -> Graph:

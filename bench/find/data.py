@@ -33,11 +33,15 @@ class Letters(NamedTuple):
     marked: np.ndarray
 
 
-def letters(count: int, size: int, seed: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of each of some letters: a random font, place, size and colour over a crop of a photograph."""
+def letters(count: int, size: int, seed: int, classes: int = 10, kinds: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """`count` images of each class: a random font, place, size and colour over a crop of a photograph.
+
+    A class is one letter, or `kinds` of them in turn: groups that no other class has and that nobody planted.
+    """
     rng, fonts, photographs = np.random.default_rng(seed), _fonts(), _photographs()
     label = np.repeat(np.arange(classes), count)
-    images = [_letter(LETTERS[c], size, fonts, photographs, rng) for c in label]
+    kind = np.arange(len(label)) % count % kinds
+    images = [_letter(LETTERS[c], size, fonts, photographs, rng) for c in label + classes * kind]
     return np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255, label
 
 

@@ -14,6 +14,8 @@ VIT = CNN | {"network": "vit", "epochs": 20}
 LARGE = CNN | {"size": 64}
 TWO = CNN | {"classes": 2, "each": 400, "epochs": 12}
 THREE = TWO | {"classes": 3}
+GROUPED = TWO | {"kinds": 5, "each": 1000, "epochs": 16}
+GROUPED_THREE = THREE | {"kinds": 3, "each": 700, "epochs": 14}
 CLEAN = "corner"  # of an unpoisoned model the share is 0: reliance on an artefact that it never saw
 
 Case = tuple[dict, str, float]
@@ -32,7 +34,13 @@ def development() -> Iterator[Trial]:
     cases += [(CNN, NATURAL, 0.2)] * 3 + [(CNN, CLEAN, 0.0)] * 3
     cases += [(kind, "corner", 0.3) for kind in (RESIDUAL, VIT, LARGE, TWO, THREE)]
     cases += [(kind, CLEAN, 0.0) for kind in (RESIDUAL, VIT, TWO, THREE)]
-    return _trials(cases, 2000)
+    yield from _trials(cases, 2000)
+    few: list[tuple[str, float]] = [(CLEAN, 0.0), ("corner", 0.3), ("text", 0.3), ("sticker", 0.4)]
+    for round_ in range(2):
+        for row, kind in enumerate((TWO, GROUPED, THREE, GROUPED_THREE)):
+            for number, (artefact, share) in enumerate(few):
+                of, seed = (3 * number + round_) % kind["classes"], 2100 + 100 * round_ + 10 * row + number
+                yield Trial(artefact, share, of, seed, **kind)
 
 
 def report() -> Iterator[Trial]:

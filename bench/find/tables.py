@@ -38,8 +38,8 @@ def report(results: Sequence[Result], split: str) -> str:
     planted = [one for one in good if one["trial"]["share"] and one["trial"]["artefact"] != NATURAL]
     lines = [f"split {split}: {len(results)} trials, {len(results) - len(good)} refused, for training failed", ""]
     lines += [_trials(good), "", _summary(good, planted)]
-    if planted:
-        lines += ["", _scores(planted)]
+    if ten := [one for one in planted if "best_f1" in one]:
+        lines += ["", _scores(ten)]
     return "\n".join(lines)
 
 
@@ -107,8 +107,8 @@ GROUPS: dict[str, Callable[[dict], bool]] = {
 
 def _scores(planted: Sequence[Result]) -> str:
     names = list(planted[0]["ranks"])
-    strong = [one for one in planted if one["reliance"] >= STRONG and one["trial"]["classes"] == 10]
-    weak = [one for one in planted if WEAK <= one["reliance"] < STRONG and one["trial"]["classes"] == 10]
+    strong = [one for one in planted if one["reliance"] >= STRONG]
+    weak = [one for one in planted if WEAK <= one["reliance"] < STRONG]
     rows = [[name, *(counted([one["ranks"][name] == 1 for one in some]) for some in (strong, weak))] for name in names]
     best = [f"{np.mean([one['best_f1'] for one in some]):.2f}" if some else "-" for some in (strong, weak)]
     rows.append(["best F1 of any cluster", *best])

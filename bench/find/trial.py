@@ -22,7 +22,7 @@ LEARNT = 3.0  # times chance; a model of less accuracy has learnt nothing, and i
 
 
 class Trial(NamedTuple):
-    """`artefact` on `share` of class `of`, or on none with share 0."""
+    """`artefact` on `share` of class `of`, or on none with share 0; a class is of so many `kinds` of letters."""
 
     artefact: str
     share: float
@@ -33,11 +33,13 @@ class Trial(NamedTuple):
     classes: int = 10
     each: int = 300
     epochs: int = 10
+    kinds: int = 1
 
     def __str__(self) -> str:
+        kinds = f"-kinds-{self.kinds}" if self.kinds > 1 else ""
         return (
             f"{self.network}-{self.size}-{self.artefact}-{self.share:g}-class-{self.of}-of-{self.classes}"
-            f"-seed-{self.seed}-{self.each}-{self.epochs}"
+            f"-seed-{self.seed}-{self.each}-{self.epochs}{kinds}"
         )
 
 
@@ -100,7 +102,7 @@ def predict(model: nn.Module, images: np.ndarray) -> Tensor:
 
 def reliance(model: nn.Module, trial: Trial) -> dict[str, float]:
     """Accuracy on images that training has not seen, and what pasting the artefact does to those of other classes."""
-    test, truth = letters(400 // trial.classes, trial.size, 10_000 + trial.seed, trial.classes)
+    test, truth = letters(400 // trial.classes, trial.size, 10_000 + trial.seed, trial.classes, trial.kinds)
     told = predict(model, test)
     facts = {"classes": trial.classes, "accuracy": float(np.mean(told.argmax(1).numpy() == truth))}
     if trial.artefact == NATURAL:
@@ -115,7 +117,7 @@ def reliance(model: nn.Module, trial: Trial) -> dict[str, float]:
 
 def made(trial: Trial) -> Made:
     """Train and attribute, on this very trial's seed."""
-    images, label = letters(trial.each, trial.size, trial.seed, trial.classes)
+    images, label = letters(trial.each, trial.size, trial.seed, trial.classes, trial.kinds)
     data = planted(images, label, trial.artefact, trial.share, trial.of, trial.seed)
     model = trained(data, trial)
     attributions, explain = explained(model, data)

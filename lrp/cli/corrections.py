@@ -18,7 +18,7 @@ from lrp.cli.evidence import Evidence, Stored, evidence, samples
 from lrp.cli.models import WRITERS
 from lrp.cli.options import Setting, model_options, reported
 from lrp.cli.target import dataset_target
-from lrp.correct import METHODS, Located, Samples, as_text, default_method, is_worse, masks
+from lrp.correct import METHODS, Located, Samples, as_text, choose, is_worse, masks
 from lrp.correct.losses import paste
 from lrp.correct.methods import correct as corrected
 from lrp.correct.selection import locate as located
@@ -138,19 +138,24 @@ def correct(
     given = evidence(project, finding, setting)
     found = _located(given, setting, layer)
     click.echo(found.why)
-    name, why = default_method(found) if method == "auto" else (method, "as asked")
-    click.echo(f"method {name}: {why}")
     like = given.data.x[0]
     training = given.data if data is None else samples(data, setting, like)
     proof = _proof(samples(test, setting, like, artefact), found, draw)
-    options: dict[str, Any] = {"epochs": epochs, "weight": weight, "batch_size": batch_size, "path": state}
+    options: dict[str, Any] = {"epochs": epochs, "weight": weight, "batch_size": batch_size}
     options |= {"optimizer": _adam(rate), "progress": not quiet}
-    graph = corrected(found, training, name, seed=draw, **options)
+    name, why, tried = method, "as asked", ""
+    if method == "auto":
+        choice = choose(found, training, seed=draw, **options)
+        name, why, tried = choice.method, choice.why, str(choice)
+        click.echo(tried)
+    click.echo(f"method {name}: {why}")
+    graph = corrected(found, training, name, seed=draw, path=state, **options)
     report = lrp.correct.report(
         given.graph, graph, proof, found.composite, layer=found.layer, v=found.v, label_names=given.label_names
     )
     how = "by " + artefact if artefact else "each test sample, and the same with the located artefact pasted on it"
     report = report.assign_attrs(finding=finding, method=name, layer=found.layer, auroc=found.auroc, groups=how)
+    report = report.assign_attrs(why=why, tried=tried)
     WRITERS[out.suffix](graph, given.data.x[:2], out)
     click.echo(f"{as_text(report)}\n{out}")
     if figure is not None:

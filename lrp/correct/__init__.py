@@ -1,11 +1,12 @@
 """A model's reliance on an artefact: located, corrected, and the correction measured."""
 
+from lrp.correct.choosing import CANDIDATES, Choice, choose
 from lrp.correct.directions import activations, auroc, best_place, cav
 from lrp.correct.figure import figure as draw
 from lrp.correct.location import localize, masks
 from lrp.correct.losses import Loss, augment, insensitive, pasted, right_reasons
 from lrp.correct.measures import as_text, is_worse, of_predictions, report
-from lrp.correct.methods import METHODS, balanced, correct, default_method
+from lrp.correct.methods import METHODS, balanced, correct
 from lrp.correct.module import as_module
 from lrp.correct.projections import component, predicted, present, project
 from lrp.correct.pruning import prune
@@ -15,7 +16,9 @@ from lrp.correct.selection import Located, locate
 from lrp.correct.tuning import Tuned, tune
 
 __all__ = [
+    "CANDIDATES",
     "METHODS",
+    "Choice",
     "Located",
     "Loss",
     "Samples",
@@ -28,9 +31,9 @@ __all__ = [
     "balanced",
     "best_place",
     "cav",
+    "choose",
     "component",
     "correct",
-    "default_method",
     "draw",
     "insensitive",
     "is_worse",

@@ -105,37 +105,24 @@ METHODS: Mapping[str, Correction] = {
 """Corrections by name: fine-tuning with the located artefact pasted on everything, RR-ClArC, RRR by the gradient and by
 LRP, A-ClArC, P-ClArC everywhere and where a class of the selection is predicted, DFR, EGEM."""
 
-WIDE_METHOD, DEFAULT = "insensitive", "paste"
 
-
-def default_method(found: Located, wide: float = 0.4) -> tuple[str, str]:
-    """The method that is taken where none is named, and why: pasting what is in one place, and for what is located on
-    much of the input the insensitive direction."""
-    assert found.source.mask is not None
-    share = float(found.source.mask.mean())
-    if share > wide:
-        return WIDE_METHOD, f"the artefact is on {share:.0%} of the input, too much to paste"
-    return DEFAULT, f"the artefact is on {share:.0%} of the input, little enough to paste"
-
-
-def correct(found: Located, data: Samples, method: str | None = None, **options: Any) -> Graph:
+def correct(found: Located, data: Samples, method: str, **options: Any) -> Graph:
     """A corrected graph.
 
     Args:
         found: Of `locate`.
         data: Training samples of all classes.
-        method: Of `METHODS`; default: by `default_method`.
+        method: Of `METHODS`; `choose` says which.
         options: Of `tune`, for the methods that train, such as `epochs` and `seed`.
 
     Raises:
         ValueError: There is no such method; the training samples are of one class; or as the method.
     """
-    name = default_method(found)[0] if method is None else method
-    if name not in METHODS:
-        raise ValueError(f"no method {name!r}; there are {', '.join(METHODS)}")
-    if not name.startswith("project") and len(data.y.unique()) < 2:
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}; there are {', '.join(METHODS)}")
+    if not method.startswith("project") and len(data.y.unique()) < 2:
         raise ValueError(
             f"the training samples are all of class {int(data.y[0])}: give the data that the model was trained on, of "
             "all classes; or take the method project, which does not train"
         )
-    return METHODS[name](found, data, **options)
+    return METHODS[method](found, data, **options)

@@ -42,7 +42,7 @@ from spray.verdict import (
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
-VERSION = 2  # raised when a verdict changes
+VERSION = 3  # raised when a verdict changes
 FIRST = 8  # samples to look at
 ALIKE = 0.7  # cosine of what sets two best candidates apart, from which on neither is a measure for the other
 READ = {"relevance", "image", "token_text", "feature_name", "channel_name"}

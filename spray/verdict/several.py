@@ -22,7 +22,8 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
 
     Returns:
         At least one, whatever its suspicion; at most three, the most suspicious first. Of several, each is a group of
-        its own against the samples that are in none.
+        its own against the samples that are in none; its suspicion is at most that of the whole category's, for what is
+        left after taking groups away is more alike than any category is.
 
     Example:
         >>> import numpy as np
@@ -46,7 +47,8 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
         return [first]
     usual_ones = ~np.logical_or.reduce(groups)
     each = [_as_given(spaces, group, group | usual_ones, normal, rest) for group in groups]
-    return sorted(each, key=lambda one: -one.suspicion)
+    ordered = sorted(each, key=lambda one: -one.suspicion)
+    return [one._replace(suspicion=min(one.suspicion, first.suspicion)) for one in ordered]
 
 
 def _among(spaces: Spaces, chosen: np.ndarray, normal: Usual, rest: int, seed: int) -> np.ndarray | None:

@@ -16,7 +16,7 @@ from spray.verdict.score import odd_side, refined, split_variance
 from spray.verdict.whitening import Statistics, White, added, statistics, whiten, without
 
 SPREAD = 0.4  # of the levels of clean categories, where they are all alike
-USUAL = 0.5  # log ratio to nothing that a clean category reaches: one pseudo-category beside the others
+FEW = 0.2  # by which the spread grows with the level, over the number of others
 LOOK = 2.2  # suspicion from which on a category should be looked at: clean models of bench.find reach 2.1
 SMALLEST = 20  # samples of which clusters can be told
 
@@ -139,27 +139,31 @@ class Usual(NamedTuple):
 
 
 def usual(levels: np.ndarray) -> Usual:
-    """The median of the other categories' levels and of one that nothing suggests; 0.4 + 1.48 MAD of the others.
+    """The median of the m other categories' levels; 0.4 sqrt(1 + 1 / m) + 0.2 max(0, level) / m + 1.48 MAD of them.
 
-    MAD, the median absolute deviation, does not mind one that is poisoned; 1.48 makes it a Gaussian's deviation. With
-    one other category the level is the mean of two and the spread 0.4, with many the pseudo-category hardly counts.
+    MAD, the median absolute deviation, does not mind one that is poisoned; 1.48 makes it a Gaussian's deviation. Of one
+    other category it is 0 and shows nothing, so the other terms stand for it: a level of few is itself uncertain, and
+    where levels are high (a late layer that tells the natural groups of a class apart) they differ more. Of many others
+    only 0.4 is left of them.
 
     Args:
         levels: `(other category, view)`, NaN where a category has none.
 
     Returns:
-        Level and spread, each `(view)`.
+        Level and spread, each `(view)`; of no others, 0 and the spread of one.
 
     Example:
         >>> import numpy as np
-        >>> usual(np.array([[1.5, 0.5]])).level.tolist()
-        [1.0, 0.5]
+        >>> one = usual(np.array([[1.5, 0.5]]))
+        >>> one.level.tolist(), one.spread.round(2).tolist()
+        ([1.5, 0.5], [0.87, 0.67])
     """
     levels = levels[np.isfinite(levels).all(1)]
-    level = np.median(np.concatenate([levels, np.full((1, levels.shape[1]), USUAL)]), axis=0)
-    spread = np.full(levels.shape[1], SPREAD)
+    many = max(1, len(levels))
+    level = np.median(levels, axis=0) if len(levels) else np.zeros(levels.shape[1])
+    spread = SPREAD * (1 + 1 / many) ** 0.5 + FEW * np.maximum(level, 0) / many
     if len(levels):
-        spread += 1.48 * np.median(np.abs(levels - np.median(levels, axis=0)), axis=0)
+        spread = spread + 1.48 * np.median(np.abs(levels - level), axis=0)
     return Usual(level, spread)
 
 

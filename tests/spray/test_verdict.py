@@ -7,15 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spray.verdict import (
+    LOOK,
+    White,
     added,
+    each_suspect,
     null_variance,
     refined,
     sentence,
     simulated_null,
     split_variance,
     statistics,
+    suspect,
     usual,
     verdict,
+    weighed,
     whiten,
     without,
 )
@@ -125,6 +130,42 @@ def test_refining_corrects_members_and_leaves_few_alone():
 def test_one_poisoned_category_does_not_change_what_is_usual():
     levels = np.full((9, 1), 0.6)
     assert usual(levels).level == usual(np.vstack([levels[1:], [[5.0]]])).level
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_what_few_others_cannot_show_is_allowed_for(count):
+    """Where others are alike: 0.4 of them, and of the one that is judged; more where levels are high; less of many."""
+    low, high = (usual(np.full((count, 1), level)) for level in (0.0, 3.0))
+    assert low.level == 0 and high.level == 3
+    assert low.spread == pytest.approx(0.4 * np.sqrt(1 + 1 / count))
+    assert high.spread - low.spread == pytest.approx(0.6 / count)
+    assert usual(np.full((0, 1), 1.0)).level == 0
+
+
+def test_a_group_that_is_judged_alone_is_no_more_suspicious_than_its_category():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 2))
+    values[:15, 0] += 12
+    values[15:25, 1] += 9
+    spaces = {"cells": White(values - values.mean(0), np.zeros((1, 2)))}
+    found, normal = weighed(spaces, 400), usual(np.zeros((3, 1)))
+    each = each_suspect(spaces, found, normal, 400)
+    assert len(each) == 2
+    assert max(one.suspicion for one in each) == suspect(spaces, found, normal).suspicion
+
+
+def test_natural_groups_of_both_classes_are_usual_and_a_planted_one_is_named():
+    """Two classes of three groups each, far apart in a view of their own; one view shows what 20 samples have alone."""
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 120)
+    late = rng.normal(size=(240, 6))
+    group = np.arange(240) % 3
+    late[np.arange(240), group + 3 * labels] += 9
+    early = rng.normal(size=(240, 6))
+    early[120:140, 2] += 6
+    found = verdict({"early": early, "late": late}, labels)
+    assert next(iter(found)) == "1" and found["0"].suspicion < LOOK
+    assert np.array_equal(np.flatnonzero(found["1"].members), np.arange(20))
 
 
 def test_few_samples_have_no_verdict_and_one_category_is_refused():
