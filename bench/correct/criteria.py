@@ -13,8 +13,8 @@ METHODS = (
 """`before` is the model as it is, `fine-tuned` trained on without any term, `default` what the tool takes by itself."""
 DEVELOPED = (("digits", 0), ("letters-fixed", 1))
 """On these worlds and seeds, which are not reported, it was fixed how `choose` takes the default: its candidates
-(paste, insensitive, right-reasons, project), the tolerance (0.01 of held-out accuracy), a third of the
-epochs, three tenths held out, groups of a class by presence of the direction and by pasting, four samples of a prior."""
+(paste, insensitive, right-reasons, project), the tolerance (0.01 of held-out accuracy), a third of the epochs, three
+tenths held out, groups of a class by presence of the direction and by pasting, four samples of a group's prior."""
 SELECTIONS = ("true", "spray")
 """The artefact's own labels in one class, and the cluster that the tools point at, see `selecting.spray`."""
 

@@ -22,6 +22,9 @@ from bench.find.tables import report
 from bench.find.trial import Trial, made
 from spray.files import claim, make_folder, write_text
 
+COMPARED = 10
+"""Classes from which on other scores are asked, too."""
+
 
 def result(trial: Trial, folder: Path) -> dict[str, Any] | None:
     """What one trial gave, from its file if it is there; None while another process is at it."""
@@ -49,7 +52,7 @@ def _result(trial: Trial) -> dict[str, Any]:
     if trial.share:
         truth = one.attributions.marked.sel(sample=judged[of].sample).values
         found["f1"] = f1(truth, members_of(judged[of]))
-        if trial.artefact != NATURAL and trial.classes == 10:  # the table of scores is of ten classes
+        if trial.artefact != NATURAL and trial.classes >= COMPARED:
             older, found["best_f1"] = older_scores(one.attributions, of)
             found["scores"] |= older
         found["ranks"] = {name: rank_of(values, of) for name, values in found["scores"].items()}

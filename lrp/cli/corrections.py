@@ -104,7 +104,8 @@ def _row(pictures: Tensor, count: int) -> np.ndarray:
 @_finding
 @_layer
 @click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
-              help="paste: train with the located artefact on everything; insensitive: RR-ClArC; right-reasons: RRR; "
+              help="auto: the best of four, tried; paste: train with the located artefact on everything; insensitive: "
+              "RR-ClArC; right-reasons: RRR; "
               "augment: A-ClArC; project: P-ClArC; last-layer: DFR; prune: EGEM.")  # fmt: skip
 @click.option("--data", help="What the model was trained on, as in lrp attribute. Default: the project's own samples.")
 @click.option("--test", required=True, metavar="DATA", help="What the proof is made on, as in lrp attribute.")

@@ -19,8 +19,8 @@ from lrp.correct.selection import Located
 from lrp.graph.graph import Graph
 
 CANDIDATES = ("paste", "insensitive", "right-reasons", "project")
-"""One of each family; of equal ones the first is taken. `last-layer` costs more accuracy than is allowed, and minutes of
-many classes; it is tried where it is asked for."""
+"""One of each family; of equal ones the first is taken. Not `last-layer`, which costs more accuracy than is allowed,
+and minutes where classes are many."""
 TOLERANCE = 0.01  # of the accuracy on held-out samples as they are
 HELD_OUT = 0.3
 PRIOR = 4.0  # samples of a group's prior, which is the accuracy of all: a group of two says little

@@ -73,6 +73,7 @@ def test_many_classes_need_the_memory_of_one():
 def test_a_trial_is_kept_and_told(tmp_path, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    monkeypatch.setattr(main, "COMPARED", 3)
     monkeypatch.setattr(trial, "LEARNT", 0.0)  # after so few images
     trials = [Trial("corner", 0.5, 1, 0, classes=3, each=60), Trial("corner", 0, 1, 0, classes=2, each=60)]
     found = [main.result(one, tmp_path) for one in trials]

@@ -62,9 +62,9 @@ def test_scales_and_shifts_of_features_and_the_order_of_samples_do_not_matter():
     found = verdict(views, labels)
     rng = np.random.default_rng(0)
     scaled = verdict({"cells": views["cells"] * rng.uniform(0.01, 100, 6) + rng.normal(size=6)}, labels)
-    for name, suspect in found.items():
-        assert scaled[name].suspicion == pytest.approx(suspect.suspicion, abs=1e-6)
-        assert np.array_equal(scaled[name].members, suspect.members)
+    for name, one in found.items():
+        assert scaled[name].suspicion == pytest.approx(one.suspicion, abs=1e-6)
+        assert np.array_equal(scaled[name].members, one.members)
     order = rng.permutation(len(labels))
     moved = verdict({"cells": views["cells"][order]}, labels[order])
     assert next(iter(moved)) == "2" and moved["2"].suspicion == pytest.approx(found["2"].suspicion, abs=0.05)

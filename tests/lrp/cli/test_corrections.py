@@ -96,11 +96,13 @@ def test_found_removed_proven(run, world):
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     assert "layer 1 (full): the direction orders unseen samples with AUROC 1.00" in done.stdout
-    assert "method paste: the artefact is on" in done.stdout and (world / "groups.png").exists()
+    assert "tried on held-out samples" in done.stdout and (world / "groups.png").exists()
     report = store.read_netcdf(world / "P-after" / "correction.nc", lambda d: d.load(), remedy="")
     accuracy = report.value.sel(measure="accuracy")
     before, after = (float(accuracy.sel(model=model, group="worst")) for model in ("before", "after"))
-    assert before < 0.3 and after > before + 0.5 and report.attrs["method"] == "paste"
+    assert before < 0.3 and after > before + 0.5
+    assert f"method {report.attrs['method']}: {report.attrs['why']}" in done.stdout
+    assert report.attrs["tried"] in done.stdout and "before" in report.attrs["tried"]
     relevance = report.value.sel(measure="relevance", group="mean")
     assert float(relevance.sel(model="after")) < 0.5 * float(relevance.sel(model="before"))
 
