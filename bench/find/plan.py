@@ -35,9 +35,10 @@ def development() -> Iterator[Trial]:
     cases += [(kind, "corner", 0.3) for kind in (RESIDUAL, VIT, LARGE, TWO, THREE)]
     cases += [(kind, CLEAN, 0.0) for kind in (RESIDUAL, VIT, TWO, THREE)]
     yield from _trials(cases, 2000)
+    kinds: list[dict] = [TWO, GROUPED, THREE, GROUPED_THREE]
     few: list[tuple[str, float]] = [(CLEAN, 0.0), ("corner", 0.3), ("text", 0.3), ("sticker", 0.4)]
     for round_ in range(2):
-        for row, kind in enumerate((TWO, GROUPED, THREE, GROUPED_THREE)):
+        for row, kind in enumerate(kinds):
             for number, (artefact, share) in enumerate(few):
                 of, seed = (3 * number + round_) % kind["classes"], 2100 + 100 * round_ + 10 * row + number
                 yield Trial(artefact, share, of, seed, **kind)
