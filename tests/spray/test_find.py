@@ -10,6 +10,7 @@ from bench.find import __main__ as main
 from bench.find import trial
 from bench.find.artefacts import ARTEFACTS, DEVELOPMENT, REPORT
 from bench.find.data import LETTERS, NATURAL, OTHERS, letters, planted
+from bench.find.few import cases, data_of
 from bench.find.many import timed
 from bench.find.networks import NETWORKS
 from bench.find.plan import PLANS
@@ -61,6 +62,17 @@ def test_ranks_count_from_one_and_ties_half_and_intervals_are_wilsons():
     assert f1(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(2 / 3)
     assert counted([True] * 11) == "11 of 11 (0.74 to 1.00)" and counted([]) == "none tried"
     assert area([2.0, 1.0], [0.0, 1.0]) == 0.875 and np.isnan(area([], [1.0]))
+
+
+def test_digits_in_few_classes_carry_the_cue_in_one():
+    every = list(cases())
+    assert len({case.seed for case in every}) == len(every) == 36
+    for case in every[::7]:
+        data = data_of(case)
+        assert data.poisoned == case.of < len(data.classes) and set(data.label[data.marked]) <= {case.of}
+        assert data.marked.sum() == round(case.share * (data.label == case.of).sum())
+        again = case.cue(data.inputs[data.marked])
+        assert np.array_equal(again, data.inputs[data.marked])  # it is there
 
 
 @pytest.mark.slow
