@@ -14,7 +14,7 @@ from spray.store.categories import save_analysis
 from spray.store.facts import Place, write_project
 from spray.store.labelled import columns, fact, labelled, named_axis, numbers, plain, texts
 from spray.store.netcdf import affordable
-from spray.store.parts import parts, write_part
+from spray.store.shards import parts, write_part
 
 ROWS, BYTES = 4096, 1 << 28  # of a part, at most: samples, and what they take
 OWN = {"sample", "image", "relevance", "token_text", "mask", "part", "row"}
