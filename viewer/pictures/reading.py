@@ -15,7 +15,7 @@ SPREAD = 256  # samples that a mean, or the scale of many, is told from
 MOST_NUMBERS = 1 << 27  # of all these samples together: of large ones there are fewer
 PIECE = 1 << 24  # numbers that are read at once
 FACTS = ("sampling_rate", "unit", "voxel_size")
-BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit")
+BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit", "frequency_hz")
 
 
 def kind(project: Project, variable: str) -> Kind:

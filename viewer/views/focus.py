@@ -69,15 +69,21 @@ def _sliders(scene: Scene, place: tuple[int, ...]) -> Markup:
     data = scene.project.attributions[shown(scene.project, scene.state.method)]
     own = kind(scene.project, str(data.name))
     sizes = {own.named(str(axis)): size for axis, size in data.sizes.items()}
+    long = dict(zip(own.places, scene.project.facts.get("voxel_size") or (), strict=False))
     sliders = (
         html.tag(
             "label",
-            html.tag("span", f"{axis} ", html.tag("output", f"{at + 1}"), f" of {sizes[axis]}"),
+            html.tag("span", f"{axis} ", html.tag("output", f"{at + 1}"), f" of {sizes[axis]}{_apart(long.get(axis))}"),
             html.tag("input", type="range", min=0, max=sizes[axis] - 1, value=at, data_slice=axis, aria_label=axis),
         )
         for axis, at in zip(own.places, place, strict=True)
     )
     return html.tag("div", *sliders, class_="slices", title="↑ and ↓ move through the depth")
+
+
+def _apart(long: object) -> str:
+    """How long a voxel is, where the project says it."""
+    return f", {long:g} mm each" if isinstance(long, int | float) and long > 0 else ""
 
 
 def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
