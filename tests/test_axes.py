@@ -50,7 +50,7 @@ def curve(drawing: bytes) -> list[tuple[float, float]]:
 def test_seconds_stand_below_what_happened_then(tmp_path, draw):
     drawing = draw(tmp_path, **SAID)
     said = texts(drawing)
-    assert {"0", "1", "2", "3 s", "I", "V1", "0 to 1.25 mV", "-0.5 to 0 mV"} == set(said)
+    assert {"0", "1", "2", "3 s", "I", "V1", "1.2 mV", "0.5 mV"} == set(said)
     spike = min(curve(drawing), key=lambda point: point[1])[0]
     seconds = 1 + (spike - said["1"]) / (said["2"] - said["1"])
     assert seconds == pytest.approx(SPIKE / RATE, abs=0.02)
@@ -64,7 +64,7 @@ def test_without_a_rate_there_are_no_seconds(tmp_path):
 def test_a_mean_of_signals_has_the_same_axis(tmp_path):
     signal(tmp_path, **SAID)
     project = open_projects([str(tmp_path / "p")])["p"]
-    assert {"3 s", "0 to 1.25 mV"} <= set(texts(mean_picture(project, encode(np.arange(3)), "", "input", Look())))
+    assert {"3 s", "1.2 mV"} <= set(texts(mean_picture(project, encode(np.arange(3)), "", "input", Look())))
 
 
 def test_a_spectrogram_has_seconds_and_hertz(tmp_path):

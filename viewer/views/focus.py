@@ -83,7 +83,7 @@ def _sliders(scene: Scene, place: tuple[int, ...]) -> Markup:
 
 def _apart(long: object) -> str:
     """How long a voxel is, where the project says it."""
-    return f", {long:g} mm each" if isinstance(long, int | float) and long > 0 else ""
+    return f" · {long:g} mm" if isinstance(long, int | float) and long > 0 else ""
 
 
 def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
