@@ -15,7 +15,7 @@ from viewer.state.filters import Filter
 from viewer.state.filters import text as written
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
-from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
+from viewer.views.parts.tile import cluster_mark, thumbnail
 
 TOP, NEAREST = 5, 8
 TOLD = ("label", "prediction", "confidence")  # before all else
@@ -93,7 +93,7 @@ def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
 
 
 def _labels(found: Tile) -> Markup:
-    wrong = "wrong" if is_wrong(found) else None
+    wrong = "wrong" if found.wrong else None
     pairs = [("Label", found.label)]
     pairs += [("Predicted", html.tag("span", found.prediction, class_=wrong) if found.prediction else "")]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]
