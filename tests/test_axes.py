@@ -98,6 +98,7 @@ def test_a_spectrogram_has_seconds_and_hertz(tmp_path):
 def test_voxels_are_as_long_as_they_are_in_an_explanation_too():
     relevance = torch.randn(1, 4, 6, 7)
     found = lrp.Explanation(torch.zeros(1, 2), relevance)
-    plain, long = (found.show(kind="volume", **said).drawings[0] for said in ({}, {"voxel_size": (3.0, 1.0, 1.0)}))
+    plain = found.show(kind="volume").drawings[0]
+    long = found.show(kind="volume", voxel_size=(3.0, 1.0, 1.0)).drawings[0]
     flat, tall = (Image.open(io.BytesIO(drawing)).size for drawing in (plain, long))
     assert tall[1] / tall[0] > flat[1] / flat[0]  # twelve millimetres deep and not four

@@ -40,7 +40,7 @@ def write_arrays(
     token: Sequence[Sequence[str]] | None = None,
     feature_name: Sequence[str] | None = None,
     channel_name: Sequence[str] | None = None,
-    frequency_hz: Sequence[float] | None = None,
+    frequency_hz: Any = None,
     unit: Any = None,
     sampling_rate: float | None = None,
     voxel_size: Sequence[float] | None = None,

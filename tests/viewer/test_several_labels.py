@@ -107,7 +107,7 @@ def test_cards_and_sheets_show_the_mean_of_their_class(visit, at, several):
     expect(images.first).to_be_visible()
     drawn = {}
     for image in images.evaluate_all("all => all.map(image => image.src)"):
-        number = int(re.search(r"/category/[^/]+/[^/]+/(\d)/", image)[1])
+        number = int(re.findall(r"/category/[^/]+/[^/]+/(\d)/", image)[0])
         with urllib.request.urlopen(image) as reply:
             drawn[number] = numbers(reply.read().decode())
     assert drawn.keys() == {0, 1, 2}
