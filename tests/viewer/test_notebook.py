@@ -34,7 +34,7 @@ def page_of():
                 self.end_headers()
                 self.wfile.write(f"<!DOCTYPE html><title>notebook</title><h1>Cell 1</h1>{content}".encode())
 
-            def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base's own name
+            def log_message(self, format: str, *_: object) -> None:
                 """Nothing."""
 
         servers.append(http.server.ThreadingHTTPServer(("localhost", 0), Page))
