@@ -32,7 +32,7 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     if not any(project.analyses.values()):
         problem = f"{project.path} has no analysis yet: make one with spray.analyse and spray.save_analysis"
         return Blank(projects, state, project, problem, tuple(warnings))
-    if state == State(project=project.key):
+    if state == State(project=project.key) or (state.view == "categories" and not state.analysis + state.category):
         state = _opened(project, state)
     analysis = _known("analysis", state.analysis, [a for a, found in project.analyses.items() if found], warnings)
     name = _known("category", state.category, project.analyses[analysis], warnings)
