@@ -28,19 +28,20 @@ TALL: ViewportSize = {"width": 1000, "height": 900}
 NOTE = {
     "Name": "Box in the corner",
     "Tags, with commas between": "box, top left",
+    "Author": "Ann",
     "Note": "These digits carry a grey box at the top left, and the network looks at it.",
 }
 SHOTS = {
-    "explore": ("?mode=overlay&scaling=category", ["Select cluster 1"]),
-    "explore-dark": ("?mode=overlay&scaling=category", ["Theme", "Select cluster 1"]),
+    "explore": ("?mode=overlay&scaling=category", ["Select cluster 0"]),
+    "explore-dark": ("?mode=overlay&scaling=category", ["Theme", "Select cluster 0"]),
     "pictures": ("?mode=heatmap&markers=pictures&beside=spectral", ["Select cluster 0", "Labels"]),
-    "tree-dark": ("?spectrum=tree&clustering=tree-3&mode=input", ["Theme", "Select cluster 1"]),
-    "focus": ("?mode=heatmap&beside=spectral", ["Select cluster 1", "first"]),
+    "tree-dark": ("?spectrum=tree&clustering=tree-3&mode=input", ["Theme", "Select cluster 0"]),
+    "focus": ("?mode=heatmap&beside=spectral", ["Select cluster 0", "first"]),
     "clusters": ("?view=clusters", []),
     "clusters-dark": ("?view=clusters", ["Theme"]),
     "categories": ("?view=categories", []),
-    "compare": ("", ["Select cluster 1", "Compare"]),
-    "findings-dark": ("", ["Theme", "Select cluster 0", "Findings", "keep"]),
+    "compare": ("?view=explore", ["Select cluster 0", "Compare"]),
+    "findings-dark": ("?view=explore", ["Theme", "Select cluster 0", "Findings", "keep"]),
 }
 
 RANKED = {  # of two projects that `spray rank` has judged, letters and text of the demo
@@ -91,9 +92,9 @@ def act(page: Page, name: str) -> None:
     page.wait_for_function(SHOWN)
 
 
-def shoot(page: Page, address: str, name: str) -> Path:
+def shoot(page: Page, address: str, name: str, where: str = "") -> Path:
     query, actions = (SHOTS | RANKED)[name]
-    page.goto(address + query)
+    page.goto(address + query + (f"&{where}" if where else ""))
     page.evaluate("localStorage.clear()")
     page.wait_for_function(READY)
     for action in actions:
@@ -129,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", nargs="*", type=Path)
     parser.add_argument("--ranked", action="store_true", help="only the way from the ranking, of LETTERS and TEXT")
+    parser.add_argument("--where", default="", help='of PROJECT, such as "category=1&clustering=spectral-2"')
     parser.add_argument("--kinds", action="store_true", help="only the samples of other kinds than pictures")
     arguments = parser.parse_args()
     given, shots = arguments.project, RANKED if arguments.ranked else [] if arguments.kinds else SHOTS
@@ -143,7 +145,7 @@ def main() -> None:
         with serving(*projects) as (address, _):
             for name in shots:
                 page = browser.new_context(viewport=SIZE).new_page()
-                file = shoot(page, address, name)
+                file = shoot(page, address, name, arguments.where)
                 print(file.relative_to(ROOT), file.stat().st_size // 1024, "kB")  # noqa: T201
                 page.close()
         if arguments.ranked:
