@@ -44,6 +44,7 @@ def page_of():
     yield serve
     for server in servers:
         server.shutdown()
+        server.server_close()
 
 
 def test_a_notebook_shows_the_viewer_in_its_cell(frame, page_of, browser, digits):
