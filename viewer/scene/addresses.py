@@ -7,6 +7,7 @@ import numpy as np
 from viewer import html, pictures
 from viewer.pictures import Look, kind, modes, renderer, shown, spread
 from viewer.projects import FIRST_METHOD, Project, Source
+from viewer.projects.classes import in_category
 from viewer.scene.scene import Scene
 from viewer.scene.suspects import Suspect
 from viewer.state import decode, encode
@@ -47,7 +48,8 @@ def suspect_address(scene: Scene, category: str, suspect: Suspect, mode: str, *,
     number = () if whole else (suspect.cluster,)
     where = (suspect.analysis, category, suspect.clustering, *number, f"{mode}.png")
     what = "category" if whole else "cluster"
-    return html.address(what, scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
+    method = in_category(scene.project.attributions, scene.state.method, category, suspect.by)
+    return html.address(what, scene.project.key, *where, **_map(scene, mode, method), v=_version(scene.project))
 
 
 def mean_address(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
@@ -97,10 +99,10 @@ def _shown(scene: Scene) -> str:
     return shown(scene.project, scene.state.method)
 
 
-def _map(scene: Scene, mode: str) -> dict[str, object]:
+def _map(scene: Scene, mode: str, method: str = "") -> dict[str, object]:
     if mode == "input":
         return {}
-    gamma, method = scene.state.gamma, scene.state.method
+    gamma, method = scene.state.gamma, method or scene.state.method
     return {
         "map": scene.state.colour_map,
         "gamma": gamma if gamma != 1 else None,
