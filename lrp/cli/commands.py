@@ -14,6 +14,7 @@ from torch import Tensor
 import lrp
 from lrp._torch import pytree
 from lrp.cli import corrections, pretrained
+from lrp.cli.conditions import conditions
 from lrp.cli.data import data_options, opened
 from lrp.cli.errors import Unusable
 from lrp.cli.method import HELP, load_method
@@ -52,7 +53,7 @@ def main() -> None:
     """
 
 
-for command in (corrections.locate, corrections.correct, corrections.compare):
+for command in (conditions, corrections.locate, corrections.correct, corrections.compare):
     main.add_command(command)
 
 

@@ -15,7 +15,7 @@ from spray._starting import interruptible
 from spray._tables import readable, table
 from spray.analysis.suspects import NAME
 from spray.arrays.rules import AUTO
-from spray.cli.concepts import show_references
+from spray.cli.concepts import conditions_kept, show_references
 from spray.cli.ranking import banner, explained, grouping, judged, of_expected, scores, verdicts
 from spray.concepts.layers import STATISTICS
 from spray.kinds import KINDS, kind_of
@@ -201,6 +201,7 @@ def info(project: Path) -> None:
         found = store.read_analysis_index(project, name)
         failed = int((found.error.values != "").sum())
         rows += [("analysis", f"{name}: {found.sizes['category'] - failed} categories, {failed} failed")]
+    rows += conditions_kept(project)
     entries = memo.info(project / "cache")
     stages = ", ".join(sorted({entry.stage.rpartition(".")[2] for entry in entries})) or "nothing"
     total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)
