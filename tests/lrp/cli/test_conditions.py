@@ -11,7 +11,7 @@ from torch import nn
 
 import lrp
 import spray
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from spray import cli as spray_cli
 from spray.store import findings
 
