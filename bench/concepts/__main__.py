@@ -1,4 +1,6 @@
-"""Concepts measured: `python -m bench.concepts alike`, `costs`, `references`, `keeping`; names choose some of the rows.
+"""Concepts measured: `python -m bench.concepts alike`, `costs`, `references`, `keeping`, `latent`, `pcx`.
+
+Names choose some of the rows.
 
 `alike` and `costs` compare with zennit-crp, which `nox -s crp` installs before; the others need nothing of it.
 """
@@ -10,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bench.concepts import compare, kept
+from bench.concepts import compare, kept, latent
 from lrp._torchvision import torchvision
 
 TABLES: Mapping[str, Callable[[Sequence[str]], Iterable[str]]] = {
@@ -18,13 +20,15 @@ TABLES: Mapping[str, Callable[[Sequence[str]], Iterable[str]]] = {
     "costs": compare.costs,
     "references": kept.references,
     "keeping": kept.keeping,
+    "latent": latent.latent,
+    "pcx": latent.pcx,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("bench.concepts", description=__doc__)
     parser.add_argument("table", choices=TABLES, nargs="?", help="default: all")
-    parser.add_argument("names", nargs="*", help="rows of alike and costs; default: all")
+    parser.add_argument("names", nargs="*", help="rows; default: all")
     given = parser.parse_args()
     torchvision()
     apart = False
