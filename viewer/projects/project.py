@@ -13,6 +13,7 @@ import xarray as xr
 from spray import store
 from spray.files import refuse_links
 from spray.virelay.project import open_virelay
+from viewer.projects.channels import Variables
 from viewer.projects.tree import Clusterings
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
@@ -183,7 +184,7 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         sample,
         _embeddings(data),
         Clusterings(_clusterings(data), _space(data)),
-        _of_analysis(data) | _variables(project, sample),
+        Variables(_of_analysis(data) | _variables(project, sample), project, project.find(sample)),
         eigenvalue,
         data.attrs,
         data,
