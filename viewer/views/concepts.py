@@ -91,5 +91,5 @@ def _alike(scene: Scene, samples: Sequence[int]) -> Markup:
     )
     whole = encode(np.array([*chosen, *samples]))
     every = html.button("samples", whole, f"Add all {len(samples)}", class_="plain", title="Add all that are shown")
-    title = html.tag("h2", "More like these")
+    title = html.tag("h2", "More like these", class_="part")
     return html.join([title, html.tag("p", LIKE, " ", every, class_="hint"), html.tag("div", *tiles, class_="alike")])

@@ -55,9 +55,13 @@ def _sheet(scene: Scene, found: Prototypes) -> Markup:
         title="Low is out of the ordinary; order by unusual first, or filter",
     )  # fmt: skip
     unlikely = html.button("filter", _unlikely(scene), "Only the least likely twentieth", class_="plain")
-    title = html.tag("h2", f"Prototypes of {scene.project.category_text(scene.category.name)}, {found.layer}")
+    category = scene.project.category_text(scene.category.name)
+    title = html.tag("h2", f"Prototypes of {category}, {found.layer}", class_="part")
     words = html.tag("p", "Mean share of each concept in percent. ", colour, " ", unlikely, class_="hint")
-    return html.join([title, words, html.tag("table", head, *rows, class_="prototypes")])
+    table = html.tag("table", head, *rows, class_="prototypes")
+    return html.join(
+        [title, words, html.tag("div", table, class_="scrolled", tabindex=0, role="region", aria_label="Prototypes")]
+    )
 
 
 def _unlikely(scene: Scene) -> str:
@@ -95,6 +99,6 @@ def _bars(scene: Scene, found: list[tuple[int, float]]) -> Markup:
         )
         for channel, value in found
     )
-    title = html.tag("h2", f"How sample {scene.state.focus} deviates from its prototype")
+    title = html.tag("h2", f"How sample {scene.state.focus} deviates from its prototype", class_="part")
     words = html.tag("p", "In percent of the layer: blue is less, red is more.", class_="hint")
     return html.join([title, words, html.tag("div", *bars, class_="deviations")])
