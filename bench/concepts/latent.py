@@ -58,7 +58,7 @@ def _cell(values: list[float] | None) -> str:
 
 
 def pcx(names: Sequence[str]) -> Iterator[str]:
-    """In how many of ten networks PCX finds the artefact in the middle layer: by the default statistic, and by another."""
+    """In how many of ten networks PCX finds the artefact in the middle layer, by two statistics."""
     for name in names or ("moving box", "fixed box"):
         scores: dict[str, list[float]] = {"magnitude": [], "mean": []}
         for seed in range(10):

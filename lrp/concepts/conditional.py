@@ -49,8 +49,8 @@ def conditions(
 
     Raises:
         KeyError: There is no such layer.
-        ValueError: A layer has no such channel, or an axis of free length; layers have different numbers of entries, an entry is empty; or,
-            without paths beside them, no path leads through all layers.
+        ValueError: A layer has no such channel, or an axis of free length; layers have different numbers of entries, an
+            entry is empty; or, without paths beside them, no path leads through all layers.
 
     Example:
         >>> import torch, lrp
