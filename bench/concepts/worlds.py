@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ def boxes(seed: int, anywhere: bool = True) -> World:
         torch.Size([896, 3, 16, 16])
     """
     torch.manual_seed(seed)
-    rng, digits = np.random.default_rng(seed), load_digits()
+    rng = np.random.default_rng(seed)
+    digits: Any = load_digits()
     labels = torch.as_tensor(digits.target >= 5).long()
     images = torch.as_tensor(digits.images[:, None] / 16).float()
     images = F.interpolate(images, scale_factor=2, mode="bilinear").repeat(1, 3, 1, 1)
