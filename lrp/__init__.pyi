@@ -25,7 +25,7 @@ from .canonizers import canonize
 from .composites import Composite
 from .concepts import basis, conditions
 from .correct import as_module
-from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
+from .dataset import Kept, Normalization, SampleError, attribute_conditions, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
@@ -51,6 +51,7 @@ __all__ = [
     "TraceError",
     "accounting",
     "as_module",
+    "attribute_conditions",
     "attribute_dataset",
     "attribution",
     "audit",

@@ -14,6 +14,7 @@ from spray import store
 from spray.files import refuse_links
 from spray.virelay.project import open_virelay
 from viewer.projects import classes
+from viewer.projects.channels import Variables
 from viewer.projects.tree import Clusterings
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
@@ -188,7 +189,7 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         sample,
         _embeddings(data),
         Clusterings(_clusterings(data), _space(data)),
-        _of_analysis(data) | _variables(project, sample),
+        Variables(_of_analysis(data) | _variables(project, sample), project, project.find(sample)),
         eigenvalue,
         data.attrs,
         data,

@@ -80,7 +80,8 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     x, y = _axes(category, embedding, state.x, state.y)
     beside = state.beside and _known("embedding", state.beside, ["", *category.embeddings], warnings)
     beside_x, beside_y = _axes(category, beside, state.beside_x, state.beside_y) if beside else (0, 1)
-    colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
+    colour = state.colour if state.colour in category.variables else ""  # a channel of a layer is none of the listed
+    colour = colour or _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
     found = [*offered(project, category)] or [FIRST_METHOD]

@@ -99,7 +99,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
         "beside": [("", "nothing"), *embeddings],
         "beside_x": beside,
         "beside_y": beside,
-        "colour": _same(["cluster", *variables(category)]),
+        "colour": _same(dict.fromkeys(["cluster", *variables(category), state.colour])),
     }
 
 
