@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 import lrp
-from bench.transformers.families import embedded, strongest
+from bench.transformers.checks import strongest
+from bench.transformers.families import embedded
 from bench.transformers.models import FAMILIES
 from lrp.composites import attn_lrp, cp_lrp
 
