@@ -26,6 +26,7 @@ TABLES: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
     "images32": _tables("images", dtype=torch.float32),
     "oracle": _tables("oracle"),
     "costs": _tables("costs"),
+    "precision": _tables("precision"),
     "lxt": _tables("lxt"),
     "faithfulness": _tables("faithfulness"),
 }

@@ -21,6 +21,8 @@ from lrp.graph.export.errors import TraceError
 def explained(family: Family, dtype: torch.dtype, epsilon: float) -> tuple[lrp.Explainer, Any, bool]:
     """An explainer, the model, and whether all lengths go through it."""
     model = family.built(dtype)
+    with torch.no_grad():
+        model(**family.example(2, 9, dtype))  # some write into their weights at the first prediction (RWKV)
     rows = attn_lrp(epsilon=epsilon)
     try:
         free = {1: "length"} if family.free else None

@@ -47,9 +47,9 @@ def built(timm: Any, name: str) -> tuple[nn.Module, list[int]]:
         if weight.ndim == 1 and path.endswith("weight") and not weight.any():
             weight.fill_(1.0)  # a norm behind a block that begins as nothing
     config = model.pretrained_cfg
-    whole = list(config["input_size"])
-    least = list(config.get("min_input_size") or (whole[0], SIZE, SIZE))
-    size = whole if config.get("fixed_input_size") or not takes(model, least) else least
+    whole: list[int] = list(config["input_size"])
+    least: list[int] = list(config.get("min_input_size") or (whole[0], SIZE, SIZE))
+    size: list[int] = whole if config.get("fixed_input_size") or not takes(model, least) else least
     awaken(model, torch.rand(4, *size))
     return model, size
 
