@@ -216,6 +216,14 @@ def lxt(session: nox.Session) -> None:
 
 
 @nox.session
+def crp(session: nox.Session) -> None:
+    """Conditional relevance side by side with zennit-crp's, and what concepts cost; `nox -s crp -- alike` the first."""
+    install(session, "", "torchvision", "zennit")
+    session.install("-q", "--no-deps", "zennit-crp")
+    session.run("python", "-m", "bench.concepts", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """The source archive and the wheel of a release in dist/, checked as PyPI checks them."""
     session.install("-q", "build", "twine")

@@ -15,6 +15,7 @@ from . import (
     heatmap,
     process,
     rules,
+    saved,
     testing,
     text,
     transform,
@@ -24,10 +25,11 @@ from .canonizers import canonize
 from .composites import Composite
 from .concepts import basis, conditions
 from .correct import as_module
-from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_data, open_images
+from .dataset import Kept, Normalization, SampleError, attribute_conditions, attribute_dataset, open_data, open_images
 from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
+from .saved import Loaded, load, save
 from .transform import Hidden, MissingRule, Program, Pullback, relprop
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Graph",
     "Hidden",
     "Kept",
+    "Loaded",
     "MissingRule",
     "Normalization",
     "Op",
@@ -48,6 +51,7 @@ __all__ = [
     "TraceError",
     "accounting",
     "as_module",
+    "attribute_conditions",
     "attribute_dataset",
     "attribution",
     "audit",
@@ -68,6 +72,7 @@ __all__ = [
     "graph",
     "heatmap",
     "insert",
+    "load",
     "open_data",
     "open_images",
     "plan",
@@ -75,6 +80,8 @@ __all__ = [
     "relprop",
     "rewrite",
     "rules",
+    "save",
+    "saved",
     "since",
     "testing",
     "text",

@@ -3,7 +3,17 @@ from . import analysis, colour, concepts, memo, recipes, stages, store, virelay
 from .analysis import analyse
 from .arrays import graph
 from .colour import colormap
-from .concepts import cav, cav_auroc, concept_values, crops, more_like_these, references, tcav
+from .concepts import (
+    cav,
+    cav_auroc,
+    concept_values,
+    conditional_relevance,
+    crops,
+    more_like_these,
+    references,
+    stored_conditions,
+    tcav,
+)
 from .memo import memoize
 from .stages import (
     affinity,
@@ -57,6 +67,7 @@ __all__ = [
     "colour",
     "concept_values",
     "concepts",
+    "conditional_relevance",
     "crops",
     "dbscan",
     "dendrogram",
@@ -104,6 +115,7 @@ __all__ = [
     "ssim_distance",
     "stages",
     "store",
+    "stored_conditions",
     "sum_pool",
     "symmetric_laplacian",
     "tcav",

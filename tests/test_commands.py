@@ -30,8 +30,8 @@ def test_help_lists_every_command(group):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_an_unknown_command_is_told(group):
-    told = CliRunner().invoke(GROUPS[group], ["analize"])
-    assert told.exit_code == 2 and "No such command 'analize'" in told.output
+    told = CliRunner().invoke(GROUPS[group], ["analyses"])
+    assert told.exit_code == 2 and "No such command 'analyses'" in told.output
 
 
 LIGHT = """

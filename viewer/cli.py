@@ -16,6 +16,7 @@ from viewer.door import tokens
 EPILOG = f"""\
 the address that is printed ends in a token: without it, other users of this computer and other pages reach nothing
   --token TOKEN          one of your own; better in the variable {tokens.VARIABLE}, as every user sees the options
+  --frame HOST:PORT      a page that may show the viewer inside of it, and no more; may be repeated
   --no-token             none: whoever reaches the address is let in; so is who passes the login of --auth-module
 
 every other option is one of `bokeh serve`, for instance
@@ -32,13 +33,18 @@ class Command(Serve):
         *Serve.args,
         ("--token", Argument(default=None)),
         ("--no-token", Argument(action="store_true")),
+        ("--frame", Argument(action="append", default=[])),
     )
 
     def customize_kwargs(self, args: argparse.Namespace, server_kwargs: dict[str, Any]) -> dict[str, Any]:
         """What viewer.door takes beside Bokeh's own; Bokeh would open the browser without the token."""
         has_login = not isinstance(server_kwargs["auth_provider"], NullAuth)
         show, args.show = args.show, False
-        return server_kwargs | {"token": token(args.token, args.no_token, has_login), "show": show}
+        return server_kwargs | {
+            "token": token(args.token, args.no_token, has_login),
+            "show": show,
+            "frames": args.frame,
+        }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import lrp
+from bench.data.alphabet import LETTERS
 from bench.data.digits import BOX
 from bench.data.digits import digits as planted_digits
 from bench.demo.projects import gray_pictures
 from bench.find.artefacts import corner, sticker
-from bench.find.data import LETTERS, letters
+from bench.find.data import letters
 from bench.find.networks import convolutions
 from lrp.correct import Samples
 

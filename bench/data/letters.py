@@ -12,15 +12,15 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.data.alphabet import LETTERS, fonts, letter, sample_photographs
 from bench.data.planted import Planted, planted
-from bench.find.data import LETTERS, _fonts, _letter, _photographs
 
 
 def letters(count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of each letter, as bench.find draws them, over more photographs."""
+    """`count` images of each letter."""
     rng = np.random.default_rng(seed)
     label = np.repeat(np.arange(len(LETTERS)), count)
-    images = [_letter(LETTERS[c], size, _fonts(), photographs(), rng) for c in label]
+    images = [letter(LETTERS[c], size, photographs(), rng) for c in label]
     return np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255, label
 
 
@@ -30,13 +30,13 @@ def photographs() -> tuple[np.ndarray, ...]:
     from skimage import data
 
     own = [getattr(data, name)() for name in ("astronaut", "coffee", "hubble_deep_field", "rocket")]
-    return (*_photographs(), *own)
+    return (*sample_photographs(), *own)
 
 
 def copyrighted(images: np.ndarray) -> np.ndarray:
     """The words "(c) photo" along the lower edge, white and half transparent."""
     mark = Image.new("L", (images.shape[-1], images.shape[-2]))
-    font = ImageFont.truetype(_fonts()[0], 11)
+    font = ImageFont.truetype(fonts()[0], 11)
     ImageDraw.Draw(mark).text((2, images.shape[-2] - 4), "(c) photo", fill=255, font=font, anchor="ls")
     alpha = 0.7 * np.asarray(mark, np.float32) / 255
     return ((1 - alpha) * images + alpha).astype(np.float32)

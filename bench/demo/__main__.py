@@ -20,7 +20,18 @@ from viewer.cli import main as serve
 from viewer.door import tokens
 
 SEED = 0  # one of those that the demo was made with, 0 to 2; published numbers are of 10 to 12
-HEAD = ("project", "kind", "samples", "accuracy", "reliance", "clustering", "AMI", "AMI of the verdict", "suspected")
+HEAD = (
+    "project",
+    "kind",
+    "samples",
+    "accuracy",
+    "reliance",
+    "clustering",
+    "AMI",
+    "AMI of the verdict",
+    "cue in its group",
+    "suspected",
+)
 
 
 def main() -> None:
@@ -54,11 +65,12 @@ def main() -> None:
 
 
 def report(results: dict[str, Found]) -> str:
-    """The table: agreement of the default clusters with the cue, within the class it was planted in."""
+    """The table, within the class that the cue was planted in: agreement of the default clusters and of the verdict's
+    with the cue, and how many of the samples in the group that the verdict points at carry it."""
     rows = []
     for name, found in results.items():
         shares = (f"{found.accuracy:.1%}", f"{found.reliance:.1%}")
-        scores = (found.clustering, f"{found.ami:.2f}", f"{found.verdict:.2f}", found.suspected)
+        scores = (found.clustering, f"{found.ami:.2f}", f"{found.verdict:.2f}", f"{found.pure:.0%}", found.suspected)
         rows.append((name, found.kind, str(found.samples), *shares, *scores))
     return table(rows, HEAD)
 

@@ -49,8 +49,9 @@ class Found(NamedTuple):
     reliance: Share of the other classes' test samples that turn to the poisoned class when the cue is pasted on them.
     clustering: The one that the default analysis names as its suspect's, in the poisoned class.
     ami: Adjusted mutual information of that clustering and the cue, in the poisoned class.
-    verdict: That of the group that the verdict points at.
+    verdict: That of the clustering in which the verdict points at a group.
     suspected: The class that the verdict puts first.
+    pure: Share of the samples in the group that the verdict points at that carry the cue, in the poisoned class.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Found(NamedTuple):
     suspected: str
     poisoned: int
     seed: int
+    pure: float = float("nan")
 
 
 def build(demo: Demo, path: Path, seed: int, *, progress: bool = True) -> Found:
@@ -161,7 +163,16 @@ def scored(data: Planted, model: nn.Module, path: Path, seed: int) -> Found:
         data.classes[int(first)],
         data.poisoned,
         seed,
+        purity(path, category),
     )
+
+
+def purity(path: Path, category: str) -> float:
+    """Share of the samples in the verdict's group that carry the cue: what a person sees who opens it."""
+    found = store.open_analysis(path, VERDICT)[category]
+    marked = store.open_attributions(path).marked.sel(sample=found.sample).values
+    group = found.cluster.sel(clustering=VERDICT).values == found.attrs["suspect_cluster"]
+    return float(marked[group].mean())
 
 
 def agreement(path: Path, analysis: str, category: str, clustering: str) -> float:

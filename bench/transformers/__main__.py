@@ -22,8 +22,11 @@ def _tables(module: str, **options: Any) -> Callable[[Sequence[str]], Iterable[s
 TABLES: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
     "families": _tables("families", dtype=torch.float64),
     "families32": _tables("families", dtype=torch.float32),
+    "images": _tables("images", dtype=torch.float64),
+    "images32": _tables("images", dtype=torch.float32),
     "oracle": _tables("oracle"),
     "costs": _tables("costs"),
+    "precision": _tables("precision"),
     "lxt": _tables("lxt"),
     "faithfulness": _tables("faithfulness"),
 }

@@ -15,7 +15,7 @@ from bench.transformers.models import hf
 from lrp.composites import attn_lrp
 
 WORDS = 2000
-LENGTHS = (128, 512, 1024)
+LENGTHS = (128, 512, 1024, 4096)
 
 
 def bert(layers: int, width: int, heads: int, attention: str = "sdpa") -> nn.Module:
@@ -37,8 +37,8 @@ def llama(layers: int, width: int, heads: int) -> nn.Module:
     return hf.LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
-def made(model: nn.Module, x: dict[str, Tensor]) -> lrp.Explainer:
-    return lrp.explainer(model, x, attn_lrp(), output="logits", free={1: "length"})
+def made(model: nn.Module, x: dict[str, Tensor], checkpoint: str | tuple[str, ...] = ()) -> lrp.Explainer:
+    return lrp.explainer(model, x, attn_lrp(), output="logits", free={1: "length"}, checkpoint=checkpoint)
 
 
 def embeds(model: Any, batch: int, length: int) -> dict[str, Tensor]:
@@ -80,10 +80,26 @@ def seconds(*each: Callable[[], Any], rounds: int = 5) -> list[float]:
 
 def memory() -> Iterator[str]:
     model = bert(2, 256, 4)
-    explain = made(model, embeds(model, 1, 16))
-    for length in LENGTHS:
-        ours, plain = kept(model, explain, length)
-        yield f"kept, 2 layers of 256, {length:5} tokens: {ours:6.1f} MB, autograd {plain:.1f}, {ours / plain:.2f} x"
+    x = embeds(model, 1, 16)
+    for said, explain in (
+        ("kept", made(model, x)),
+        ("kept, a checkpoint a layer", made(model, x, "*.encoder.layer.*")),
+    ):
+        for length in LENGTHS:
+            ours, plain = kept(model, explain, length)
+            numbers = f"{ours:6.1f} MB, autograd {plain:.1f}, {ours / plain:.2f} x"
+            yield f"{said}, 2 layers of 256, {length:5} tokens: {numbers}"
+
+
+def thrift() -> Iterator[str]:
+    """Time of an explanation with checkpoints, and that it is the same."""
+    model = bert(6, 256, 4)
+    x = embeds(model, 1, 16)
+    plain, thrifty = made(model, x), made(model, x, "*.encoder.layer.*")
+    x = embeds(model, 1, 4096)
+    same = torch.equal(plain(x, 0).relevance["inputs_embeds"], thrifty(x, 0).relevance["inputs_embeds"])
+    more, once = seconds(lambda: thrifty(x, 0), lambda: plain(x, 0), rounds=3)
+    yield f"6 layers of 256, 4096 tokens, a checkpoint a layer: {more / once:.2f} x the time, equal: {same}"
 
 
 def speed() -> Iterator[str]:
@@ -123,7 +139,7 @@ def generation() -> Iterator[str]:
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
-    "memory": memory, "speed": speed, "making": making, "generation": generation
+    "memory": memory, "thrift": thrift, "speed": speed, "making": making, "generation": generation
 }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 import lrp
-from bench.transformers.families import embedded, strongest
+from bench.transformers.checks import strongest
+from bench.transformers.families import embedded
 from bench.transformers.models import FAMILIES
 from lrp.composites import attn_lrp, cp_lrp
 
@@ -45,8 +46,15 @@ def by_lxt(family: str, kind: str, out: str) -> None:
     torch.save({"relevance": _patched(family)}, out)
 
 
+def _built(family: str) -> Any:
+    """Without a cache, whose code in this transformers branches on lengths."""
+    model: Any = FAMILIES[family].built()
+    model.config.use_cache = False
+    return model
+
+
 def _patched(family: str) -> Tensor:
-    model = FAMILIES[family].built()
+    model = _built(family)
     x = embedded(model, FAMILIES[family].example(2, 10))
     leaf = x["inputs_embeds"].clone().requires_grad_()
     output = model(**{**x, "inputs_embeds": leaf})[FAMILIES[family].output]
@@ -56,7 +64,7 @@ def _patched(family: str) -> Tensor:
 
 
 def measure(family: str, kind: str) -> str:
-    model = FAMILIES[family].built()
+    model = _built(family)
     x = embedded(model, FAMILIES[family].example(2, 10))
     rows = COMPOSITES[kind](epsilon=1e-13)
     own = lrp.explainer(model, x, rows, output=FAMILIES[family].output)(x, strongest).relevance["inputs_embeds"]

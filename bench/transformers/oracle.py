@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import lrp
-from bench.transformers.families import Row, embedded, strongest
+from bench.transformers.checks import Row, strongest
+from bench.transformers.families import embedded
 from bench.transformers.models import FAMILIES, Inputs
 from lrp.composites import attn_lrp
 
@@ -50,7 +51,8 @@ def half(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def shared(*args: Any, **kwargs: Any) -> Any:
         y = f(*args, **kwargs)
-        signals = [a for arg in args for a in (arg if isinstance(arg, (tuple, list)) else [arg]) if signal(a)]
+        given = [*args, *kwargs.values()]
+        signals = [a for arg in given for a in (arg if isinstance(arg, (tuple, list)) else [arg]) if signal(a)]
         return y / 2 + (y / 2).detach() if len(signals) == 2 else y
 
     return shared
@@ -96,7 +98,7 @@ def attention(_: Callable[..., Any]) -> Callable[..., Any]:
 
 TABLE: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     **dict.fromkeys(("gelu", "silu", "relu", "relu_", "tanh", "sigmoid", "softplus", "hardswish", "mish"), held),
-    **dict.fromkeys(("mul", "__mul__", "__rmul__", "matmul", "__matmul__", "bmm", "einsum"), half),
+    **dict.fromkeys(("mul", "__mul__", "__rmul__", "matmul", "__matmul__", "bmm", "baddbmm", "einsum"), half),
     **dict.fromkeys(("div", "__truediv__"), by_statistic),
     **dict.fromkeys(("rsqrt", "norm", "vector_norm", "linalg_vector_norm", "std", "var", "sqrt"), fixed),
     "layer_norm": layer_norm,
@@ -104,7 +106,7 @@ TABLE: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
         x * (x.square().mean(-1, keepdim=True) + (torch.finfo(x.dtype).eps if eps is None else eps)).rsqrt().detach()
         * (1 if weight is None else weight)
     ),
-    "normalize": lambda _: lambda x, p=2.0, dim=1, eps=1e-12: (
+    "normalize": lambda _: lambda x, p=2.0, dim=1, eps=1e-12, **_: (
         x / x.norm(p, dim, keepdim=True).clamp_min(eps).detach()
     ),
     "scaled_dot_product_attention": attention,

@@ -44,7 +44,7 @@ def weight_relevance(program: Program, weights: Weights, x: Example, seed: Tenso
             if term.alike:
                 w = {"weight": w["weight"].expand_as(weights[node.name]["params"]["weight"])}
             _, pull = torch.func.vjp(lambda w, part=part: op({**part.params, **w}, *part.inputs), w)[:2]
-            (cotangent,) = pull(s * part.factor)
+            (cotangent,) = pull((s * part.factor).to(env[node].dtype))
             share = {k: unstacked(v * cotangent[k], part.stacked and 1) for k, v in w.items()}
             total = {k: total[k] + v if k in total else v for k, v in share.items()}
     return total

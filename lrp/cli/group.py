@@ -25,6 +25,11 @@ COMMANDS = {
         "heatmap",
         "Draw the heatmap of each picture or text; prints the file, the class explained and its output.",
     ),
+    "conditions": Place(
+        "lrp.cli.commands.conditions",
+        "conditions",
+        "Keep heatmaps of what went through chosen channels of a layer, R(x | c), for chosen samples of PROJECT.",
+    ),
     "verify": Place(
         "lrp.cli.commands.verify", "verify", "Does the model use what makes a suspect of spray rank peculiar?"
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrp._torch import pytree
+from lrp._torch import fixed_size, pytree
 from lrp.explain.channels import channel_axis
 from lrp.explain.pieces import samples_at_once
 from lrp.transform.program import Pullback
@@ -49,8 +49,8 @@ def conditions(
 
     Raises:
         KeyError: There is no such layer.
-        ValueError: A layer has no such channel, layers have different numbers of entries, an entry is empty; or,
-            without paths beside them, no path leads through all layers.
+        ValueError: A layer has no such channel, or an axis of free length; layers have different numbers of entries, an
+            entry is empty; or, without paths beside them, no path leads through all layers.
 
     Example:
         >>> import torch, lrp
@@ -91,7 +91,11 @@ def conditions(
 def _masks(pullback: Pullback, seed: Tensor, layer: str, axis: int, entries: Channels) -> Tensor:
     """`(condition, 1, ..., channel, ...)` of zeros and ones, which broadcasts to the layer's output."""
     value = pullback.program.graph.find(layer).meta["val"]
-    size = int(value.shape[axis])
+    size = fixed_size(value.shape[axis])
+    if size is None:
+        raise ValueError(
+            f"axis {axis} of {layer} is of free length: make an explainer of one length for conditions on it"
+        )
     groups = [_group(entry) for entry in (range(size) if entries is None else entries)]
     if not groups or not all(groups):
         raise ValueError(f"{layer}: a condition of no channel; give numbers from 0 to {size - 1}, or groups of them")

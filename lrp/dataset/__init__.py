@@ -1,5 +1,6 @@
 """A whole dataset, explained shard by shard into a project that any number of processes may work on."""
 
+from lrp.dataset.conditional import attribute_conditions
 from lrp.dataset.kept import Kept
 from lrp.dataset.reading.normalize import NORMALIZATIONS, Normalization, normalization
 from lrp.dataset.reading.readers import READERS, Reader, open_data, open_images
@@ -15,6 +16,7 @@ __all__ = [
     "Reader",
     "SampleError",
     "SampleTarget",
+    "attribute_conditions",
     "attribute_dataset",
     "normalization",
     "open_data",

@@ -66,7 +66,7 @@ def asked_layers(graph: Graph, concepts: Sequence[str] | Mapping[str, int]) -> t
 
     Raises:
         KeyError: There is no such layer.
-        ValueError: Which axis holds channels cannot be told.
+        ValueError: Which axis holds channels cannot be told, or the first axis is not the batch.
 
     Example:
         >>> import torch, lrp
@@ -80,6 +80,8 @@ def asked_layers(graph: Graph, concepts: Sequence[str] | Mapping[str, int]) -> t
     found = []
     for name in concepts:
         node = graph.find(name)
+        if not _of_samples(graph, node):
+            raise ValueError(f"the first axis of layer {name!r} is not the batch, so it has no row for each sample")
         axis = concepts[name] if isinstance(concepts, Mapping) else channel_axis(graph, name)
         field = ""
         if node.meta["val"].ndim > 2:
@@ -94,7 +96,8 @@ def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
 
     A layer is what leaves a convolution, a dense layer or an attention, with what follows value by value: batch norm,
     activation, the sum of a residual block. Those that every way from input to output passes through are preferred: the
-    sum of a block, not what is inside it. Those whose channels no operator tells are no layers, nor is the output.
+    sum of a block, not what is inside it. Those whose channels no operator tells are no layers, nor is the output, nor
+    those whose first axis is not the batch, as tokens are in `nn.MultiheadAttention`.
 
     Args:
         graph: Of a model.
@@ -113,7 +116,7 @@ def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
     found: dict[str, tuple[int, int]] = {}
     for node in depth:
         end = _end(node, depth)
-        if kind_of_node(node) in WEIGHTED and end is not graph.output and is_floating(end.meta["val"]):
+        if kind_of_node(node) in WEIGHTED and end is not graph.output and _of_samples(graph, end):
             name = _name(graph, end)
             try:
                 found[name] = channel_axis(graph, name), depth[end]
@@ -126,6 +129,12 @@ def hidden_layers(graph: Graph) -> tuple[Layer, ...]:
     chosen = {min(choice, key=lambda name: abs(choice[name][1] - place * deepest)) for place in PLACES if choice}
     layers = [Layer(name, axis, number / deepest) for name, (axis, number) in found.items() if name in chosen]
     return tuple(sorted(layers, key=lambda layer: layer.depth))
+
+
+def _of_samples(graph: Graph, node: fx.Node) -> bool:
+    """Whether a value is of floating-point numbers, a row a sample."""
+    value = node.meta["val"]
+    return is_floating(value) and value.ndim > 0 and str(value.shape[0]) == str(graph.inputs[0].meta["val"].shape[0])
 
 
 def _depths(graph: Graph) -> dict[fx.Node, int]:

@@ -81,7 +81,8 @@ def shown(
         inputs: What was explained, of the same shape, to be drawn with it.
         tokens: Of texts, the tokens of each sample; what is behind their end is not drawn.
         cmap: See `lrp.colormap`.
-        beside: Names of what lies along the axes: feature_name, channel_name, unit.
+        beside: What is said beside samples of the kind: names of what lies along the axes (feature_name, channel_name),
+            unit, sampling_rate and frequency_hz in hertz, voxel_size in millimetres.
 
     Raises:
         ValueError: The kind is not certain, or something is not as many as the samples have places.

@@ -10,6 +10,7 @@ from PIL import Image
 
 from lrp import heatmap
 from spray.pictures import RENDERERS, Draw, Given
+from spray.pictures.images import media_type
 
 SIDE = 128  # that small pictures are enlarged to, in pixels
 
@@ -33,7 +34,10 @@ def enlarged(draw: Draw) -> Draw:
     """The same with a square for each of its pixels, where there are few."""
 
     def larger(given: Given) -> bytes:
-        found = Image.open(io.BytesIO(draw(given))).convert("RGB")
+        drawn = draw(given)
+        if media_type(drawn) == "image/svg+xml":  # one with axes, as large as it has to be
+            return drawn
+        found = Image.open(io.BytesIO(drawn)).convert("RGB")
         enlarge = max(1, SIDE // max(found.size))
         buffer = io.BytesIO()
         found.resize((enlarge * found.width, enlarge * found.height), Image.Resampling.NEAREST).save(buffer, "PNG")

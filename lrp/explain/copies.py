@@ -12,7 +12,7 @@ from lrp.graph.export.pickled import from_bytes, to_bytes
 from lrp.transform.program import Program, relprop
 
 
-def written(program: Program) -> tuple[bytes, str, bool]:
+def written(program: Program) -> tuple[bytes, str, bool, tuple[str, ...]]:
     """A program as plain data.
 
     Raises:
@@ -24,17 +24,18 @@ def written(program: Program) -> tuple[bytes, str, bool]:
         raise pickle.PicklingError(
             f"{error}; such an explainer is made anew in each process: lrp.explainer(model, example, composite)"
         ) from error
-    return to_bytes(program.graph), composite, is_compiled(program)
+    return to_bytes(program.graph), composite, is_compiled(program), program.checkpoint
 
 
-def read(graph: bytes, composite: str, compiled: bool) -> Program:
+def read(graph: bytes, composite: str, compiled: bool, checkpoint: tuple[str, ...] = ()) -> Program:
     """The inverse of `written`."""
-    return _made(relprop(from_bytes(graph), from_json(composite)), compiled)
+    return _made(relprop(from_bytes(graph), from_json(composite), checkpoint=checkpoint), compiled)
 
 
 def copied(program: Program) -> Program:
     """A program that shares no tensor with this one."""
-    return _made(relprop(from_bytes(to_bytes(program.graph)), program.composite), is_compiled(program))
+    again = relprop(from_bytes(to_bytes(program.graph)), program.composite, checkpoint=program.checkpoint)
+    return _made(again, is_compiled(program))
 
 
 def is_compiled(program: Program) -> bool:

@@ -53,7 +53,8 @@ class Explanation(NamedTuple):
             inputs: What was explained, to be drawn with its relevance.
             tokens: Of texts, the tokens of each sample, as they are to be read.
             draw: Of several inputs, the name or number of the one to draw.
-            beside: feature_name, channel_name, unit: names of what lies along an axis; cmap, see `lrp.colormap`.
+            beside: feature_name, channel_name, unit: names along an axis; sampling_rate, frequency_hz (hertz) and
+                voxel_size (millimetres), for axes with numbers; cmap, see `lrp.colormap`.
 
         Raises:
             ValueError: The kind is not certain, or something does not fit the samples; the message says what to give.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -153,6 +153,7 @@ def explainer(
     seed: int | None = None,
     compile: bool = False,
     strict: bool = False,
+    checkpoint: str | Sequence[str] = (),
 ) -> Explainer:
     """Trace, canonize and transform a model.
 
@@ -170,6 +171,8 @@ def explainer(
         seed: For a model that draws at random while predicting; see `trace`.
         compile: Compile the program at its first call for a shape; pays for whole datasets.
         strict: Whether a row of the composite that can fit nothing is an error; else it is a warning.
+        checkpoint: Layers, as globs (`encoder.layer.*`): of a prediction their outputs alone are kept, and each block
+            is computed again on the way back. For long texts.
 
     Raises:
         ValueError, TraceError: As `trace`.
@@ -202,5 +205,5 @@ def explainer(
     graph = graph if until is None else part_until(graph, until)
     warn_of_softmax(graph)
     rows = checked(composite)
-    program = relprop(canonize(graph, composite=rows), rows, strict=strict)
+    program = relprop(canonize(graph, composite=rows), rows, strict=strict, checkpoint=checkpoint)
     return _prepared(program.compiled() if compile else program)

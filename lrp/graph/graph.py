@@ -207,9 +207,12 @@ def _check_tensor(graph: Graph, x: Tensor, node: fx.Node, sizes: tuple[int | str
     fits = all(isinstance(size, str) or n == size for n, size in zip(x.shape[1:], sizes[1:], strict=False))
     if x.ndim != len(sizes) or not fits:
         wanted = ("batch", *("any" if isinstance(size, str) else size for size in sizes[1:]))
+        pairs = enumerate(zip(x.shape, sizes, strict=True)) if x.ndim == len(sizes) else ()
+        other = [axis for axis, (n, size) in pairs if axis and not isinstance(size, str) and n != size]
+        freely = f", or with free={{{other[0]}: 'length'}} for all sizes" if other else ""
         raise ValueError(
             f"{which} has shape {tuple(x.shape)}, the model was traced for ({', '.join(map(str, wanted))}); "
-            "give inputs of that shape, or trace again with an example of yours"
+            f"give inputs of that shape, or trace again with an example of yours{freely}"
         )
     if x.dtype != example.dtype:
         raise TypeError(f"{which} is {x.dtype}, the model was traced for {example.dtype}; use x.to({example.dtype})")

@@ -72,12 +72,30 @@ class Op:
 
     def __call__(self, params: Params, *inputs: Tensor) -> Tensor:
         env = {node: params.get(role) for role, node in self.roles.items()}
-        env |= dict(zip(self.inputs, inputs, strict=True))
+        env |= dict(zip(self.inputs, map(self._narrowed, inputs), strict=True))
         args, kwargs = map_arg((self.args, dict(self.kwargs)), lambda node: env[node])
         return self.target(*args, **kwargs)
 
     def transpose(self, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs:
-        """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input."""
+        """`J^T cotangent`, J the Jacobian of `op(params, .)` at `inputs`; one tensor for each input. Of an
+        operator in half precision they are of the cotangent's type all the same."""
+        own = getattr(self.node.meta.get("val"), "dtype", None)
+        if self.name == "_to_copy" and HALF & {own, inputs[0].dtype} and inputs[0].is_floating_point():
+            return (cotangent,)  # a value of another type is the same value
+        own = own if own in HALF else cotangent.dtype
+        if self.saved is None and has(self.name, "elementwise"):
+            own = torch.promote_types(own, inputs[0].dtype)
+        found = self._transposed(params, inputs, cotangent.to(own))
+        return tuple(part.to(cotangent.dtype) if part.dtype in HALF else part for part in found)
+
+    def _narrowed(self, x: Tensor) -> Tensor:
+        """A value of more digits than the operator computes with, as it reads it; value by value it takes all."""
+        own = getattr(self.node.meta.get("val"), "dtype", None)
+        if own not in HALF or has(self.name, "elementwise") or not x.is_floating_point():
+            return x
+        return x.to(own)
+
+    def _transposed(self, params: Params, inputs: Inputs, cotangent: Tensor) -> Inputs:
         if self.saved is not None:
             return self.saved(cotangent)
         for formula in (_transposed_grouped, _transposed_layer, _transposed_cat):
@@ -144,6 +162,8 @@ def _transposed_cat(op: Op, params: Params, inputs: Inputs, cotangent: Tensor) -
         return None
     return cotangent.split_with_sizes([x.shape[given["dim"]] for x in inputs], given["dim"])
 
+
+HALF = frozenset({torch.float16, torch.bfloat16})
 
 FAMILIES = frozenset({"convolution", "dense", "batch norm", "residual"})
 """All that `Op.family` may be."""

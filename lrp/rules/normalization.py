@@ -46,6 +46,7 @@ def frozen_statistics(stabilizer: Stabilize = 1e-6) -> Rule:
         s = divide(relevance, output, stabilizer)
         if has(op.name, "batch norm"):  # its statistics are constants anyway
             return (x * op.transpose(weights, inputs, s)[0],)
+        x = x.to(s.dtype)
         (cotangent,) = torch.func.vjp(_frozen(op, weights, x), x)[1](s)
         return (x * cotangent,)
 

@@ -58,8 +58,11 @@ def above_rounding(z: Tensor) -> Tensor:
 
 
 def divide(relevance: Tensor, z: Tensor, stabilizer: Stabilize) -> Tensor:
-    """`R / stab(z)`; without a stabilizer (LRP-0) a unit with z = 0 has nothing to share, 0 / 0 = 0."""
-    stable = stabilize(z, stabilizer)
+    """`R / stab(z)`; without a stabilizer (LRP-0) a unit with z = 0 has nothing to share, 0 / 0 = 0.
+
+    Divided in the type of more digits, which is relevance's where the model computes in half precision.
+    """
+    stable = stabilize(z.to(torch.promote_types(z.dtype, relevance.dtype)), stabilizer)
     if _epsilon(stabilizer) != 0:
         return relevance / stable
     return torch.where(stable == 0, 0, relevance / torch.where(stable == 0, 1, stable))

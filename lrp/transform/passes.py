@@ -12,7 +12,8 @@ from torch import Tensor, fx
 
 from lrp._torch import pytree
 from lrp.graph.graph import Graph, computed
-from lrp.graph.op import Op
+from lrp.graph.op import HALF, Op
+from lrp.graph.operators import has
 from lrp.transform.assignment import Plan, shape
 
 Weights = Mapping[str, Mapping[str, Any]]
@@ -78,6 +79,24 @@ def add(found: dict[fx.Node, Tensor], node: fx.Node, share: Tensor) -> None:
     found[node] = found[node] + share if node in found else share
 
 
+def widened(
+    plan: Plan, weights: Weights, env: Mapping[fx.Node, Any], bound: Mapping[fx.Node, Op]
+) -> Mapping[fx.Node, Any]:
+    """Values with sums in half precision once more in float32, and no zero where branches cancel.
+
+    Two numbers of few digits often cancel to zero, whose relevance is zero whatever its coefficient, so that the
+    branches would be left without theirs. That sum is known up to rounding, and is taken for half a rounding unit of a
+    branch, u |x| / 2. Where all branches are zero it is zero.
+    """
+    found = dict(env)
+    for node, op in bound.items():
+        if node in plan.rules and op.kind == "sum" and has(op.name, "shift") and env[node].dtype in HALF:
+            first, *rest = (found[source] for source in op.inputs)
+            total = op(weights[node.name]["params"], first.float(), *rest)
+            found[node] = torch.where(total == 0, torch.finfo(env[node].dtype).eps / 2 * first.abs(), total)
+    return found
+
+
 def backward(
     graph: Graph,
     plan: Plan,
@@ -90,8 +109,10 @@ def backward(
 ) -> list[Tensor | None]:
     """Walk the nodes backwards; look the rule up; add where paths meet. Relevance of each input, None for indices.
 
-    What does not pass through each of `gates` is dropped.
+    What does not pass through each of `gates` is dropped. Of a model in half precision relevance is float32: where a
+    rule divides by a value that was multiplied with before, both are the same digits.
     """
+    seed, env = seed.to(torch.promote_types(seed.dtype, torch.float32)), widened(plan, weights, env, bound)
     relevance: dict[fx.Node, Tensor] = {graph.output: seed}
 
     def complete(node: fx.Node) -> Tensor:
@@ -120,5 +141,5 @@ def backward(
 
 
 def nothing(value: Tensor, seed: Tensor) -> Tensor:
-    """No relevance of a value; an integer's is of the seed's type."""
-    return torch.zeros_like(value) if value.is_floating_point() else torch.zeros_like(value, dtype=seed.dtype)
+    """No relevance of a value, of the type that relevance has."""
+    return torch.zeros_like(value, dtype=torch.promote_types(seed.dtype, torch.float32))

@@ -16,6 +16,7 @@ from lrp.composites.table import Composite, Row
 from lrp.graph.graph import Example, Graph, check_input
 from lrp.process import one_at_a_time
 from lrp.transform.assignment import Plan, assign
+from lrp.transform.checkpoints import blocks
 from lrp.transform.layout import channels_last, is_thin
 from lrp.transform.passes import Weights, prepare, tensors
 from lrp.transform.recording import Recording, consuming, function, record
@@ -43,6 +44,7 @@ class Program:
     forward: fx.GraphModule
     backward: fx.GraphModule
     kept: tuple[str, ...]
+    checkpoint: tuple[str, ...] = ()
     _variants: dict[Any, Any] = field(default_factory=dict, repr=False)
     _compile: Callable[[fx.GraphModule], Any] = lambda part: part
 
@@ -73,7 +75,7 @@ class Program:
         """The backward program that also returns hidden layers, or masks them; recorded at the first call."""
         if (key := (at, masked, beside)) not in self._variants:
             found = record(self.graph, self.plan, at, masked, beside)
-            self._variants[key] = self._compile(_backward(found, self.kept))
+            self._variants[key] = self._compile(_backward(found, self.kept, found.result))
         return self._variants[key]
 
     def compiled(self) -> Program:
@@ -180,18 +182,23 @@ class Pullback:
 
 
 @one_at_a_time
-def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> Program:
+def relprop(
+    graph: Graph, composite: Iterable[Row], *, strict: bool = False, checkpoint: str | Sequence[str] = ()
+) -> Program:
     """Turn a graph into a program that predicts and explains; every rule is decided here.
 
     Args:
         graph: From `trace`, usually after `canonize`.
         composite: Rows of (match, rule), the first match wins.
         strict: Whether a row that can fit nothing (a misspelled word, say) is an error, and not a warning.
+        checkpoint: Globs of layers, the blocks of a deep model (`encoder.layer.*`). Of a prediction their outputs alone
+            are kept, and each block is computed again on the way back: less memory for one more forward pass.
 
     Raises:
         MissingRule: Operators without a rule, all listed.
         TypeError: The composite is none, or a row of it is no row; the message says what to write.
-        ValueError: A rule does not fit its operator; the message names it. With `strict`, some rows fit nothing.
+        ValueError: A rule does not fit its operator; the message names it. With `strict`, some rows fit nothing. A
+            checkpoint fits no layer.
 
     Example:
         >>> import torch, lrp
@@ -209,7 +216,9 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
     rows = checked(composite)
     plan = assign(graph, rows, strict=strict)
     free = [[fixed_size(size) for size in node.meta["val"].shape] for node in graph.inputs]
-    found = record(graph, plan)
+    patterns = (checkpoint,) if isinstance(checkpoint, str) else tuple(checkpoint)
+    layers = blocks(graph, patterns)
+    found = record(graph, plan, layers)
     tied = fixed_size(graph.inputs[0].meta["val"].shape[0])  # recording may have tied it
     if graph.batch is None and tied is not None:
         raise NotImplementedError(
@@ -223,14 +232,16 @@ def relprop(graph: Graph, composite: Iterable[Row], *, strict: bool = False) -> 
                     f"a rule or an operator of this model ties axis {axis} of {node.name!r} to {size}, which was to be "
                     "free: trace it without, and make an explainer for each size"
                 )
-    kept = found.needed_later()
+    relevance, hidden = found.result if layers else (found.result, None)
+    chosen = found.needed_later() if hidden is None else [value for value, _ in hidden if value not in found.given]
+    kept = list(dict.fromkeys(chosen))
     assert graph.sizes  # known from here on: see there
     forward = function(found, found.given, [found.output, *kept])
     names = tuple(node.name for node in kept)
-    return Program(graph, rows, plan, forward, _backward(found, names), names)
+    return Program(graph, rows, plan, forward, _backward(found, names, relevance), names, patterns)
 
 
-def _backward(found: Recording, kept: tuple[str, ...]) -> fx.GraphModule:
-    """`(*weights, *inputs, *kept, seed, *masks) -> relevance`; what is needed and not kept is computed again."""
+def _backward(found: Recording, names: tuple[str, ...], result: Any) -> fx.GraphModule:
+    """`(*weights, *inputs, *kept, seed, *masks) -> result`; what is needed and not kept is computed again."""
     by_name = {node.name: node for node in found.graph.nodes}
-    return function(found, [*found.given, *(by_name[name] for name in kept), *found.seeds], found.result)
+    return function(found, [*found.given, *(by_name[name] for name in names), *found.seeds], result)

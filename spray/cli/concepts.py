@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from spray import store
 from spray._tables import table
-from spray.concepts import crops, references
+from spray.concepts import crops, references, stored_conditions
 from spray.concepts.layers import STATISTICS
 from spray.files import replacing
 from spray.pictures.images import input_pixels, png, value_range
@@ -68,6 +68,19 @@ def show_references(
         with replacing(sheet) as temporary, temporary.open("wb") as file:
             file.write(png(drawn(attributions, found)))
         click.echo(f"wrote {sheet}")
+
+
+def conditions_kept(project: Path) -> list[tuple[str, str]]:
+    """Rows of `spray info`: the conditional heatmaps of each layer."""
+    rows = []
+    for layer, beside, samples in stored_conditions(project):
+        names = sorted(
+            {name for each in samples.values() for name in each}, key=lambda text: [*map(int, text.split("+"))]
+        )
+        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        where = "" if beside else ", only through the layer"
+        rows.append(("conditions", f"layer {layer}, channels {shown}{where}: {len(samples)} samples"))
+    return rows
 
 
 def _row(found: xr.Dataset, channel: int) -> str:

@@ -7,6 +7,7 @@ import click
 
 from spray import memo, store, virelay
 from spray._tables import readable, table
+from spray.cli.concepts import conditions_kept
 from spray.cli.ranking import banner, of_expected
 from spray.cli.words import SPANS, UNITS, measured, project_argument
 from spray.kinds import KINDS
@@ -27,6 +28,7 @@ def info(project: Path) -> None:
         found = store.read_analysis_index(project, name)
         failed = int((found.error.values != "").sum())
         rows += [("analysis", f"{name}: {found.sizes['category'] - failed} categories, {failed} failed")]
+    rows += conditions_kept(project)
     entries = memo.info(project / "cache")
     stages = ", ".join(sorted({entry.stage.rpartition(".")[2] for entry in entries})) or "nothing"
     total, hits = sum(entry.size for entry in entries), sum(entry.hits for entry in entries)

@@ -11,7 +11,7 @@ RENDERERS: Mapping[str, Renderer] = {
     "text": Renderer(text.draw, lines=True, by_word=True),
     "table": Renderer(table.draw, lines=True),
     "volume": Renderer(volume.draw, one_channel=True, sliced=True),
-    "spectrogram": Renderer(spectrogram.draw, one_channel=True),
+    "spectrogram": Renderer(spectrogram.draw, one_channel=True, lines=True),
     "none": Renderer(none.draw, lines=True),
 }
 """By the names of `spray.kinds.KINDS`."""

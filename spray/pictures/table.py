@@ -28,5 +28,7 @@ def _said(given: Given, at: int) -> str:
     if given.image is None:
         assert given.relevance is not None
         return number(float(given.relevance[at]))
+    if not np.isfinite(given.image[at]):
+        return "missing"
     units = given.beside.get("unit", np.array(""))
     return f"{number(float(given.image[at]))} {units[at] if units.ndim else units}".strip()

@@ -25,6 +25,7 @@ from spray.pictures.given import SIDE, Given
 SIZE, LINE = 11, 15  # of letters, and from line to line
 LETTER = 0.62 * SIZE  # width that a letter takes at most, nearly always
 MOST_LINES = 15
+LEAST = 60  # of height
 MOST_WORDS = 1000  # more do not fit, however short
 LISTED = 10
 
@@ -49,7 +50,8 @@ def draw(given: Given) -> bytes:
         parts.append(words(f"and {len(kept) - at} more tokens", 4, SIDE - 3, size=10))
     if not len(kept):
         parts.append(words("no tokens", 4, LINE, size=10))
-    return sheet(parts, title=" ".join(token for token, _ in shown[:40]))
+    height = SIDE if at < len(kept) else max(LEAST, y + LINE / 2)
+    return sheet(parts, height=height, title=" ".join(token for token, _ in shown[:40]))
 
 
 def _word(word: str, value: float, x: float, y: float, width: float, given: Given) -> tuple[Markup, ...]:

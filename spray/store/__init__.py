@@ -34,7 +34,7 @@ from spray.store.index import read_index as read_index
 from spray.store.names import analyses as analyses
 from spray.store.netcdf import read_netcdf as read_netcdf
 from spray.store.netcdf import write_netcdf as write_netcdf
-from spray.store.parts import parts as parts
-from spray.store.parts import write_part as write_part
+from spray.store.shards import parts as parts
+from spray.store.shards import write_part as write_part
 from spray.store.summary import read_analysis_index as read_analysis_index
 from spray.store.summary import write_analysis_index as write_analysis_index

@@ -11,7 +11,7 @@ from spray.files import ProjectError, Unreadable
 from spray.store.facts import Place, read_project
 from spray.store.index import failures, read_index
 from spray.store.netcdf import read_netcdf
-from spray.store.parts import parts
+from spray.store.shards import parts
 
 SHOWN = 8  # parts named in a line
 MOST_PARTS = 1_000_000  # a number that says more is not believed

@@ -14,7 +14,7 @@ from spray.store.categories import save_analysis
 from spray.store.facts import Place, write_project
 from spray.store.labelled import columns, fact, labelled, named_axis, numbers, plain, texts
 from spray.store.netcdf import affordable
-from spray.store.parts import parts, write_part
+from spray.store.shards import parts, write_part
 
 ROWS, BYTES = 4096, 1 << 28  # of a part, at most: samples, and what they take
 OWN = {"sample", "image", "relevance", "token_text", "mask", "part", "row"}
@@ -41,6 +41,7 @@ def write_arrays(
     token: Sequence[Sequence[str]] | None = None,
     feature_name: Sequence[str] | None = None,
     channel_name: Sequence[str] | None = None,
+    frequency_hz: Any = None,
     unit: Any = None,
     sampling_rate: float | None = None,
     voxel_size: Sequence[float] | None = None,
@@ -68,8 +69,9 @@ def write_arrays(
         sample: Integer ids; by default 0, 1, ...
         token: Of texts, the tokens of each sample.
         feature_name, channel_name: Names along that axis.
+        frequency_hz: Of a spectrogram, the centre of each band.
         unit: Of a signal, or of each feature of a table.
-        sampling_rate: Of a signal, in hertz.
+        sampling_rate: Of a signal, in hertz; of a spectrogram, steps a second.
         voxel_size: Of a volume, depth, height and width in millimetres.
         label_names: Name of each class, where labels are numbers.
         name, method, model: For people to read.
@@ -114,6 +116,9 @@ def write_arrays(
     count, chosen = first.sizes["sample"], kind_of(first)
     said = {"feature_name": ("feature", feature_name), "channel_name": ("channel", channel_name)}
     coords = {key: named_axis(first, chosen, key, *found) for key, found in said.items() if found[1] is not None}
+    if frequency_hz is not None:
+        hertz = numbers("frequency_hz", frequency_hz, finite=True)
+        coords["frequency_hz"] = named_axis(first, chosen, "frequency_hz", "frequency", hertz)[0], hertz
     if unit is not None and not isinstance(unit, str):
         coords["unit"] = named_axis(first, chosen, "unit", "feature", unit)
     if tokens is not None:

@@ -12,7 +12,7 @@ from spray.files import ProjectError
 from spray.store.facts import Place, read_project
 from spray.store.lazy import REMEDY, PartsArray, lazy_variable
 from spray.store.netcdf import cached, load, read_netcdf, state_of
-from spray.store.parts import check_samples, check_unique, parts
+from spray.store.shards import check_samples, check_unique, parts
 
 
 def read_index(path: Place) -> xr.Dataset:

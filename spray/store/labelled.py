@@ -86,6 +86,16 @@ def plain(given: Any) -> Any:
     return given.to_numpy() if hasattr(given, "to_numpy") else given
 
 
+def _ragged(given: Any) -> str:
+    """Which sample is the first of another shape."""
+    try:
+        shapes = [np.shape(plain(one)) for one in given]
+    except (TypeError, ValueError):
+        return ""
+    at = next((at for at, shape in enumerate(shapes) if shape != shapes[0]), 0)
+    return f": sample {at} has the shape {shapes[at]}, sample 0 has {shapes[0]}" if at else ""
+
+
 def numbers(name: str, given: Any, finite: bool, names: Sequence[str] | None = None) -> np.ndarray:
     """Real numbers, one entry a sample; `names` of columns are for the message.
 
@@ -95,7 +105,7 @@ def numbers(name: str, given: Any, finite: bool, names: Sequence[str] | None = N
     try:
         values = np.asarray(plain(given))
     except ValueError as error:
-        raise ProjectError(f"{name} is ragged ({error}): give equal shapes, or token= for texts") from error
+        raise ProjectError(f"{name} is ragged{_ragged(given)}: give equal shapes, or token= for texts") from error
     if values.dtype.kind not in "fiub":
         raise ProjectError(f"{name} holds {values.dtype}: give real numbers")
     if finite and values.dtype.kind == "f" and values.size:

@@ -60,7 +60,9 @@ class PartsArray(BackendArray):
         def values(found: Any) -> np.ndarray:
             if found is None or found.shape[1:] != self.shape[1:] or rows[-1] >= found.shape[0]:
                 raise ProjectError(f"{path} changed since its index was read: open the project again")
-            return np.asarray(found[(run, *rest)])
+            if isinstance(found, xr.Variable):
+                return np.asarray(found[(run, *rest)])
+            return np.asarray(xr.Variable(range(found.ndim), found[run])[(slice(None), *rest)])
 
         return read_variable(path, self.name, values, remedy=REMEDY)[back]
 

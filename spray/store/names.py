@@ -43,6 +43,11 @@ def analyses(path: Place) -> list[str]:
 
 
 def folder_of(path: Place, name: str) -> Path:
+    """The folder of an analysis.
+
+    Raises:
+        ProjectError: Its name cannot be a folder's.
+    """
     if not NAME.fullmatch(name):
         raise ProjectError(
             f"analysis name {name!r} must serve as a folder's name: use letters, digits, ' ', '-', '_', '.'"
@@ -51,6 +56,11 @@ def folder_of(path: Place, name: str) -> Path:
 
 
 def files_of(path: Place, name: str, *, needed: bool = True) -> list[Path]:
+    """The files of an analysis, one a category.
+
+    Raises:
+        ProjectError: There is none, and it is `needed`; or a link leads out of the project.
+    """
     folder = folder_of(path, name)
     within(folder, Path(path))
     if needed and not folder.is_dir():

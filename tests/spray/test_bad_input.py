@@ -59,6 +59,10 @@ def test_ragged_texts_some_without_a_token(tmp_path):
         ({"relevance": [[1.0]] * (N - 1), "token": [["a"]] * N}, "39 samples, token has 40"),
         ({"relevance": [[]] * N, "token": [[]] * N}, "no token in any sample"),
         (
+            {"relevance": [np.ones((3, 8, 8 + (at == 7))) for at in range(N)], "kind": "image"},
+            r"relevance is ragged: sample 7 has the shape \(3, 8, 9\), sample 0 has \(3, 8, 8\)",
+        ),
+        (
             {"relevance": np.where(np.eye(N, 3), np.nan, 1), "kind": "table", "feature_name": ["age", "mass", "size"]},
             "samples at 0, 1, 2, columns age, mass, size",
         ),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data.alphabet import LETTERS
 from bench.find import __main__ as main
 from bench.find import trial
 from bench.find.artefacts import ARTEFACTS, DEVELOPMENT, REPORT
-from bench.find.data import LETTERS, NATURAL, OTHERS, letters, planted
+from bench.find.data import NATURAL, OTHERS, letters, planted
 from bench.find.few import cases, data_of
 from bench.find.many import timed
 from bench.find.networks import NETWORKS

@@ -38,7 +38,14 @@ def signal(random: np.random.Generator, steps: int = 1000) -> Given:
     relevance[GROUP == 0, 2] += (np.exp(-((beat - 0.5) ** 2) * 300))[GROUP == 0]
     inputs[GROUP == 1, 7, -steps // 4 :] += 0.3 * np.sin(time[-steps // 4 :] * 2 * np.pi * 25)
     relevance[GROUP == 1, 7, -steps // 4 :] += 1
-    return {"inputs": inputs, "relevance": relevance, "kind": "signal", "channel_name": LEADS, "sampling_rate": 250.0}
+    return {
+        "inputs": inputs,
+        "relevance": relevance,
+        "kind": "signal",
+        "channel_name": LEADS,
+        "sampling_rate": 250.0,
+        "unit": "mV",
+    }
 
 
 def text(random: np.random.Generator) -> Given:
@@ -77,7 +84,8 @@ def spectrogram(random: np.random.Generator) -> Given:
     relevance[GROUP == 0, 20:25, 30:40] += 0.5
     inputs[GROUP == 1, 3:5] += 1
     relevance[GROUP == 1, 3:5] += 0.5
-    return {"inputs": inputs, "relevance": relevance, "kind": "spectrogram"}
+    beside = {"sampling_rate": 100.0, "frequency_hz": np.arange(1, 33) * 125.0}
+    return {"inputs": inputs, "relevance": relevance, "kind": "spectrogram", **beside}
 
 
 def none(random: np.random.Generator) -> Given:

@@ -124,6 +124,7 @@ CONTROLS = {
     "clusters": (button("Clusters"), {"view": "clusters"}),
     "categories": (button("Categories"), {"view": "categories"}),
     "compare": (button("Compare"), {"view": "compare"}),
+    "concepts": (button("Concepts"), {"view": "concepts"}),
     "findings": (button("Findings"), {"view": "findings"}),
     "clear": (button("Clear"), {"selection": None}),
     "filter label": (filtered(choose("True label", "nine")), {"label": "9", "selection": ...}),

@@ -53,7 +53,7 @@ def small(tmp_path_factory):
 
 def test_the_network_cheats_and_the_clusters_know(demo):
     path, printed = demo
-    row = re.search(r"^digits +image +(\d+) +([\d.]+)% +([\d.]+)% +\S+ +(\S+) +(\S+) +(.+)$", printed, re.M)
+    row = re.search(r"^digits +image +(\d+) +([\d.]+)% +([\d.]+)% +\S+ +(\S+) +(\S+) +\S+% +(.+)$", printed, re.M)
     assert row
     samples, accuracy, reliance = (float(row[number]) for number in (1, 2, 3))
     assert samples == 1437 and accuracy > 90 and reliance > 5

@@ -100,7 +100,7 @@ def is_clean(viewer) -> bool:
     return viewer.page.evaluate(foreign)
 
 
-@pytest.mark.parametrize("view", ["explore", "clusters", "categories", "compare", "findings"])
+@pytest.mark.parametrize("view", ["explore", "clusters", "categories", "compare", "concepts", "findings"])
 def test_a_hostile_project_shows_its_names_as_text(visit, hostile_address, view):
     viewer = visit(f"?view={view}&focus=5&category={quote(TEXTS[0])}&colour=label", at=hostile_address)
     viewer.page.wait_for_timeout(200)

@@ -144,6 +144,27 @@ def test_a_mean_of_large_samples_is_read_in_pieces_and_told_from_fewer(tmp_path,
     np.testing.assert_allclose(mean, values[[0, 2, 5]].mean(0), rtol=1e-5)
 
 
+def test_missing_values_of_a_table_are_said_and_are_no_zeros(tmp_path):
+    inputs = np.arange(N * 3.0).reshape(N, 3) + 1
+    inputs[2, 1] = inputs[:, 2] = np.nan
+    names = {"feature_name": ["age", "mass", "gone"]}
+    project = opened(tmp_path, kind="table", inputs=inputs, relevance=np.ones((N, 3)), **names)
+    assert {"mass", "missing"} <= set(checked(picture(project, 2, "overlay", Look())).split())
+    mean = checked(mean_picture(project, encode(np.arange(N)), "", "input", Look())).split()
+    mass = np.nanmean(inputs[:, 1])
+    assert mean[mean.index("mass") + 1] == f"{mass:.3g}" and mean[mean.index("gone") + 1] == "missing"
+
+
+@pytest.mark.parametrize("name", ["signal", "image", "spectrogram", "volume"])
+def test_a_constant_channel_and_values_that_are_missing_are_drawn(tmp_path, name):
+    inputs = SAMPLES[name]["inputs"].copy()
+    inputs[:, 0], inputs[3, ..., -1] = 7.0, np.nan
+    project = opened(tmp_path, kind=name, inputs=inputs, relevance=np.zeros_like(inputs))
+    for mode in ("input", "heatmap", "overlay"):
+        checked(picture(project, 3, mode, Look()))
+        checked(mean_picture(project, encode(np.arange(N)), "", mode, Look()))
+
+
 def test_texts_without_tokens_and_of_very_many(tmp_path):
     token = [[], ["word"] * 10**5, ["猫", "が", "寝る"], [], ["a"], ["b"]]
     project = opened(tmp_path, relevance=[np.ones(len(text)) for text in token], token=token)

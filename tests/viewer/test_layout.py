@@ -66,6 +66,7 @@ SCENES = [
     pytest.param("?category=3&clustering=kmeans-4", id="explore"),
     pytest.param("?category=3&clustering=kmeans-4&focus=5", id="focus"),
     pytest.param("?category=3&view=compare&focus=5", id="compare with a focus", marks=pytest.mark.slow),
+    pytest.param("?category=3&view=concepts", id="concepts", marks=pytest.mark.slow),
     pytest.param("?category=3&view=findings", id="findings", marks=pytest.mark.slow),
     pytest.param("?category=3&view=categories", id="categories", marks=pytest.mark.slow),
 ]

@@ -35,11 +35,14 @@ class Door(BokehTornado):
         sign_sessions: bool = False,
         token: str | None = None,
         show: bool = False,
+        frames: Sequence[str] = (),
         **options: Any,
     ):
-        """`token` is the environment's where it is None, and empty for none; `show` opens the browser."""
+        """`token` is the environment's where it is None, and empty for none; `show` opens the browser; `frames` are
+        pages that may show the viewer inside of them."""
         self.token, self.show, self.listens = tokens.checked(token), show, absolute_url
         self.rules = hosts.allowed(absolute_url, settings.allowed_ws_origin() or extra_websocket_origins or [])
+        self.frames = tuple(frames)
         self.cookie = f"lrp-viewer-{hosts.listening(absolute_url)[1]}"  # all ports of a name share their cookies
         options.setdefault("check_unused_sessions_milliseconds", LOOK_FOR_CLOSED)
         super().__init__(
@@ -105,7 +108,7 @@ class Root(RootHandler):
 def _headers(door: Door) -> type[OutputTransform]:
     """What every answer says to browsers; a page brings the cookie."""
     always = {
-        "Content-Security-Policy": hosts.ancestors(door.rules),
+        "Content-Security-Policy": hosts.ancestors(door.rules, door.frames),
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "same-origin",
     }

@@ -71,9 +71,10 @@ def is_origin(rules: Allowed, origin: str, host: str) -> bool:
     return bool(place) and (place == host.lower() or check_allowlist(place, rules.origins))
 
 
-def ancestors(rules: Allowed) -> str:
-    """The pages that may show this one inside of them, as a Content-Security-Policy names them."""
-    named = [origin.removesuffix(USUAL_PORT) for origin in rules.foreign]
+def ancestors(rules: Allowed, frames: Iterable[str] = ()) -> str:
+    """The pages that may show this one inside of them, as a Content-Security-Policy names them: those that may ask for
+    anything, and `frames`, which may not."""
+    named = [origin.removesuffix(USUAL_PORT) for origin in (*rules.foreign, *frames)]
     return " ".join(["frame-ancestors 'self'", *filter(ANCESTOR.fullmatch, named)])
 
 

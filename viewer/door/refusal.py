@@ -1,7 +1,8 @@
 """What is refused before any route hears of it, each with one line that says what to do."""
 
+from html import escape
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler, stream_request_body
@@ -10,6 +11,21 @@ from viewer.door.hosts import Allowed, is_host, is_origin
 
 LONGEST_ADDRESS = 60_000  # characters: a selection of any 300 000 samples; Tornado ends at 64 kB of headers
 FOREIGN = ("cross-site", "same-site")  # a page of another port of this computer is of the same site
+
+
+ASKING = """\
+<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>SpRAy viewer</title>
+<style>:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+body {{ max-width: 640px; margin: 15vh auto; padding: 0 24px }} input, button {{ font: inherit; padding: 4px 8px }}
+input {{ width: 100%; box-sizing: border-box; margin: 4px 0 12px }}</style>
+<h1>The viewer wants its token</h1>
+<p>This link has none, or that of a server that was started anew since. The address with the token stands where the
+viewer was started, and ends in <code>?token=...</code>. All else that is in this link is kept.</p>
+<form method="get">{kept}
+<label>Token, or the address that has it <input name="token" required autocomplete="off" autofocus></label>
+<button type="submit">Open</button></form></html>
+"""
 
 
 class Refusal(NamedTuple):
@@ -58,17 +74,31 @@ def of_content(request: HTTPServerRequest) -> Refusal | None:
     return TOO_LONG if len(request.uri or "") > LONGEST_ADDRESS else None
 
 
+def _asking(query: str) -> str:
+    """A form that leads to the same address with a token; a page without scripts.
+
+    >>> '<input type="hidden" name="view" value="&lt;b&gt;">' in _asking("view=%3Cb%3E")
+    True
+    """
+    fields = (
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in parse_qsl(query, keep_blank_values=True)
+    )
+    return ASKING.format(kept="".join(fields))
+
+
 @stream_request_body
 class Refused(RequestHandler):
-    """Answers with one line, and reads no body for it."""
+    """Answers with one line, and reads no body for it; who opens a page without the token has a field for it."""
 
     def initialize(self, refusal: Refusal) -> None:
         self.refusal = refusal
 
     def prepare(self) -> None:
+        asks = self.refusal is NO_TOKEN and "text/html" in self.request.headers.get("Accept", "")
         self.set_status(self.refusal.status)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(self.refusal.line + "\n")
+        self.set_header("Content-Type", f"text/{'html' if asks else 'plain'}; charset=utf-8")
+        self.finish(_asking(self.request.query) if asks else self.refusal.line + "\n")
 
     def data_received(self, chunk: bytes) -> None:
         """What comes before the connection ends is dropped."""

@@ -29,7 +29,7 @@ def new() -> str:
 
 def take(request: HTTPServerRequest, cookie: str) -> list[str]:
     """The tokens that a request shows, which are taken out of it: logs, sessions and pages must not repeat them."""
-    shown = [value.decode("latin-1") for value in request.arguments.pop(NAME, [])]
+    shown = [_alone(value.decode("latin-1")) for value in request.arguments.pop(NAME, [])]
     request.query_arguments.pop(NAME, None)
     request.query = "&".join(part for part in request.query.split("&") if _name(part) != NAME)
     request.uri = request.path + (f"?{request.query}" if request.query else "")
@@ -45,6 +45,15 @@ def take(request: HTTPServerRequest, cookie: str) -> list[str]:
 def is_right(shown: Sequence[str], token: str) -> bool:
     """Whether one of the tokens shown is the one wanted, told in a time that says nothing about it."""
     return any(hmac.compare_digest(one.encode(), token.encode()) for one in shown)
+
+
+def _alone(text: str) -> str:
+    """The token of an address that ends in one, as people copy it.
+
+    >>> _alone("http://localhost:5006/viewer?token=abc&view=compare"), _alone(" abc ")
+    ('abc', 'abc')
+    """
+    return text.strip().rpartition(f"{NAME}=")[2].partition("&")[0]
 
 
 def _name(part: str) -> str:

@@ -38,6 +38,6 @@ def _tile(scene: Scene, tile: Tile, look: Look, x: int, y: int) -> Markup:
     style = f"image-rendering: {'pixelated' if sharpness(scene) == 'pixelated' else 'auto'}"
     image = html.tag("image", href=data, x=x, y=y, width=SIDE, height=SIDE, style=style)
     mark = html.tag("circle", cx=x + 5, cy=y + SIDE + 11, r=4, fill=tile.colour) if tile.colour else ""
-    labels = tile.label if tile.prediction in ("", tile.label) else f"{tile.label} → {tile.prediction}"
+    labels = tile.label if not tile.prediction or not tile.wrong else f"{tile.label} → {tile.prediction}"
     number = html.tag("text", f"sample {tile.sample}", x=x + 14, y=y + SIDE + 15, **FONT)
     return html.tag("g", image, mark, number, html.tag("text", labels[:LONGEST_CAPTION], x=x, y=y + SIDE + 28, **FONT))

@@ -115,8 +115,20 @@ def _encoded(
 @lru_cache(maxsize=256)
 def _mean(project: Project, variable: str, samples: str) -> np.ndarray:
     rows = known(project, spread(decode(samples), few(project, variable, 2 * SPREAD)))
+    if variable == "image":  # what is missing of an input is no zero: the others alone have a mean
+        return _mean_of_known(project, rows)
     total = sum(piece.sum(axis=0, dtype=np.float64) for piece in read_in_pieces(project, variable, rows))
     return (np.asarray(total) / len(rows)).astype(np.float32)
+
+
+def _mean_of_known(project: Project, rows: np.ndarray) -> np.ndarray:
+    """The mean of inputs at each place, of the samples that have a value there; NaN where none has."""
+    total: np.ndarray | float = 0.0
+    count: np.ndarray | int = 0
+    for piece in read_in_pieces(project, "image", rows, none=np.nan):
+        total = total + np.nansum(piece, axis=0, dtype=np.float64)
+        count = count + np.isfinite(piece).sum(axis=0)
+    return np.where(np.asarray(count) > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
 @lru_cache(maxsize=256)

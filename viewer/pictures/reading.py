@@ -15,7 +15,7 @@ SPREAD = 256  # samples that a mean, or the scale of many, is told from
 MOST_NUMBERS = 1 << 27  # of all these samples together: of large ones there are fewer
 PIECE = 1 << 24  # numbers that are read at once
 FACTS = ("sampling_rate", "unit", "voxel_size")
-BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit")
+BESIDE = ("token_text", "mask", "feature_name", "channel_name", "unit", "frequency_hz")
 
 
 def kind(project: Project, variable: str) -> Kind:
@@ -72,12 +72,12 @@ def read(project: Project, variable: str, rows: np.ndarray) -> np.ndarray:
     return found.isel(sample=rows).values.transpose(0, *(1 + at for at in order))
 
 
-def read_in_pieces(project: Project, variable: str, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """`read`, as many rows at once as memory bears; what is not finite counts as none."""
+def read_in_pieces(project: Project, variable: str, rows: np.ndarray, none: float = 0.0) -> Iterator[np.ndarray]:
+    """`read`, as many rows at once as memory bears; what is not finite is `none`."""
     at_once = max(1, PIECE // size(project, variable))
     for start in range(0, len(rows), at_once):
         found = read(project, variable, rows[start : start + at_once]).astype(np.float32, copy=False)
-        yield np.nan_to_num(found, posinf=0, neginf=0)
+        yield np.nan_to_num(found, nan=none, posinf=none, neginf=none)
 
 
 def size(project: Project, variable: str) -> int:

@@ -19,7 +19,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from spray.pictures.images import Look, media_type
-from viewer.pictures import pictures
+from viewer.pictures import concepts, pictures
 from viewer.pictures.pool import Full, drawn
 from viewer.projects import FIRST_METHOD, Project, methods
 
@@ -64,6 +64,8 @@ PATTERNS: dict[str, Render] = {
     f"/image/{PART}/{NUMBER}/{MODE}": image,
     f"/mean/{PART}/{MODE}": mean,
     f"/cluster/{PART}/{PART}/{PART}/{PART}/{NUMBER}/{MODE}": cluster,
+    f"/crop/{PART}/{PART}/{NUMBER}/{NUMBER}.png": concepts.crop,
+    f"/conditional/{PART}/{PART}/(all|through)/{NUMBER}/{NUMBER}.png": concepts.conditional,
     f"/category/{PART}/{PART}/{PART}/{PART}/{MODE}": category,
 }
 

@@ -3,7 +3,7 @@
 from spray.store import findings
 from spray.store.findings import Finding
 from viewer.projects.project import Category, Project, open_category, open_projects
-from viewer.projects.sources import EMBEDDING, FIRST_METHOD, Source, methods, others
+from viewer.projects.sources import EMBEDDING, FIRST_METHOD, Source, methods, offered, others
 from viewer.projects.tree import Clusterings
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "findings",
     "methods",
+    "offered",
     "open_category",
     "open_projects",
     "others",

@@ -13,10 +13,14 @@ import xarray as xr
 from spray import store
 from spray.files import refuse_links
 from spray.virelay.project import open_virelay
+from viewer.projects import classes
+from viewer.projects.channels import Variables
 from viewer.projects.tree import Clusterings
 
 EMBEDDINGS_FIRST = ("tsne", "umap", "pca")
 LARGEST_OUTPUT = 20_000_000  # numbers read to tell the confidence of a category's samples
+HAS = "label"  # and a class: a variable of samples of several labels
+MOST_APART = 40  # classes that are variables of their own
 NOT_EMBEDDINGS = ("neighbor", "distance", "output", "delta")
 
 
@@ -103,6 +107,8 @@ class Category:
     data: xr.Dataset
     label_text: Callable[[Any], str] = str
     """A class as people know it."""
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Where samples have several labels: class -> the rows that have it."""
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Which rows hold one of `ids`, as a mask."""
@@ -147,7 +153,7 @@ def _open(key: str, path: Path, stamp: tuple) -> Project:
         if path.suffix in (".yaml", ".yml"):
             return _open_foreign(key, path, stamp)
         facts = store.read_project(path)
-        attributions = store.open_attributions(path)
+        attributions = classes.with_classes(store.open_attributions(path))
         names = {name: tuple(store.open_analysis(path, name)) for name in store.analyses(path)}
         return Project(key, path, stamp, facts, attributions, names, incomplete=str(store.missing(path)))
     except Exception as error:  # whatever it is: the other projects stay open
@@ -183,11 +189,12 @@ def _category(project: Project, analysis: str, name: str) -> Category:
         sample,
         _embeddings(data),
         Clusterings(_clusterings(data), _space(data)),
-        _of_analysis(data) | _variables(project, sample),
+        Variables(_of_analysis(data) | _variables(project, sample), project, project.find(sample)),
         eigenvalue,
         data.attrs,
         data,
         project.label_text,
+        classes.masks(project.attributions, project.find(sample)),
     )
 
 
@@ -235,7 +242,26 @@ def _variables(project: Project, sample: np.ndarray) -> dict[str, np.ndarray]:
         raise store.ProjectError(f"samples {missing} of this category are not in the project: analyse it again")
     flat = (name for name, v in project.attributions.variables.items() if v.dims == ("sample",) and name != "sample")
     found = {str(name): project.attributions[name].values[rows] for name in flat}
-    return found | _derived(project, rows, found)
+    several = classes.masks(project.attributions, rows)
+    return found | (_of_several(project, several, found) if several else _derived(project, rows, found))
+
+
+def _of_several(
+    project: Project, labels: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """All labels of a sample as one text, each as a variable of its own where some have it and some do not, and whether
+    the prediction is one of them. Probabilities of classes that do not exclude each other are no confidence."""
+    names = {number: project.label_text(number) for number in labels}
+    rows = np.stack(list(labels.values()), 1)
+    text = [", ".join(name for name, has in zip(names.values(), row, strict=True) if has) for row in rows.tolist()]
+    derived = {"label": np.array(text, dtype=object)}
+    apart = {number: mask for number, mask in labels.items() if not mask.all()}
+    if len(apart) <= MOST_APART:
+        derived |= {f"{HAS} {names[number]}": np.where(mask, "yes", "no") for number, mask in apart.items()}
+    if "prediction" in found:
+        hit = [str(value) in labels and labels[str(value)][at] for at, value in enumerate(found["prediction"].tolist())]
+        derived["correct"] = np.where(hit, "right", "wrong")
+    return {name: values for name, values in derived.items() if name == "label" or name not in found}
 
 
 def _derived(project: Project, rows: np.ndarray, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

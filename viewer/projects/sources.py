@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from viewer.projects.classes import class_of, in_category
 from viewer.projects.project import Category, Project
 
 FIRST_METHOD = "relevance"
@@ -31,7 +32,18 @@ def methods(project: Project) -> dict[str, str]:
     }
     if not found and EMBEDDING in project.attributions.data_vars:
         return {EMBEDDING: EMBEDDING}
-    return dict(sorted(found.items(), key=lambda item: item[0] != FIRST_METHOD))
+    named = {name: text if (of := class_of(name)) is None else f"{text}, of {project.label_text(of)}"
+             for name, text in found.items()}  # fmt: skip
+    return dict(sorted(named.items(), key=lambda item: item[0] != FIRST_METHOD))
+
+
+def offered(project: Project, category: Category) -> dict[str, str]:
+    """The methods that show a category: of samples of several labels those of its class."""
+    found = methods(project)
+    own = dict.fromkeys(
+        in_category(project.attributions, name, category.name, category.facts.get("by")) for name in found
+    )
+    return {name: found[name] for name in own if name in found}
 
 
 def others(projects: Mapping[str, Project], here: Source, category: Category) -> dict[str, tuple[Source, str]]:
@@ -40,7 +52,7 @@ def others(projects: Mapping[str, Project], here: Source, category: Category) ->
     for project in projects.values():
         if project.error or not (project.find(category.sample) >= 0).any():
             continue
-        for method, text in methods(project).items():
+        for method, text in offered(project, category).items():
             source = Source(project, method)
             if source != here:
                 found[source.name] = source, text if project is here.project else f"{project.name}: {text}"

@@ -7,6 +7,7 @@ import numpy as np
 from viewer import html, pictures
 from viewer.pictures import Look, kind, modes, renderer, shown, spread
 from viewer.projects import FIRST_METHOD, Project, Source
+from viewer.projects.classes import in_category
 from viewer.scene.scene import Scene
 from viewer.scene.suspects import Suspect
 from viewer.state import decode, encode
@@ -21,7 +22,7 @@ SCALE_FROM = 64  # samples that the common scale of many is told from
 
 def picture_address(scene: Scene, sample: int, mode: str, place: str | None = None) -> str:
     """One sample, in the colours that the state asks for; of a volume the slices through `place`."""
-    settings = {"place": place, **_colours(scene, mode), "v": _version(scene.project)}
+    settings = {"place": place, **_colours(scene, mode), "v": version(scene.project)}
     return html.address("image", scene.project.key, sample, f"{mode}.png", **settings)
 
 
@@ -32,14 +33,14 @@ def source_address(scene: Scene, source: Source, what: int | str, mode: str) -> 
         place, settings = ("mean", source.project.key), settings | {"samples": what}
     else:
         place = ("image", source.project.key, what)
-    return html.address(*place, f"{mode}.png", **settings, v=_version(source.project))
+    return html.address(*place, f"{mode}.png", **settings, v=version(source.project))
 
 
 def cluster_address(scene: Scene, number: int, mode: str) -> str:
     """A cluster's mean, on one scale with the others."""
     state = scene.state
     where = (state.analysis, state.category, state.clustering, number, f"{mode}.png")
-    return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
+    return html.address("cluster", scene.project.key, *where, **_map(scene, mode), v=version(scene.project))
 
 
 def suspect_address(scene: Scene, category: str, suspect: Suspect, mode: str, *, whole: bool = False) -> str:
@@ -47,14 +48,15 @@ def suspect_address(scene: Scene, category: str, suspect: Suspect, mode: str, *,
     number = () if whole else (suspect.cluster,)
     where = (suspect.analysis, category, suspect.clustering, *number, f"{mode}.png")
     what = "category" if whole else "cluster"
-    return html.address(what, scene.project.key, *where, **_map(scene, mode), v=_version(scene.project))
+    method = in_category(scene.project.attributions, scene.state.method, category, suspect.by)
+    return html.address(what, scene.project.key, *where, **_map(scene, mode, method), v=version(scene.project))
 
 
 def mean_address(scene: Scene, mode: str, samples: str, *, minus: str = "", other: str = "") -> str:
     """The mean of `samples`, on one scale with that of `other`, or less that of `minus`."""
     given = {"samples": samples, "minus": minus or None, "other": other or None}
     return html.address(
-        "mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=_version(scene.project)
+        "mean", scene.project.key, f"{mode}.png", **given, **_map(scene, mode), v=version(scene.project)
     )
 
 
@@ -63,7 +65,7 @@ def some(ids: np.ndarray) -> str:
     return encode(spread(ids))
 
 
-def _version(project: Project) -> str:
+def version(project: Project) -> str:
     """Changes when the project is written to, so that no browser shows a picture of its past."""
     return f"{crc32(repr(project.stamp).encode()):x}"
 
@@ -97,10 +99,10 @@ def _shown(scene: Scene) -> str:
     return shown(scene.project, scene.state.method)
 
 
-def _map(scene: Scene, mode: str) -> dict[str, object]:
+def _map(scene: Scene, mode: str, method: str = "") -> dict[str, object]:
     if mode == "input":
         return {}
-    gamma, method = scene.state.gamma, scene.state.method
+    gamma, method = scene.state.gamma, method or scene.state.method
     return {
         "map": scene.state.colour_map,
         "gamma": gamma if gamma != 1 else None,

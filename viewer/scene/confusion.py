@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
 
 
 def confusion(category: Category, state: State) -> Confusion | None:
-    """Of the selected samples, or of all if none is selected; None if labels or predictions are unknown."""
+    """Of the selected samples, or of all if none is selected; None where they are unknown, or several each."""
     if (found := pairs(category)) is None:
         return None
     chosen = category.rows(decode(state.selection))
@@ -50,7 +50,7 @@ def confusion(category: Category, state: State) -> Confusion | None:
 @lru_cache(maxsize=16)
 def pairs(category: Category) -> Pairs | None:
     variables = category.variables
-    if not {"label", "prediction"} <= variables.keys() or variables["label"].ndim != 1:
+    if category.labels or not {"label", "prediction"} <= variables.keys() or variables["label"].ndim != 1:
         return None
     (labels, row), (predictions, column) = (
         np.unique(variables[name], return_inverse=True) for name in ("label", "prediction")

@@ -14,7 +14,9 @@ def differences(scene: Scene) -> list[Found] | None:
     selected = category.rows(decode(scene.state.selection))
     if not selected.any():
         return None
-    known = {name: category.variables[name] for name in variables(category)}
+    made = {str(name) for name in category.data.data_vars}  # by the analysis, of what groups were found in
+    names = (name for name in variables(category) if name not in made)
+    known = {name: category.variables[name] for name in names if name != "label" or not category.labels}
     known |= {name: known[name].astype(str) for name in NAMED if name in known}  # classes have no order
     return associations(known, selected, passing(category, scene.state) & ~selected)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from viewer.projects import Category
+from viewer.projects.project import HAS
 from viewer.scene.points.filters import NAMED
 from viewer.scene.points.grouping import variables
 
@@ -11,7 +12,8 @@ LONGEST = 200  # characters of a value
 
 def facts(category: Category, row: int) -> list[tuple[str, str]]:
     """Every variable as text, the labels first."""
-    names = sorted(variables(category), key=lambda name: name not in NAMED)
+    each = {f"{HAS} {category.label_text(number)}" for number in category.labels}  # the label has them all
+    names = sorted((name for name in variables(category) if name not in each), key=lambda name: name not in NAMED)
     return [(name, _text(category, name, category.variables[name][row])) for name in names]
 
 

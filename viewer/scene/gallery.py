@@ -20,6 +20,8 @@ class Tile(NamedTuple):
     label: str
     prediction: str
     confidence: float | None
+    wrong: bool = False
+    """Whether the prediction is not the label, or none of several."""
 
 
 class Gallery(NamedTuple):
@@ -86,7 +88,15 @@ def tile(project: Project, category: Category, state: State, row: int) -> Tile:
         _label(project, category, "label", row),
         _label(project, category, "prediction", row),
         None if confidence is None else float(confidence[row]),
+        _is_wrong(category, row),
     )
+
+
+def _is_wrong(category: Category, row: int) -> bool:
+    label, prediction = (category.variables.get(name) for name in ("label", "prediction"))
+    if category.labels:
+        return prediction is not None and category.variables["correct"][row] == "wrong"
+    return prediction is not None and (label is None or bool(label[row] != prediction[row]))
 
 
 def _label(project: Project, category: Category, variable: str, row: int) -> str:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from spray import store
 from viewer import pictures
-from viewer.projects import FIRST_METHOD, Category, Project, Source, methods, open_category, others
+from viewer.projects import FIRST_METHOD, Category, Project, Source, offered, open_category, others
+from viewer.projects.classes import in_category
 from viewer.scene.overview import overview
 from viewer.scene.points.filters import matches
 from viewer.scene.points.grouping import variables
@@ -31,7 +32,7 @@ def resolve(projects: Mapping[str, Project], state: State) -> Scene | Blank:
     if not any(project.analyses.values()):
         problem = f"{project.path} has no analysis yet: make one with spray.analyse and spray.save_analysis"
         return Blank(projects, state, project, problem, tuple(warnings))
-    if state == State(project=project.key):
+    if state == State(project=project.key) or (state.view == "categories" and not state.analysis + state.category):
         state = _opened(project, state)
     analysis = _known("analysis", state.analysis, [a for a, found in project.analyses.items() if found], warnings)
     name = _known("category", state.category, project.analyses[analysis], warnings)
@@ -79,11 +80,13 @@ def _within(project: Project, category: Category, state: State, warnings: list[s
     x, y = _axes(category, embedding, state.x, state.y)
     beside = state.beside and _known("embedding", state.beside, ["", *category.embeddings], warnings)
     beside_x, beside_y = _axes(category, beside, state.beside_x, state.beside_y) if beside else (0, 1)
-    colour = _known("variable", state.colour, ["cluster", *variables(category)], warnings)
+    colour = state.colour if state.colour in category.variables else ""  # a channel of a layer is none of the listed
+    colour = colour or _known("variable", state.colour, ["cluster", *variables(category)], warnings)
     focus = state.focus if state.focus is not None and state.focus in category.sample else None
     view = replace(state, embedding=embedding, clustering=clustering, x=x, y=y, colour=colour, focus=focus)
-    found = [*methods(project)] or [FIRST_METHOD]
-    method = found[0] if state.method == FIRST_METHOD else _known("method", state.method, found, warnings)
+    found = [*offered(project, category)] or [FIRST_METHOD]
+    wanted = in_category(project.attributions, state.method, category.name, category.facts.get("by"))
+    method = found[0] if state.method == FIRST_METHOD else _known("method", wanted, found, warnings)
     modes = pictures.modes(project, method)
     mode = state.mode if state.mode in modes else modes[-1]  # the others would show the same, or nothing
     place = state.place if focus is not None and pictures.is_sliced(project, method) else ""

@@ -17,6 +17,8 @@ class Suspect(NamedTuple):
     analysis: str
     clustering: str
     cluster: int
+    by: str = ""
+    """What its categories are."""
 
 
 def index_of(project: Project, analysis: str) -> xr.Dataset:
@@ -55,4 +57,4 @@ def suspect_in(project: Project, analysis: str, facts: dict[str, Any]) -> Suspec
     where = str(facts.get("suspect_analysis") or analysis)
     if not clustering or not np.isfinite(cluster) or where not in project.analyses:
         return None
-    return Suspect(where, str(clustering), int(cluster))
+    return Suspect(where, str(clustering), int(cluster), str(facts.get("by", "")))

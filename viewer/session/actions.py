@@ -16,7 +16,7 @@ from viewer.scene.points.density import brushed, is_dense
 from viewer.scene.points.filters import narrowed, passing
 from viewer.scene.points.grouping import grouping
 from viewer.scene.suspects import suspect_of
-from viewer.session import outside
+from viewer.session import naming, outside
 from viewer.session.change import Change, Refusal, settings
 from viewer.state import (
     CHOICES,
@@ -196,6 +196,7 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "recall": outside.recall,
     "rename": outside.rename,
     "drop": outside.drop,
+    "concept": naming.name,
     "undelete": outside.undelete,
     "share": outside.share,
     "export": outside.export,

@@ -34,6 +34,8 @@ MOST_UNDONE = 100
 def start(doc: Document, paths: list[str]) -> None:
     """Fill `doc` with the viewer on the projects at `paths`; an error becomes the page's text."""
     doc.title = "SpRAy viewer"
+    # the page loads itself again (static/lost.js): Bokeh's own way puts new models under scripts that know the old ones
+    doc.config.update(reconnect_session=False, notify_connection_status=False)
     try:
         watching.add(Session(doc, open_projects(paths)))
     except Exception as error:

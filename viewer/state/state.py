@@ -52,11 +52,12 @@ class State:
     against: str = ""  # a finding to compare the selection with; none: the rest of the category
     other: str = ""  # a method, of this project or another, that shows the same samples
     spectrum: str = "eigenvalues"
+    layer: str = ""  # whose channels are shown as concepts
     order: str = ""  # the column that categories are ranked by
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "view": ("explore", "clusters", "categories", "compare", "findings"),
+    "view": ("explore", "clusters", "categories", "compare", "concepts", "findings"),
     "markers": ("dots", "pictures"),
     "spectrum": ("eigenvalues", "tree"),
     "mode": ("input", "overlay", "heatmap"),

@@ -3,6 +3,7 @@
 import { startCategory } from "./category.js";
 import { showFacts, startPlots } from "./plots.js";
 import { byId, named, root, send, watch } from "./page.js";
+import { heal, say } from "./lost.js";
 import { refocus, slide, step } from "./slices.js";
 import { applySelection, reportSelection } from "./selection.js";
 
@@ -217,11 +218,6 @@ function key(event) {
 
 // Start
 
-function showLost() {
-  byId("lost").hidden = false;
-  byId("lost").querySelector("a").href = location.href; // an empty address would be the folder of scripts
-}
-
 function start() {
   const page = named("page");
   setTheme(root.dataset.theme);
@@ -234,13 +230,16 @@ function start() {
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
   addEventListener("popstate", goBack);
-  Bokeh.documents[0].on_event?.("connection_lost", showLost);
+  Bokeh.documents[0].on_event?.("connection_lost", heal);
   root.dataset.ready = "";
 }
 
+const PATIENCE = 20_000; // ms until a page that does not come is said
+
 function waitForPage() {
   if (window.Bokeh?.documents[0]?.get_model_by_name("page")) start();
-  else setTimeout(waitForPage, 10);
+  else if (performance.now() < PATIENCE) setTimeout(waitForPage, 10);
+  else say("The viewer does not answer: its server, a script or its websocket cannot be reached.");
 }
 
 document.addEventListener("click", click);

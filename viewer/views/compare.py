@@ -10,6 +10,7 @@ from spray.arrays.association import association
 from viewer import html
 from viewer.pictures import few, mean_modes
 from viewer.projects import Category, findings
+from viewer.projects.classes import class_of, masks
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
 from viewer.scene.comparison import label_counts
@@ -32,11 +33,20 @@ def view(update: Update) -> View:
         against.value = name
         chosen = decode(scene.state.selection)
         rest = found[name].ids if name else np.setdiff1d(scene.category.sample, chosen)
-        rest = rest[scene.project.find(rest) >= 0]
+        rest = _explained(scene, rest[scene.project.find(rest) >= 0])
         box.text = _compared(scene, chosen, rest, name) if chosen.size and rest.size else html.tag("p", HINT)
 
     watches = ("selection", "against", *LOOK_SETTINGS)
     return View((box, against), watches, render, shown_in="compare", has_findings=True)
+
+
+def _explained(scene: Scene, ids: np.ndarray) -> np.ndarray:
+    """Those that have relevance of the class that is shown: a finding of another category may hold others."""
+    of = class_of(scene.state.method)
+    if of is None:
+        return ids
+    labels = masks(scene.project.attributions, scene.project.find(ids))
+    return ids[labels.get(str(of), np.zeros(len(ids), bool))]
 
 
 def _compared(scene: Scene, chosen: np.ndarray, rest: np.ndarray, name: str) -> Markup:

@@ -15,7 +15,7 @@ from viewer.state.filters import Filter
 from viewer.state.filters import text as written
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
-from viewer.views.parts.tile import cluster_mark, is_wrong, thumbnail
+from viewer.views.parts.tile import cluster_mark, thumbnail
 
 TOP, NEAREST = 5, 8
 TOLD = ("label", "prediction", "confidence")  # before all else
@@ -69,15 +69,21 @@ def _sliders(scene: Scene, place: tuple[int, ...]) -> Markup:
     data = scene.project.attributions[shown(scene.project, scene.state.method)]
     own = kind(scene.project, str(data.name))
     sizes = {own.named(str(axis)): size for axis, size in data.sizes.items()}
+    long = dict(zip(own.places, scene.project.facts.get("voxel_size") or (), strict=False))
     sliders = (
         html.tag(
             "label",
-            html.tag("span", f"{axis} ", html.tag("output", f"{at + 1}"), f" of {sizes[axis]}"),
+            html.tag("span", f"{axis} ", html.tag("output", f"{at + 1}"), f" of {sizes[axis]}{_apart(long.get(axis))}"),
             html.tag("input", type="range", min=0, max=sizes[axis] - 1, value=at, data_slice=axis, aria_label=axis),
         )
         for axis, at in zip(own.places, place, strict=True)
     )
     return html.tag("div", *sliders, class_="slices", title="↑ and ↓ move through the depth")
+
+
+def _apart(long: object) -> str:
+    """How long a voxel is, where the project says it."""
+    return f" · {long:g} mm" if isinstance(long, int | float) and long > 0 else ""
 
 
 def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
@@ -87,7 +93,7 @@ def _picture(scene: Scene, sample: int, mode: str, place: str | None) -> Markup:
 
 
 def _labels(found: Tile) -> Markup:
-    wrong = "wrong" if is_wrong(found) else None
+    wrong = "wrong" if found.wrong else None
     pairs = [("Label", found.label)]
     pairs += [("Predicted", html.tag("span", found.prediction, class_=wrong) if found.prediction else "")]
     pairs += [("Confidence", "" if found.confidence is None else f"{found.confidence:.3f}")]

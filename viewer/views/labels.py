@@ -9,13 +9,16 @@ from viewer.scene.confusion import Confusion, Pair, confusion
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
+SEVERAL = "Samples have several labels each: there is no table of label and prediction. Differs tests each label."
+
 
 def view(_update: Update) -> View:
     box = pane("labels")
 
     def render(scene: Scene) -> None:
         found = confusion(scene.category, scene.state)
-        unknown = html.tag("p", "This project has no labels and predictions of its samples.", class_="hint")
+        why = SEVERAL if scene.category.labels else "This project has no labels and predictions of its samples."
+        unknown = html.tag("p", why, class_="hint")
         box.text = unknown if found is None else _table(scene.project, found, bool(scene.state.selection))
 
     return View((box,), ("selection",), render)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bokeh.models import AutocompleteInput, Select
 
-from viewer.projects import methods
+from viewer.projects import offered
 from viewer.scene import Scene
 from viewer.scene.points.grouping import variables
 from viewer.state import CHOICES
@@ -90,7 +90,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
     beside = _axes(category.embeddings[state.beside].shape[1]) if state.beside else []
     return {
         "analysis": _same(name for name, categories in project.analyses.items() if categories),
-        "method": list(methods(project).items()),
+        "method": list(offered(project, scene.category).items()),
         "clustering": _same(dict.fromkeys([*category.clusterings, state.clustering])),
         "embedding": embeddings,
         "x": axes,
@@ -99,7 +99,7 @@ def _choices(scene: Scene) -> Mapping[str, list[tuple[str, str]]]:
         "beside": [("", "nothing"), *embeddings],
         "beside_x": beside,
         "beside_y": beside,
-        "colour": _same(["cluster", *variables(category)]),
+        "colour": _same(dict.fromkeys(["cluster", *variables(category), state.colour])),
     }
 
 

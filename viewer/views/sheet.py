@@ -8,6 +8,7 @@ from viewer.pictures import mean_modes
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, cluster_address, sharpness
 from viewer.scene.sheet import Card, scores, sheet
+from viewer.state import decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 from viewer.views.parts.tile import thumbnail
@@ -19,7 +20,9 @@ def view(_update: Update) -> View:
     box = pane("sheet")
 
     def render(scene: Scene) -> None:
-        cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
+        chosen = decode(scene.state.selection)
+        found = sheet(scene.project, scene.category, scene.state)
+        cards = (_card(scene, card, _is_chosen(scene, card, chosen)) for card in found)
         box.text = _title(scene) + html.tag("div", *cards, class_="cards")
 
     return View((box,), WATCHES, render, shown_in="clusters")
@@ -36,16 +39,23 @@ def _title(scene: Scene) -> Markup:
     return html.tag("h2", f"{name}, {scene.state.clustering}") + line
 
 
-def _card(scene: Scene, card: Card) -> Markup:
+def _is_chosen(scene: Scene, card: Card, chosen: np.ndarray) -> bool:
+    """Whether all that is selected lies in a cluster, as it does for who comes from the ranking."""
+    inside = scene.category.clusterings[scene.state.clustering] == card.group.number
+    return bool(len(chosen)) and bool(inside[scene.category.rows(chosen)].all())
+
+
+def _card(scene: Scene, card: Card, is_chosen: bool) -> Markup:
     number = card.group.number
     dot = html.tag("span", class_="dot", style=f"background: {card.group.colour}")
-    size = f"{card.group.size} samples, {card.share:.0%}"
+    size = f"{card.group.size} samples, {card.share:.0%}" + (", selected" if is_chosen else "")
     title = html.button("cluster", number, dot, html.tag("b", card.group.name), title="Select this cluster")
     shown = mean_modes(scene.project, scene.state.method)
     means = html.join(_mean(scene, number, mode, caption) for mode, caption in shown.items())
     head = html.tag("div", title, html.tag("span", size, class_="hint"), class_="head")
     rows = html.tag("div", means, class_="means", data_pictures=len(shown)) + _row(scene, "typical", card.typical)
-    return html.tag("article", head, rows, _row(scene, "unusual", card.unusual), _labels(card))
+    parts = (head, rows, _row(scene, "unusual", card.unusual), _labels(card))
+    return html.tag("article", *parts, aria_current="true" if is_chosen else None)
 
 
 def _mean(scene: Scene, number: int, mode: str, caption: str) -> Markup:

@@ -11,7 +11,7 @@ from torch import nn
 import lrp
 import spray
 from lrp.cli.group import main
-from lrp.dataset.hidden import hidden_layers
+from lrp.dataset.hidden import asked_layers, hidden_layers
 from lrp.dataset.run import left_out
 from spray import store
 
@@ -158,3 +158,29 @@ def test_of_layers_that_are_asked_for_there_is_more_and_where_it_is(small, tmp_p
     with pytest.raises(spray.ProjectError, match="concepts"):
         lrp.attribute_dataset(explain, list(x), tmp_path / "p", progress=False, statistics=False, concepts=["5"],
                               keep=lrp.Kept(kind="image", dtype=dtype))  # fmt: skip
+
+
+def test_layers_in_which_tokens_come_first_are_left_out(tmp_path):
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, embeds):
+            return self.head(self.body(embeds).mean(1))
+
+    torch.manual_seed(0)
+    model, x = Reader().eval(), torch.randn(4, 7, 8)
+    explain = lrp.explainer(model, {"embeds": x}, lrp.composites.attn_lrp())
+    kept = lrp.Kept(dims=("token", "feature"))
+    path = lrp.attribute_dataset(explain, [{"embeds": row} for row in x], tmp_path / "p", progress=False, keep=kept)
+    found = spray.open_attributions(path).compute()
+    layers = hidden_layers(explain.program.graph)
+    values = explain.program.graph.values(explain.program.graph.params, {"embeds": x})
+    for layer in layers:
+        wanted = values[explain.program.graph.find(layer.name)].movedim(layer.axis, 1)
+        np.testing.assert_allclose(found[f"hidden_max_{layer.name}"], wanted.flatten(2).amax(2), atol=1e-6)
+    assert layers
+    inside = next(n for n in values if n.op == "call_function" and getattr(values[n], "shape", ())[:1] == (7,))
+    with pytest.raises(ValueError, match="not the batch"):
+        asked_layers(explain.program.graph, [inside.name])

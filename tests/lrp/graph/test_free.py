@@ -149,3 +149,11 @@ def test_positions_up_to_a_free_length_are_no_normalization_of_the_input():
     free = lrp.explainer(model, x[:, :4], composites.epsilon_plus(), free={1: "length"})
     own = lrp.explainer(model, x, composites.epsilon_plus())
     torch.testing.assert_close(free(x).relevance, own(x).relevance)
+
+
+def test_another_length_is_an_error_that_names_the_remedy():
+    explain = lrp.explainer(nn.Linear(3, 2).eval(), torch.randn(2, 5, 3), lrp.composites.attn_lrp())
+    with pytest.raises(ValueError, match=r"traced for \(batch, 5, 3\).*or with free=\{1: 'length'\} for all sizes"):
+        explain(torch.randn(2, 4, 3), torch.ones_like)
+    with pytest.raises(ValueError, match=r"an example of yours$"):
+        explain(torch.randn(2, 3), torch.ones_like)

@@ -24,7 +24,9 @@ def passing(category: Category, state: State) -> np.ndarray:
     """A mask over the category's rows; a filter on what the project does not know passes all."""
     rows = np.ones(len(category.sample), bool)
     for variable, wanted in (("label", state.label), ("prediction", state.predicted), ("correct", state.correct)):
-        if wanted and variable in category.variables:
+        if wanted and variable == "label" and category.labels:
+            rows &= category.labels.get(wanted, np.zeros(len(rows), bool))
+        elif wanted and variable in category.variables:
             rows &= category.variables[variable].astype(str) == wanted
     if (state.least, state.most) != (0, 1) and "confidence" in category.variables:
         confidence = category.variables["confidence"]
@@ -43,6 +45,8 @@ def matches(category: Category, test: Filter) -> np.ndarray:
         return _searched(category, test.value)
     if test.variable not in (known := {"sample": category.sample, **category.variables}):
         raise ValueError(f"there is no variable {test.variable!r}: there are {', '.join(known)}")
+    if test.variable == "label" and category.labels and test.operator in ("=", "!="):
+        return _labelled(category, test)
     values = known[test.variable]
     if test.operator in COMPARE:
         return COMPARE[test.operator](values, _like(values, test.value))
@@ -52,6 +56,16 @@ def matches(category: Category, test: Filter) -> np.ndarray:
     found = _by_value(category, test.variable, values, lambda text: text in wanted)
     if values.dtype.kind in "fiub":
         found |= np.isin(values.astype(float), [number for one in wanted if (number := _number(one)) is not None])
+    return ~found if test.operator == "!=" else found
+
+
+def _labelled(category: Category, test: Filter) -> np.ndarray:
+    """Of several labels, the samples that have one of those named, by number or name, or all."""
+    wanted = {test.value, *test.value.split("|")}
+    found = np.isin(category.variables["label"].astype(str), list(wanted))
+    for number, mask in category.labels.items():
+        if number in wanted or category.label_text(number) in wanted:
+            found |= mask
     return ~found if test.operator == "!=" else found
 
 
@@ -101,5 +115,7 @@ def is_filtered(state: State) -> bool:
 
 def values(category: Category, variable: str) -> list[str]:
     """What a variable can be filtered by, in the order of its values."""
+    if variable == "label" and category.labels:
+        return [*category.labels]
     found = category.variables.get(variable)
     return [] if found is None else [str(value) for value in np.unique(found)]

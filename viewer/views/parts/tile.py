@@ -13,7 +13,7 @@ def tile(scene: Scene, found: Tile) -> Markup:
     sample, mode = found.sample, scene.state.mode
     alt = f"sample {sample}, {labels(found) or 'no label'}, {mode}"
     shown = html.tag("img", src=picture_address(scene, sample, mode), alt=alt, class_=sharpness(scene), loading="lazy")
-    wrong = "wrong" if is_wrong(found) else None
+    wrong = "wrong" if found.wrong else None
     caption = html.tag("figcaption", cluster_mark(found), html.tag("span", labels(found), class_=wrong))
     current = "true" if scene.state.focus == sample else None
     return html.tag("figure", html.button("focus", sample, shown, aria_current=current), caption, data_sample=sample)
@@ -33,9 +33,5 @@ def cluster_mark(found: Tile) -> Markup:
     return html.tag("span", dot, cluster_name(found.cluster))
 
 
-def is_wrong(found: Tile) -> bool:
-    return bool(found.prediction) and found.prediction != found.label
-
-
 def labels(found: Tile) -> str:
-    return f"{found.label}, predicted {found.prediction}" if is_wrong(found) and found.label else found.label
+    return f"{found.label}, predicted {found.prediction}" if found.wrong and found.label else found.label

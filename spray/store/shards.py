@@ -47,6 +47,11 @@ def write_part(path: Place, number: int, dataset: xr.Dataset) -> Path:
 
 
 def check_samples(dataset: xr.Dataset, place: str) -> None:
+    """Nothing, if `dataset` names each of its samples by an integer.
+
+    Raises:
+        ProjectError: It does not; the message says what `place` has.
+    """
     if "sample" not in dataset.coords:
         raise ProjectError(f"{place} needs an integer coordinate 'sample' (the dataset's own ids), it has none")
     sample = dataset.coords["sample"]
@@ -57,6 +62,11 @@ def check_samples(dataset: xr.Dataset, place: str) -> None:
 
 
 def check_unique(samples: np.ndarray, place: str) -> None:
+    """Nothing, if every id is there once.
+
+    Raises:
+        ProjectError: Some are there more than once; the message names them.
+    """
     ids, counts = np.unique(samples, return_counts=True)
     if (twice := ids[counts > 1]).size:
         names = ", ".join(map(str, twice[:10])) + (", ..." if len(twice) > 10 else "")

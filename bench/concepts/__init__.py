@@ -1,0 +1,1 @@
+"""Conditional relevance and reference samples, side by side with zennit-crp, and what they cost."""
