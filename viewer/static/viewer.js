@@ -2,6 +2,7 @@
 
 import { startCategory } from "./category.js";
 import { showFacts, startPlots } from "./plots.js";
+import { nameParts, showChosen, showSide } from "./names.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { refocus, slide, step } from "./slices.js";
 import { applySelection, reportSelection } from "./selection.js";
@@ -13,9 +14,7 @@ const LARGEST_FILE = 8 << 20;
 function applyMarks() {
   const marks = JSON.parse(named("page").marks);
   for (const [name, value] of Object.entries(marks)) root.dataset[name] = value;
-  for (const button of document.querySelectorAll('[data-action="view"]')) {
-    button.toggleAttribute("aria-current", button.dataset.value === marks.view);
-  }
+  showChosen(marks);
   for (const page of document.querySelectorAll(".page")) page.hidden = page.dataset.page !== marks.view;
 }
 
@@ -188,7 +187,7 @@ function click(event) {
   const path = event.composedPath();
   const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
   const target = path.find((node) => node.dataset?.action);
-  if (side) root.dataset.side = side.dataset.side;
+  if (side) showSide(side.dataset.side);
   typed = null;
   pressed = target && event.detail === 0 ? { ...target.dataset } : null; // no mouse has clicked
   if (target) send(target.dataset.action, target.dataset.value);
@@ -231,6 +230,8 @@ function start() {
   watch(page, "command", applyCommand);
   startPlots();
   startCategory();
+  nameParts();
+  showSide(root.dataset.side);
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
   addEventListener("popstate", goBack);
