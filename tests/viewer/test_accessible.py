@@ -1,4 +1,4 @@
-"""No violation of WCAG 2.1 AA that axe-core finds, in any view, light and dark; what it cannot decide is listed here."""
+"""No violation of WCAG 2.1 AA that axe-core finds, in any view, light and dark; what it cannot tell is listed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +58,7 @@ def show(viewer: Viewer, view: str) -> None:
 
 @pytest.fixture(scope="module")
 def full(serve, tmp_path_factory):
-    """Projects with all that can be on a page: cards of suspects, findings, deleted ones, missing samples, many tabs."""
+    """Projects with all that can be on a page: cards of suspects, findings, deleted ones, a menu of projects."""
     folder = tmp_path_factory.mktemp("accessible")
     path = viewer_projects.write(folder / "full", 80, name="full")
     for category in ("3", "7"):

@@ -11,10 +11,11 @@ from viewer.scene import Blank, Scene
 from viewer.scene.confusion import pairs
 from viewer.scene.facts import facts
 from viewer.scene.gallery import step
-from viewer.scene.points.columns import places, positions
-from viewer.scene.points.density import brushed, is_dense
+from viewer.scene.points.columns import places, positions, whole_window
+from viewer.scene.points.density import is_dense
 from viewer.scene.points.filters import narrowed, passing
 from viewer.scene.points.grouping import grouping
+from viewer.scene.points.picking import brushed, nearest
 from viewer.scene.suspects import suspect_of
 from viewer.session import outside
 from viewer.session.change import Change, Refusal, settings
@@ -158,7 +159,7 @@ def _look(scene: Scene, value: Mapping[str, Any]) -> Change:
     if value["of"] != scene.place(value["plot"]):
         return Change()
     seen = Window(*map(float, value["shown"]))
-    whole = window.whole(positions(scene.category, place))
+    whole = whole_window(scene.category, place)
     text = "" if np.allclose(seen, whole) else window.write(seen)
     field = "window" if value["plot"] == "scatter" else "beside_window"
     return Change(
@@ -172,6 +173,29 @@ def _hover(scene: Scene, value: int) -> Change:
     rows = np.flatnonzero(scene.category.sample == int(value))
     found = facts(scene.category, int(rows[0])) if len(rows) else []
     return Change(command={"name": "hovered", "sample": int(value), "facts": found[:MOST_HOVERED]})
+
+
+def _point(scene: Scene, value: Mapping[str, Any]) -> Change:
+    """The sample nearest to the pointer, where the browser has a picture of them only; and where both plots have it."""
+    if (row := _nearest(scene, value)) < 0:
+        return Change(command={"name": "pointed", "sample": None})
+    shown = {name: place for name, place in places(scene.state).items() if place.embedding}
+    at = {name: positions(scene.category, place)[row].tolist() for name, place in shown.items()}
+    sample, known = int(scene.category.sample[row]), facts(scene.category, row)[:MOST_HOVERED]
+    return Change(command={"name": "pointed", "sample": sample, "at": at, "facts": known})
+
+
+def _pick(scene: Scene, value: Mapping[str, Any]) -> Change:
+    """A click on such a picture brings the nearest sample into focus; where there is none nothing is selected."""
+    row = _nearest(scene, value)
+    return settings(focus=int(scene.category.sample[row]), place="") if row >= 0 else settings(selection="", page=0)
+
+
+def _nearest(scene: Scene, value: Mapping[str, Any]) -> int:
+    if value["of"] != scene.place(value["plot"]):
+        return -1
+    place, (x, y), (reach_x, reach_y) = places(scene.state)[value["plot"]], value["at"], value["reach"]
+    return nearest(scene.category, scene.state, place, (float(x), float(y)), (float(reach_x), float(reach_y)))
 
 
 def _view(_: Scene | Blank, value: str) -> Change:
@@ -191,6 +215,8 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "invert": lambda scene, _: _choose(scene, ~_selected(scene)),
     "look": _look,
     "hover": _hover,
+    "point": _point,
+    "pick": _pick,
     "step": _step,
     "keep": outside.keep,
     "recall": outside.recall,

@@ -1,7 +1,7 @@
 // The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
 import { startCategory } from "./category.js";
-import { showFacts, startPlots } from "./plots.js";
+import { showFacts, showPointed, startPlots } from "./plots.js";
 import { nameParts, showChosen, showSide } from "./names.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { refocus, slide, step } from "./slices.js";
@@ -58,6 +58,7 @@ const COMMANDS = {
     save(file, media === "image/png" ? await rasterise(text) : new Blob([text], { type: media }));
   },
   hovered: showFacts,
+  pointed: showPointed,
   share({ query, note }) {
     const dialog = byId("share");
     dialog.querySelector("textarea").value = location.origin + location.pathname + (query ? "?" + query : "");

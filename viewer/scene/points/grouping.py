@@ -37,6 +37,7 @@ class Grouping(NamedTuple):
     scale: Scale | None = None
 
 
+COLOURED_BY = ("colour", "paint", "scale", "low", "high")
 NO_GROUPS = np.empty(0), np.empty(0, int)  # a scale has no groups
 
 
@@ -49,6 +50,11 @@ def grouping(category: Category, state: State) -> Grouping:
     """How the state colours a category's rows."""
     if state.colour == "cluster" or state.colour not in category.variables:
         return cluster_grouping(category, state.clustering, state.paint)
+    return _grouping(category, State(**{name: getattr(state, name) for name in COLOURED_BY}))
+
+
+@lru_cache(maxsize=8)
+def _grouping(category: Category, state: State) -> Grouping:
     values = category.variables[state.colour]
     if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > MOST_VALUES):
         scale = _scale(values, state)
