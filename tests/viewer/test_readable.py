@@ -12,7 +12,7 @@ from tests.support.viewer_pages import Viewer
 from tests.viewer.test_layout import SIZES
 from viewer.state import decode
 
-CLASSES, CLUSTERS = 300, 40
+CLASSES, CLUSTERS, MORE = 300, 40, 60
 # Every text on a canvas with its corners, forgotten when the canvas is drawn anew
 RECORD = """{
     const drawing = CanvasRenderingContext2D.prototype
@@ -41,13 +41,18 @@ COUNT = "() => [...window.texts.values()].flat().length"
 def crowded(tmp_path_factory):
     """Many clusters, more classes than a scale has steps, and long numbers at the axes."""
     n, random = 2 * CLASSES, np.random.default_rng(0)
-    return spray.write_arrays(
+    path = spray.write_arrays(
         tmp_path_factory.mktemp("crowded") / "crowded",
         embedding=random.normal(0, 1, (n, 2)) * (1e-5, 4e6) + (0, 1e7),
         clustering=np.arange(n) % CLUSTERS,
         label=np.arange(n) % CLASSES,
         label_names=[f"species {number}" for number in range(CLASSES)],
     )
+    found = store.open_analysis(path, "given")["all"].load()
+    for number in range(MORE):
+        store.write_category(path, "given", f"category {number}", found)
+    store.write_analysis_index(path, "given")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +96,23 @@ def test_many_groups_have_colours_and_names_of_their_own(visit, at):
     assert viewer.page.locator(swatches.format(".legend")).evaluate_all(colours) == [CLASSES, CLASSES]
     names = viewer.page.locator(".legend .name").all_inner_texts()
     assert names == [f"species {number}" for number in range(CLASSES)]
+
+
+@pytest.mark.slow
+def test_a_long_menu_of_categories_ends_on_the_screen_and_scrolls_with_the_keys(visit, at):
+    viewer = visit("?category=all", at=at)
+    field, menu = viewer.page.get_by_label("Category", exact=True), viewer.page.locator(".bk-menu")
+    field.click()
+    expect(menu.locator("> div").filter(visible=True)).to_have_count(MORE + 1)
+    for _ in range(MORE // 2):
+        viewer.page.keyboard.press("ArrowDown")
+    active = menu.locator(".bk-active")
+    expect(active).to_have_text(f"category {MORE // 2 - 1}")
+    outer, inner = menu.bounding_box(), active.bounding_box()
+    assert outer and inner and outer["y"] + outer["height"] <= 720
+    assert outer["y"] - 1 <= inner["y"] and inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+    viewer.page.keyboard.press("Enter")
+    viewer.page.wait_for_function("wanted => location.search.includes(wanted)", arg=f"category+{MORE // 2 - 1}")
 
 
 def test_clusters_shows_what_is_selected(visit, digits):
