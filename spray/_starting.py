@@ -50,3 +50,16 @@ def interruptible() -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGINT, _end)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Inside of `interruptible`, an interrupt ends at once: an exception may be lost in a library that is loading."""
+    if signal.getsignal(signal.SIGINT) is not _interrupt:
+        yield
+        return
+    signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _interrupt)

@@ -9,20 +9,21 @@ from tests.support.writers import ROOT
 
 LOADING = """
 import signal, sys
+awaited = sys.argv[1]
 class Loading:
     def find_spec(self, name, *_):
-        if name == sys.argv[1]:
+        if name == awaited:
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Loading())
 signal.signal(signal.SIGINT, {0})
 from {1}.cli import main
-sys.argv[1:] = [*sys.argv[1:2], "--help"]
+sys.argv[1:] = ["{2}", "--help"]
 main()
 """
 
 
 def ended(command, module, before="signal.default_int_handler"):
-    code = LOADING.format(before, command)
+    code = LOADING.format(before, command, "plan" if command == "lrp" else "analyse")
     return subprocess.run([sys.executable, "-c", code, module], cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
@@ -34,7 +35,7 @@ def test_an_interrupt_while_loading_is_one_line_and_130(command, module):
 
 def test_an_interrupt_that_is_ignored_stays_ignored():
     done = ended("spray", "click", "signal.SIG_IGN")
-    assert done.returncode == 2 and "interrupted" not in done.stderr  # the module is no command
+    assert done.returncode == 0 and "interrupted" not in done.stderr and "Usage" in done.stdout
 
 
 AFTER = """
@@ -54,9 +55,9 @@ def test_an_interrupt_after_the_command_too():
 
 LOST = """
 import click, signal, sys
-from spray.cli import commands, main
+from spray.cli import group, main
 
-@commands.cli.command()
+@group.cli.command()
 def odd():
     try:
         signal.raise_signal(signal.SIGINT)

@@ -6,6 +6,6 @@ from spray._starting import end_at_interrupts
 def main() -> None:
     """Entry of the console script."""
     end_at_interrupts()
-    from lrp.cli.commands import main as command  # loads PyTorch
+    from lrp.cli.group import main as command
 
     command()

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from lrp._torch import fake_mode_of, make_fx
-from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, computed, is_floating
+from lrp.graph.normal.functionalize import any_layout
 from lrp.process import one_at_a_time
 
 

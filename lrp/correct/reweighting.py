@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,10 @@ from lrp.graph.graph import Graph
 from lrp.graph.operators import has
 
 STRENGTHS = (1.0, 0.3, 0.1, 0.03)
+SPARSE: dict[str, Any] = (
+    {"l1_ratio": 1.0} if tuple(map(int, version("scikit-learn").split(".")[:2])) >= (1, 8) else {"penalty": "l1"}
+)
+"""The L1 penalty, whose spelling scikit-learn 1.8 changed; each version takes the other's with a warning, as L2."""
 
 
 def reweight(
@@ -63,12 +69,12 @@ def reweight(
     rng = np.random.default_rng(seed)
 
     def fitted(rows: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        found = LogisticRegression(
-            l1_ratio=1.0, C=strength, solver="liblinear" if classes == 2 else "saga", max_iter=500, random_state=0
-        ).fit(f[rows], y[rows])
+        solver: Any = "liblinear" if classes == 2 else "saga"
+        found = LogisticRegression(**SPARSE, C=strength, solver=solver, max_iter=500, random_state=0)
+        found.fit(f[rows], y[rows])
         w, b = np.zeros((classes, f.shape[1])), np.full(classes, -1e3)
         if classes == 2:
-            return np.stack([-found.coef_[0], found.coef_[0]]) / 2, np.array([-1, 1]) * found.intercept_[0] / 2
+            return np.stack([-found.coef_[0], found.coef_[0]]) / 2, np.array([-1, 1]) * found.intercept_[0] / 2  # pyright: ignore[reportIndexIssue]
         w[found.classes_], b[found.classes_] = found.coef_, found.intercept_
         return w, b
 

@@ -22,10 +22,10 @@ from lrp.graph.export.models import Model, as_module, check_evaluating
 from lrp.graph.export.quiet import quiet
 from lrp.graph.export.selection import Selector, select_inside
 from lrp.graph.export.shown import Free, check_free, free_axes, shown, varying
-from lrp.graph.functionalize import any_batch, any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.graph import Example, Graph
 from lrp.graph.known import Known, with_known_buffers
 from lrp.graph.normal import normal_form
+from lrp.graph.normal.functionalize import any_batch, any_layout, disentangle, emit_pure, is_simple
 from lrp.graph.operators import OPERATORS
 from lrp.graph.rewriting import rewrite
 from lrp.graph.source import source_of

@@ -21,8 +21,8 @@ from lrp._torch import (
     traced_calls,
 )
 from lrp.graph.aten import operator_name, writes
-from lrp.graph.functionalize import any_layout
 from lrp.graph.graph import Graph, each_use
+from lrp.graph.normal.functionalize import any_layout
 from lrp.graph.operators import has
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, nothing, prepare, tensors

@@ -1,5 +1,6 @@
 """What stages computed, remembered by the content of all that it depends on."""
 
-from spray.memo.memo import Entry, info, memoize, prune, stage_name
+from spray.memo.entries import Entry, info, prune
+from spray.memo.memo import memoize, stage_name
 
 __all__ = ["Entry", "info", "memoize", "prune", "stage_name"]

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 import xarray as xr
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import ArpackNoConvergence, eigsh, lobpcg
+from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, lobpcg, splu
 
 from spray.arrays import graph
 from spray.arrays.labels import few_threads, sample_ids
@@ -16,6 +16,9 @@ from spray.stages.clustering.labels import by_size
 
 log = logging.getLogger(__name__)
 MOST_PARTS = 512  # eigenvectors at most, however many parts a graph has
+FEW = 2000  # samples up to which ARPACK takes no time whatever the graph
+NARROW = 400  # entries a row; up to here a factorization takes less than ARPACK's many steps, in time and memory
+SHIFT = 1e-8
 DENSE = 256  # up to here the dense solver is faster than ARPACK
 
 
@@ -130,8 +133,14 @@ def _connected(matrix: sp.csr_array, degree: np.ndarray, count: int, seed: int) 
 
 
 def _sparse(matrix: sp.csr_array, n: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """ARPACK on I - L, whose largest eigenvalues it finds quickly; LOBPCG if it does not converge."""
+    """ARPACK on I - L, whose largest eigenvalues it finds quickly; LOBPCG if it does not converge.
+
+    Where the samples lie along curves or sheets, the smallest eigenvalues are crowded at 0 and take ARPACK minutes; but
+    then L is narrow, and is inverted.
+    """
     start = np.random.default_rng(seed).uniform(0.5, 1, n)
+    if n > FEW and _profile(matrix) <= NARROW * n:
+        return _inverted(matrix, count, start)
     shifted = sp.csr_array(sp.eye_array(n) - matrix)
     try:
         with few_threads(0):  # many small steps, which several threads would only slow down
@@ -141,6 +150,30 @@ def _sparse(matrix: sp.csr_array, n: int, count: int, seed: int) -> tuple[np.nda
         values, vectors = lobpcg(shifted, guess, largest=True, tol=1e-9, maxiter=2000)[:2]
     order = np.argsort(-values)
     return 1 - values[order], vectors[:, order]
+
+
+def _profile(matrix: sp.csr_array) -> int:
+    """A bound of the entries that a factorization of L fills: between each row's first entry and the diagonal.
+
+    In the order of reverse Cuthill-McKee, which puts neighbours near each other (George and Liu 1981).
+    """
+    order = reverse_cuthill_mckee(sp.csr_matrix(matrix), symmetric_mode=True)
+    coordinates = sp.csr_array(matrix)[order][:, order].tocoo()
+    first = np.arange(len(order))
+    np.minimum.at(first, coordinates.row, coordinates.col)
+    return int((np.arange(len(order)) - first).sum())
+
+
+def _inverted(matrix: sp.csr_array, count: int, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ARPACK on the inverse of L, shifted by as little as keeps it regular."""
+    n = len(start)
+    shifted = sp.csc_array(matrix + SHIFT * sp.eye_array(n))
+    solver = splu(shifted, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    inverse = LinearOperator((n, n), matvec=solver.solve, dtype=np.float64)  # pyright: ignore[reportCallIssue]
+    with few_threads(0):
+        values, vectors = eigsh(matrix, k=count, sigma=-SHIFT, which="LM", OPinv=inverse, v0=start)
+    order = np.argsort(values)
+    return values[order], vectors[:, order]
 
 
 def _signs(vectors: np.ndarray) -> np.ndarray:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spray.files import ProjectError, Unreadable
+from spray.store.facts import Place, read_project
+from spray.store.index import failures, read_index
 from spray.store.netcdf import read_netcdf
-from spray.store.project import Place, failures, parts, read_index, read_project
+from spray.store.parts import parts
 
 SHOWN = 8  # parts named in a line
 MOST_PARTS = 1_000_000  # a number that says more is not believed

@@ -11,9 +11,10 @@ import xarray as xr
 from spray.files import ProjectError
 from spray.kinds import kind_of
 from spray.store.categories import save_analysis
+from spray.store.facts import Place, write_project
 from spray.store.labelled import columns, fact, labelled, named_axis, numbers, plain, texts
 from spray.store.netcdf import affordable
-from spray.store.project import Place, parts, write_part, write_project
+from spray.store.parts import parts, write_part
 
 ROWS, BYTES = 4096, 1 << 28  # of a part, at most: samples, and what they take
 OWN = {"sample", "image", "relevance", "token_text", "mask", "part", "row"}

@@ -13,7 +13,7 @@ import lrp
 import spray
 from spray import store
 from spray.analysis import judge
-from spray.cli.commands import cli
+from spray.cli.group import cli
 
 N = 40
 LABEL = np.arange(N) % 2

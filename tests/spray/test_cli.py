@@ -9,7 +9,7 @@ import xarray as xr
 import spray
 from spray import cli, memo, store
 from spray._tables import readable
-from spray.cli import commands
+from spray.cli import words
 from spray.recipes.words import options, read_stage
 
 
@@ -167,9 +167,9 @@ def test_errors_say_what_to_do(project, analysed, capsys, arguments, message, co
 
 
 def test_nonempty_numbers_and_sizes_are_read():
-    assert commands.numbers("2-4,7") == (2, 3, 4, 7)
-    assert commands.measured(commands.UNITS, "size")(None, None, "1.5 GB") == 1.5e9
-    assert commands.measured(commands.SPANS, "time")(None, None, "30d") == 30 * 86400
+    assert words.numbers("2-4,7") == (2, 3, 4, 7)
+    assert words.measured(words.UNITS, "size")(None, None, "1.5 GB") == 1.5e9
+    assert words.measured(words.SPANS, "time")(None, None, "30d") == 30 * 86400
     assert [readable(size) for size in (999, 1500, 2.5e9, 3e12)] == ["999 B", "1.5 kB", "2.5 GB", "3 TB"]
 
 

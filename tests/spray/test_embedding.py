@@ -62,6 +62,41 @@ def test_lobpcg_steps_in_when_arpack_does_not_converge(monkeypatch):
     np.testing.assert_allclose(found.spectral, expected.spectral, atol=1e-3)
 
 
+def test_a_ring_has_the_eigenvalues_of_a_circulant():
+    """Ten neighbours each: L is a circulant, whose eigenvalues are 1 - mean of cos(2 pi m j / n), j = 1 ... 5, twice.
+
+    Its smallest ones lie within 1e-3 of each other: `python -m bench.spray --curves` prints what that costs.
+    """
+    n = 4000
+    angle = 2 * np.pi * np.arange(n) / n
+    points = xr.DataArray(np.stack([np.cos(angle), np.sin(angle)], 1), dims=["sample", "axis"])
+    laplacian = laplacian_of(points, 10)
+    found = spectral_embedding(laplacian, components=32, normalize_rows=False)
+    assert module._profile(graph.to_sparse(laplacian)) <= module.NARROW * n
+    m = np.arange(17)[:, None]
+    closed = np.sort(np.repeat(1 - np.cos(2 * np.pi * m * np.arange(1, 6) / n).mean(1), 2))[1:33]
+    np.testing.assert_allclose(found.eigenvalue.values, closed, atol=1e-12)
+    vectors = found.spectral.values
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(32), atol=1e-8)
+    matrix = graph.to_sparse(laplacian)
+    np.testing.assert_allclose(matrix @ vectors, vectors * closed, atol=1e-9)
+
+
+@settings(max_examples=2, deadline=None)
+@given(n=st.integers(2001, 2100), seed=st.integers(0, 99))
+def test_narrow_graphs_are_inverted_and_give_what_the_dense_solver_gives(n, seed):
+    rng = np.random.default_rng(seed)
+    place = np.sort(rng.uniform(0, 12, n))
+    curve = np.stack([place * np.cos(place), place * np.sin(place)], 1) + rng.normal(0, 0.02, (n, 2))
+    points = xr.DataArray(curve, dims=["sample", "axis"])
+    laplacian = laplacian_of(points, 8)
+    matrix = graph.to_sparse(laplacian)
+    assert module._profile(matrix) <= module.NARROW * n
+    dense = np.linalg.eigvalsh(matrix.toarray())[:12]
+    found = spectral_embedding(laplacian, components=12)
+    np.testing.assert_allclose(found.eigenvalue.values, np.clip(dense, 0, None), atol=1e-10)
+
+
 def test_random_walk_vectors_are_eigenvectors_of_the_random_walk():
     laplacian = laplacian_of(noise(50, 3), 5, kind=random_walk_laplacian)
     found = spectral_embedding(laplacian, components=7, normalize_rows=False)

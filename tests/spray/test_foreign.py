@@ -21,7 +21,7 @@ from bench.faults.gifts import make
 from spray import memo, store
 from spray.files import ProjectError
 from spray.memo import key
-from spray.store import guard
+from spray.store.guard import watch as guard
 from viewer.projects import findings, open_category, open_projects
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import spray
 from spray import store
-from spray.cli.commands import cli
+from spray.cli.group import cli
 
 N = 6
 LABEL = np.arange(N) % 2

@@ -267,13 +267,13 @@ def category_of(n=3, **attrs):
 @settings(max_examples=100, deadline=None)
 @given(st.text(), st.text())
 def test_quoted_names_are_safe_and_distinct(one, two):
-    from spray.store.categories import _category, _quoted
+    from spray.store.names import category_of, quoted
 
-    name = _quoted(one)
+    name = quoted(one)
     assert "/" not in name and not name.startswith(".") and name != "index" and len(name) <= 200
-    assert (_quoted(one).lower() == _quoted(two).lower()) == (one == two)
+    assert (quoted(one).lower() == quoted(two).lower()) == (one == two)
     if len(name) < 150:
-        assert _category(Path(f"{name}.nc")) == one
+        assert category_of(Path(f"{name}.nc")) == one
 
 
 def test_any_text_is_a_category(tmp_path):

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 import lrp
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from lrp.dataset.claims import claimed
 from spray import store
 

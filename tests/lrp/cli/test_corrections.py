@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 import lrp
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from spray import store
 from spray.store import findings
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import lrp
 import spray
-from lrp.cli.commands import main
+from lrp.cli.group import main
 
 MODULE = """
 import torch

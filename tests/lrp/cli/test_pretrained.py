@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import lrp
 import spray
 from lrp._torchvision import torchvision
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from lrp.explain import logit
 
 torchvision()  # before transformers imports it

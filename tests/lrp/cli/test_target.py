@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 
 import lrp
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from lrp.cli.load import load_model
 from spray import store
 

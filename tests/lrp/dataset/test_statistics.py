@@ -10,7 +10,7 @@ from torch import nn
 
 import lrp
 import spray
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from lrp.dataset.hidden import hidden_layers
 from lrp.dataset.run import left_out
 from spray import store

@@ -9,11 +9,11 @@ from torch import nn
 
 import lrp
 import spray
-from lrp.cli.commands import main
+from lrp.cli.group import main
 from lrp.effect import Groups, Network, effects, is_used, strongest
 from lrp.effect.changes import laid
 from spray import analysis, store
-from spray.cli.commands import cli
+from spray.cli.group import cli
 
 CORNER = np.s_[:, :, -3:, -3:]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import lrp
-from lrp.graph.functionalize import is_simple
+from lrp.graph.normal.functionalize import is_simple
 from lrp.testing import randomize
 
 STEPS = {

@@ -1,8 +1,7 @@
-"""`lrp locate`, `lrp correct`, `lrp compare`: from a finding to a corrected model and the proof."""
+"""`lrp locate`, `lrp correct`: from a finding to a corrected model and the proof."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import xarray as xr
 from torch import Tensor
 
 import lrp
+from lrp.cli.correction.evidence import Evidence, Stored, evidence, samples
+from lrp.cli.correction.models import WRITERS
 from lrp.cli.errors import Unusable
-from lrp.cli.evidence import Evidence, Stored, evidence, samples
-from lrp.cli.models import WRITERS
-from lrp.cli.options import Setting, model_options, reported
+from lrp.cli.options import Setting, model_options
 from lrp.cli.target import dataset_target
 from lrp.correct import METHODS, Located, Samples, as_text, default_method, is_worse, masks
 from lrp.correct.losses import paste
@@ -25,14 +24,13 @@ from lrp.correct.selection import locate as located
 from lrp.graph.graph import Graph
 from spray import store
 from spray.files import replacing
-from spray.store import findings
 
 REPORT = "correction.nc"
 """The file of a corrected project that holds its report."""
 SHOWN = 8  # pictures in a row of a contact sheet
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_finding = click.option(
+finding_option = click.option(
     "--finding", required=True, metavar="NAME", help="Samples with the artefact, kept in the project."
 )
 _layer = click.option(
@@ -44,7 +42,7 @@ _layer = click.option(
 @click.command()
 @model_options
 @click.argument("project", type=FOLDER)
-@_finding
+@finding_option
 @_layer
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A picture (.png): the selection, what "
               "was located in it, and below it the samples most like it that are not in it.")  # fmt: skip
@@ -101,7 +99,7 @@ def _row(pictures: Tensor, count: int) -> np.ndarray:
 @click.command()
 @model_options
 @click.argument("project", type=FOLDER)
-@_finding
+@finding_option
 @_layer
 @click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
               help="paste: train with the located artefact on everything; insensitive: RR-ClArC; right-reasons: RRR; "
@@ -216,50 +214,3 @@ def _explained(
         name=f"{facts.get('name', project.name)}, corrected", model=f"{facts.get('model', '')}, corrected",
     )  # fmt: skip
     store.write_netcdf(after / REPORT, report, large="group", root=after)
-
-
-@click.command()
-@click.argument("project", type=FOLDER)
-@click.argument("after", type=FOLDER)
-@click.option("--finding", required=True, metavar="NAME", help="Samples with the artefact, kept in the first project.")
-@click.option("--tolerance", default=0.01, show_default=True, help="How much clean accuracy may fall.")
-@click.option("--debug", is_flag=True, help="Show where an error comes from: Python's traceback.")
-def compare(project: Path, after: Path, finding: str, tolerance: float, debug: bool) -> None:
-    """Compare a project with that of the corrected model; exit code 1 if the correction is none.
-
-    It is none if the worst group's accuracy fell, or clean accuracy by more than the tolerance: by the report that
-    lrp correct kept, and else by the predictions on the project's own samples, with and without the artefact.
-    """
-    with reported(debug=debug):
-        kept = findings.load(project)
-        if finding not in kept:
-            raise Unusable(f"{project} has no finding {finding!r}; there are: {', '.join(kept) or 'none'}")
-        report = _kept_report(after, finding)
-        if report is None:
-            click.echo(f"{after} has no report of {finding!r}: compared on the project's own samples", err=True)
-            report = _by_predictions(project, after, kept[finding].ids)
-        click.echo(as_text(report))
-        said = is_worse(report, tolerance)
-        for reason in said:
-            click.echo(f"worse: {reason}", err=True)
-    if said:
-        sys.exit(1)
-
-
-def _kept_report(after: Path, finding: str) -> xr.Dataset | None:
-    if not (after / REPORT).exists():
-        return None
-    report = store.read_netcdf(after / REPORT, lambda dataset: dataset.load(), remedy="run lrp correct again")
-    return report if report.attrs.get("finding") == finding else None
-
-
-def _by_predictions(project: Path, after: Path, ids: np.ndarray) -> xr.Dataset:
-    """Accuracy and changed predictions of the project's samples."""
-    both = [store.read_index(path) for path in (project, after)]
-    common = np.intersect1d(both[0].sample.values, both[1].sample.values)
-    if not len(common):
-        raise Unusable(f"{project} and {after} have no sample in common")
-    one, other = (index.sel(sample=common) for index in both)
-    y, artefact = torch.as_tensor(one.label.values), torch.as_tensor(np.isin(common, ids))
-    told = {"before": one.prediction.values, "after": other.prediction.values}
-    return lrp.correct.of_predictions(told, Samples(torch.zeros(len(y), 1), y, artefact))

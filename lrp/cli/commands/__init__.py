@@ -1,0 +1,1 @@
+"""The commands of `lrp`, loaded when they are called."""
