@@ -29,10 +29,6 @@ from viewer.views.parts.pane import pane
 
 LOG = logging.getLogger(__name__)
 MOST_UNDONE = 100
-NOT_KEPT = (
-    "This selection is too large for the page's address, and the project cannot be written to: export the view"
-    " (File) to have it again."
-)
 
 
 def start(doc: Document, paths: list[str]) -> None:
@@ -146,7 +142,7 @@ class Session:
 
     def _kept(self, done: bool) -> None:
         if not done:
-            self.message(NOT_KEPT)
+            self.message(links.NOT_KEPT)
 
     def hear(self) -> None:
         """Somebody has changed the project's findings: draw anew what shows them."""

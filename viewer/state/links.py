@@ -13,6 +13,10 @@ LONGEST_IN_LINK = 3000  # characters of a selection in a link
 LONGEST_IN_ADDRESS = 38_000  # Bokeh's own limit for what a page is opened with is near 60 000
 KEPT_NAME = re.compile(r"@([0-9a-f]{24})")
 FOLDER = "selections"
+NOT_KEPT = (
+    "This selection is too large for the page's address, and the project cannot be written to: export the view"
+    " (File) to have it again."
+)
 
 
 def shorten(project: Path, state: State) -> tuple[State, str]:

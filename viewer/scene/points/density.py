@@ -119,8 +119,9 @@ def _alone(at: np.ndarray, emphasis: np.ndarray) -> np.ndarray:
         first[at[found]] = found
     filled = (first >= 0).reshape(HEIGHT, WIDTH)
     around = np.rint(uniform_filter(filled.astype(np.float32), REACH, mode="constant") * REACH**2)
-    for few in range(FEW, 0, -1):
+    for few in range(FEW, 1, -1):
         chosen = first[(filled & (around <= few)).ravel()]
         if len(chosen) <= MOST_ALONE:
             return chosen
+    chosen = first[(filled & (around <= 1)).ravel()]
     return chosen[:: len(chosen) // MOST_ALONE + 1]
