@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter
 from viewer.projects import Category
 from viewer.scene.points.columns import Place, positions, shown_window
 from viewer.scene.points.filters import passing
-from viewer.scene.points.grouping import grouping
+from viewer.scene.points.grouping import COLOURED_BY, grouping
 from viewer.state import State, Window, decode
 
 MOST_POINTS = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # of a category, that are all sent to the browser
@@ -19,6 +19,7 @@ MOST_ALONE = 5_000
 WIDTH, HEIGHT = 480, 320
 REACH, FEW = 5, 3  # a pixel is alone if at most `FEW` pixels of the square of `REACH` around it hold samples
 
+DEPENDS_ON = (*COLOURED_BY, "clustering", "selection", "label", "predicted", "correct", "least", "most", "filter")
 LEFT_OUT, BESIDE, SHOWN = range(3)
 """How much of a sample is to be seen: the filters leave it out, others are selected, or it is selected (or none is)."""
 OPACITY = np.array([(10, 24), (30, 60), (110, 255)])  # of a pixel, where few and where many lie
@@ -55,6 +56,11 @@ def density(category: Category, state: State, place: Place) -> Density:
     what lies alone, which is drawn as points. The pixels divide what is in view, so a closer look shows more, and as
     soon as at most `MOST_IN_VIEW` samples are in view all are points.
     """
+    return _density(category, State(**{name: getattr(state, name) for name in DEPENDS_ON}), place)
+
+
+@lru_cache(maxsize=16)  # most visitors open the same
+def _density(category: Category, state: State, place: Place) -> Density:
     view = shown_window(category, place)
     rows, at = cells(category, place._replace(window=""), view)
     emphasis, words = _emphasis(category, state)[rows], grouping(category, state).colours[rows]
@@ -67,7 +73,7 @@ def density(category: Category, state: State, place: Place) -> Density:
     return Density(picture, *view.origin, *view.size, rows[order], colours)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def cells(category: Category, place: Place, view: Window) -> Cells:
     points = positions(category, place)
     rows = np.flatnonzero(view.holds(points))
