@@ -15,6 +15,7 @@ from . import (
     heatmap,
     process,
     rules,
+    saved,
     testing,
     text,
     transform,
@@ -28,6 +29,7 @@ from .dataset import Kept, Normalization, SampleError, attribute_dataset, open_d
 from .explain import Explainer, Explanation, explainer, generated
 from .graph import Graph, Op, TraceError, insert, rewrite, since, trace, until
 from .rules import Rule, Stabilizer
+from .saved import Loaded, load, save
 from .transform import Hidden, MissingRule, Program, Pullback, relprop
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Graph",
     "Hidden",
     "Kept",
+    "Loaded",
     "MissingRule",
     "Normalization",
     "Op",
@@ -68,6 +71,7 @@ __all__ = [
     "graph",
     "heatmap",
     "insert",
+    "load",
     "open_data",
     "open_images",
     "plan",
@@ -75,6 +79,8 @@ __all__ = [
     "relprop",
     "rewrite",
     "rules",
+    "save",
+    "saved",
     "since",
     "testing",
     "text",
