@@ -352,7 +352,8 @@ def test_pictures_in_the_plot_are_all_in_view_or_one_of_each_dense_place(scene):
     assert marker_rows(scene.category, scene.state, close).tolist() == np.flatnonzero(inside).tolist()
 
 
-def test_density_of_a_part_has_its_samples_only(scene):
+def test_density_of_a_part_has_its_samples_only(scene, monkeypatch):
+    monkeypatch.setattr("viewer.scene.points.density.MOST_IN_VIEW", 10)
     place = columns.places(scene.state)["scatter"]
     close = place._replace(window="3,5,3,5")
     found = density(scene.category, scene.state, close)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import viewer
-from viewer.scene.points.colours import SET, automatic, group_colours, packed, scale_colours
+from viewer.scene.points.colours import MOST_COLOURS, SET, automatic, group_colours, packed, scale_colours
 from viewer.state.paint import painted, repaint
 from viewer.views.parts.plot import LINE_COLOUR, TEXT_COLOUR
 
@@ -49,6 +49,11 @@ def test_plots_have_contrast(dark, theme):
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_groups_are_seen_on_both_backgrounds(theme):
     assert min(contrast(f"#{colour:06x}", theme["raised"]) for colour in SET) >= 2.1
+
+
+def test_a_thousand_groups_have_colours_of_their_own():
+    colours = group_colours(np.arange(-1, MOST_COLOURS))
+    assert len(np.unique(colours, axis=0)) == MOST_COLOURS + 1 == 1025
 
 
 def test_scales_diverge_from_zero_and_keep_their_ends():

@@ -9,7 +9,7 @@ from viewer.projects import Category, Project
 from viewer.scene.comparison import label_counts
 from viewer.scene.gallery import distance
 from viewer.scene.points.grouping import Group, clusters
-from viewer.state import State
+from viewer.state import State, decode
 
 SAMPLES_SHOWN = 3
 
@@ -26,7 +26,7 @@ class Card(NamedTuple):
 
 def sheet(project: Project, category: Category, state: State) -> list[Card]:
     """One card a cluster, the noise last."""
-    found = clusters(category, state, np.zeros(len(category.sample), bool))
+    found = clusters(category, state, category.rows(decode(state.selection)))
     return [_card(project, category, state, group) for group in found]
 
 

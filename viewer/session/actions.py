@@ -9,29 +9,25 @@ import numpy as np
 from viewer.projects import open_category
 from viewer.scene import Blank, Scene
 from viewer.scene.confusion import pairs
-from viewer.scene.facts import facts
 from viewer.scene.gallery import step
-from viewer.scene.points.columns import places, positions
-from viewer.scene.points.density import brushed, is_dense
+from viewer.scene.points.columns import places
+from viewer.scene.points.density import is_dense
 from viewer.scene.points.filters import narrowed, passing
 from viewer.scene.points.grouping import grouping
+from viewer.scene.points.picking import brushed
 from viewer.scene.suspects import suspect_of
-from viewer.session import naming, outside
+from viewer.session import naming, outside, pointer
 from viewer.session.change import Change, Refusal, settings
 from viewer.state import (
     CHOICES,
     State,
-    Window,
     decode,
     encode,
     filters,
     selection,
-    window,
 )
 from viewer.state.paint import repaint
 from viewer.state.reading import read
-
-MOST_HOVERED = 12  # variables beside the pointer; the sample in focus has all
 
 
 def react(shown: Scene | Blank, name: str, value: Any) -> Change:
@@ -152,28 +148,6 @@ def _open_category(shown: Scene | Blank, value: str) -> Change:
     return settings(**opened | where | unfiltered | {"selection": encode(members), "view": "explore"})
 
 
-def _look(scene: Scene, value: Mapping[str, Any]) -> Change:
-    """A plot was moved or zoomed; unlike all else, undo does not take this back: the plot has a tool for it."""
-    place = places(scene.state)[value["plot"]]
-    if value["of"] != scene.place(value["plot"]):
-        return Change()
-    seen = Window(*map(float, value["shown"]))
-    whole = window.whole(positions(scene.category, place))
-    text = "" if np.allclose(seen, whole) else window.write(seen)
-    field = "window" if value["plot"] == "scatter" else "beside_window"
-    return Change(
-        state=replace(scene.state, **{field: text and window.write(window.read(text))}),
-        undoable=False,
-    )
-
-
-def _hover(scene: Scene, value: int) -> Change:
-    """What is known of the sample that the pointer is at."""
-    rows = np.flatnonzero(scene.category.sample == int(value))
-    found = facts(scene.category, int(rows[0])) if len(rows) else []
-    return Change(command={"name": "hovered", "sample": int(value), "facts": found[:MOST_HOVERED]})
-
-
 def _view(_: Scene | Blank, value: str) -> Change:
     return settings(view=value) if value in CHOICES["view"] else Change()
 
@@ -189,8 +163,10 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "colour": _colour,
     "all": _select_all,
     "invert": lambda scene, _: _choose(scene, ~_selected(scene)),
-    "look": _look,
-    "hover": _hover,
+    "look": pointer.look,
+    "hover": pointer.hover,
+    "point": pointer.point,
+    "pick": pointer.pick,
     "step": _step,
     "keep": outside.keep,
     "recall": outside.recall,

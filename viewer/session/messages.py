@@ -2,18 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 from viewer import state
 from viewer.scene import Blank, Scene
 from viewer.scene.addresses import is_drawn, modes_of, picture_address
-from viewer.scene.points.columns import colour, places, positions, shown_window
+from viewer.scene.points.columns import colour, places, positions, shown_window, whole_window
 from viewer.scene.points.markers import marker_rows
-from viewer.state import selection
+from viewer.state import links, selection
 from viewer.state.paint import css
-from viewer.state.window import whole
-
-LONGEST_ADDRESS = 40_000  # characters; Bokeh's own limit for what a page is opened with is near 60 000
 
 
 def messages(scene: Scene | Blank) -> dict[str, str]:
@@ -33,8 +29,8 @@ def marks(scene: Scene | Blank) -> str:
 
 
 def query(scene: Scene | Blank) -> str:
-    text = state.to_query(scene.state)
-    return text if len(text) < LONGEST_ADDRESS else state.to_query(replace(scene.state, selection=""))
+    """The address of what is shown; a selection too long for it is there by the name that it is kept under."""
+    return state.to_query(links.in_address(scene.state))
 
 
 def selected(scene: Scene) -> str:
@@ -57,7 +53,7 @@ def windows(scene: Scene) -> str:
             name: {
                 "of": scene.place(name),
                 "shown": shown_window(scene.category, place),
-                "whole": whole(positions(scene.category, place)),
+                "whole": whole_window(scene.category, place),
             }
             for name, place in shown.items()
         }

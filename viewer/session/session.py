@@ -23,7 +23,7 @@ from viewer.session.actions import react
 from viewer.session.change import Change, Command, Refusal
 from viewer.session.messages import messages
 from viewer.session.page import Page
-from viewer.state import State
+from viewer.state import State, links
 from viewer.views.parts import View
 from viewer.views.parts.pane import pane
 
@@ -136,9 +136,15 @@ class Session:
                 self.guarded(view.draw, scene)
             self.page.update(**told)
             self.drawn = True
+        if scene.state.selection != old.state.selection and links.is_long(scene.state):
+            self.later(partial(links.keep, scene.project.home, scene.state.selection), self._kept)
         for view in due:
             if view.finish is not None and isinstance(scene, Scene):
                 self.later(partial(view.work, scene), partial(self._finish, view, scene))
+
+    def _kept(self, done: bool) -> None:
+        if not done:
+            self.message(links.NOT_KEPT)
 
     def hear(self) -> None:
         """Somebody has changed the project's findings: draw anew what shows them."""
@@ -223,7 +229,7 @@ def _notes(scene: Scene | Blank) -> list[str]:
         notes.append(f"this analysis is of {told}, the project has {scene.project.coverage or 'others'}")
     if is_dense(scene.category):
         n = f"{len(scene.category.sample):,}".replace(",", " ")
-        how = "each pixel shows how many lie there, in their mean colour"
+        how = "each pixel shows how many lie there; what lies alone, and closer up all in view, are points"
         notes.append(f"{n} samples are too many to draw one by one: {how}.")
     return notes
 

@@ -40,12 +40,19 @@ function keydown(event) {
   if (field && (event.key === "Tab" || event.key === "Escape")) restore(field);
 }
 
+// The menu scrolls with the keys that walk through it
+function keyup(event) {
+  const field = fieldOf(event);
+  if (field && event.key === "Escape") field.blur();
+  else if (field) view().shadow_el.querySelector(".bk-menu .bk-active")?.scrollIntoView({ block: "nearest" });
+}
+
 export function startCategory() {
   document.addEventListener("focusin", open, true);
   document.addEventListener("focusout", (event) => fieldOf(event) && restore(fieldOf(event)));
   document.addEventListener("pointerdown", leave, true);
   document.addEventListener("input", say);
   document.addEventListener("keydown", keydown, true);
-  document.addEventListener("keyup", (event) => event.key === "Escape" && fieldOf(event)?.blur());
+  document.addEventListener("keyup", keyup);
   model().properties.value.change.connect(() => setTimeout(() => view()?.input_el.blur(), 0));
 }

@@ -4,10 +4,11 @@
 import { byId, named, root, send, watch } from "./page.js";
 import { table } from "./selection.js";
 
+const HIT = 16; // pixels between the pointer and a sample that is meant
 const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
 const REST = 250; // ms without a move before a window is reported
 const PLOTS = ["scatter", "beside_plot"];
-const shown = { windows: {}, timers: {}, applying: false, hovered: null, sample: null };
+const shown = { windows: {}, timers: {}, applying: false, hovered: null, sample: null, asking: false };
 
 const over = (plot) => document.querySelector(`[data-plot="${plot}"] .over`);
 
@@ -51,34 +52,46 @@ function applyMarkers() {
 // What the pointer is at: a picture of it, and a ring around it in both plots
 
 let previewTimer = 0;
-window.pointAt = ({ index }) => {
+window.pointAt = ({ index, geometry }, plot) => {
   clearTimeout(previewTimer);
-  const row = index?.indices?.[0];
-  if (row === undefined) {
-    shown.hovered = null;
-    byId("preview").hidden = true;
-    for (const ring of document.querySelectorAll(".ring")) ring.hidden = true;
-  } else if (row !== shown.hovered) {
-    previewTimer = setTimeout(() => showPreview(row), PREVIEW_DELAY);
+  if (isPicture()) {
+    if (!Number.isFinite(geometry.x + geometry.y)) hidePreview();
+    else previewTimer = setTimeout(() => ask(plot, geometry), PREVIEW_DELAY);
+    return;
   }
+  const row = index?.indices?.[0];
+  if (row === undefined) hidePreview();
+  else if (row !== shown.hovered) previewTimer = setTimeout(() => showRow(row), PREVIEW_DELAY);
 };
 
-function showPreview(row) {
+function hidePreview() {
+  clearTimeout(previewTimer);
+  shown.asking = false;
+  shown.hovered = shown.sample = null;
+  byId("preview").hidden = true;
+  for (const ring of document.querySelectorAll(".ring")) ring.hidden = true;
+}
+
+function showRow(row) {
   const points = named("points");
   const sample = points.get_column("sample")[row];
+  const at = (prefix) => ["x", "y"].map((axis) => points.get_column(prefix + axis)[row]);
+  shown.hovered = row;
+  showPreview(sample, { scatter: at(""), beside_plot: at("beside_") });
+  send("hover", sample);
+}
+
+function showPreview(sample, at) {
   const figure = byId("preview");
   const addresses = JSON.parse(named("page").preview).map((address) => address.replace("SAMPLE", sample));
   figure.querySelector("div").replaceChildren(...addresses.map((src) => make("img", { src, alt: "" })));
   figure.querySelector("figcaption").replaceChildren(make("b", { textContent: `sample ${sample}` }));
   figure.hidden = false;
-  shown.hovered = row;
   shown.sample = sample;
   beside(figure);
-  send("hover", sample);
-  for (const [plot, prefix] of [["scatter", ""], ["beside_plot", "beside_"]]) {
+  for (const [plot, where] of Object.entries(at)) {
     if (plot === "beside_plot" && root.dataset.beside !== "true") continue;
-    const ring = document.querySelector(`[data-plot="${plot}"] > .ring`);
-    place(ring, plot, ["x", "y"].map((axis) => points.get_column(prefix + axis)[row]));
+    place(document.querySelector(`[data-plot="${plot}"] > .ring`), plot, where);
   }
 }
 
@@ -87,6 +100,31 @@ export function showFacts({ sample, facts }) {
   const lines = facts.map(([name, text]) => make("span", { textContent: `${name}: ${text}` }));
   byId("preview").querySelector("figcaption").replaceChildren(make("b", { textContent: `sample ${sample}` }), ...lines);
   beside(byId("preview"));
+}
+
+// The browser has a picture of many points, and the server finds the sample that is meant
+
+const isPicture = () => table.n > 0 && named("points").get_length() !== table.n;
+
+function there(plot, { x, y }) {
+  const { x_range, y_range } = named(plot);
+  const { width, height } = Bokeh.index.find_one(named(plot)).frame.bbox;
+  const reach = [(x_range.end - x_range.start) / width, (y_range.end - y_range.start) / height];
+  return { plot, of: shown.windows[plot].of, at: [x, y], reach: reach.map((pixel) => HIT * pixel) };
+}
+
+function ask(plot, geometry) {
+  shown.asking = true;
+  send("point", there(plot, geometry));
+}
+
+export function showPointed({ sample, at, facts }) {
+  if (!shown.asking) return; // the pointer has left meanwhile
+  if (sample === null) hidePreview();
+  else if (sample !== shown.sample) {
+    showPreview(sample, at);
+    showFacts({ sample, facts });
+  }
 }
 
 // At the pointer, on the side where there is room
@@ -107,7 +145,12 @@ let keys = {};
 document.addEventListener("pointerup", (event) => (keys = event), true);
 
 window.brushed = (plot, { geometry, final }) => {
-  if (!final || named("points").get_length() === table.n) return;
+  if (!final || !isPicture()) return;
+  if (geometry.type === "point") {
+    hidePreview();
+    send("pick", there(plot, geometry));
+    return;
+  }
   const mode = keys.ctrlKey ? (keys.shiftKey ? "subtract" : "intersect") : keys.shiftKey ? "append" : "replace";
   const { type, x, y, x0, x1, y0, y1 } = geometry;
   const corners = { type, x0, x1, y0, y1, x: Array.from(x ?? []), y: Array.from(y ?? []) };

@@ -1,7 +1,8 @@
 // The part of the page that Bokeh has no model for: clicks in our own panes, keys, files, theme.
 
 import { startCategory } from "./category.js";
-import { showFacts, startPlots } from "./plots.js";
+import { showFacts, showPointed, startPlots } from "./plots.js";
+import { nameParts, showChosen, showSide } from "./names.js";
 import { byId, named, root, send, watch } from "./page.js";
 import { heal, say } from "./lost.js";
 import { refocus, slide, step } from "./slices.js";
@@ -14,9 +15,7 @@ const LARGEST_FILE = 8 << 20;
 function applyMarks() {
   const marks = JSON.parse(named("page").marks);
   for (const [name, value] of Object.entries(marks)) root.dataset[name] = value;
-  for (const button of document.querySelectorAll('[data-action="view"]')) {
-    button.toggleAttribute("aria-current", button.dataset.value === marks.view);
-  }
+  showChosen(marks);
   for (const page of document.querySelectorAll(".page")) page.hidden = page.dataset.page !== marks.view;
 }
 
@@ -60,6 +59,7 @@ const COMMANDS = {
     save(file, media === "image/png" ? await rasterise(text) : new Blob([text], { type: media }));
   },
   hovered: showFacts,
+  pointed: showPointed,
   share({ query, note }) {
     const dialog = byId("share");
     dialog.querySelector("textarea").value = location.origin + location.pathname + (query ? "?" + query : "");
@@ -189,7 +189,7 @@ function click(event) {
   const path = event.composedPath();
   const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
   const target = path.find((node) => node.dataset?.action);
-  if (side) root.dataset.side = side.dataset.side;
+  if (side) showSide(side.dataset.side);
   typed = null;
   pressed = target && event.detail === 0 ? { ...target.dataset } : null; // no mouse has clicked
   if (target) send(target.dataset.action, target.dataset.value);
@@ -227,6 +227,8 @@ function start() {
   watch(page, "command", applyCommand);
   startPlots();
   startCategory();
+  nameParts();
+  showSide(root.dataset.side);
   for (const model of Bokeh.documents[0].roots()) if (model.type === "Div") keepFocus(model);
   named("points").selected.properties.indices.change.connect(reportSelection);
   addEventListener("popstate", goBack);

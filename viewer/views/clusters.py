@@ -1,5 +1,7 @@
 """The clusters with colours and sizes, and what other colours mean; a click selects all of a kind."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from spray.colour.colormap import NAMES
@@ -10,6 +12,7 @@ from viewer.state import State, decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
+MOST_LISTED = 1000
 WATCHES = ("clustering", "selection", "colour", "paint", "scale", "low", "high")
 
 
@@ -28,7 +31,7 @@ def _clusters(scene: Scene) -> Markup:
     if not found:
         return html.tag("p", "This category has no clusterings.", class_="hint")
     paintable = scene.state.colour == "cluster"
-    rows = html.tag("div", *(_row("cluster", group, paintable) for group in found), class_="groups")
+    rows = _rows("cluster", found, paintable)
     return rows + (_default(scene) if paintable else "")
 
 
@@ -41,7 +44,7 @@ def _legend(scene: Scene) -> Markup:
         return html.tag("div", title, _bar(scene.project.key, scale), _settings(scene.state, scale), class_="legend")
     selected = scene.category.rows(decode(scene.state.selection))
     found = groups(scene.project, scene.category, scene.state, selected)
-    rows = html.tag("div", *(_row("group", group, True) for group in found), class_="groups")
+    rows = _rows("group", found, True)
     return html.tag("div", title, rows, _default(scene), class_="legend")
 
 
@@ -72,6 +75,16 @@ def _end(name: str, title: str, chosen: float | None, found: float) -> Markup:
 
 def _default(scene: Scene) -> Markup:
     return html.button("paint", "", "Default colours", class_="plain") if scene.state.paint else Markup()
+
+
+def _rows(action: str, found: Sequence[Group], paintable: bool) -> Markup:
+    """The largest, in their own order, where there are more than anybody reads."""
+    largest = {group.number for group in sorted(found, key=lambda group: -group.size)[:MOST_LISTED]}
+    listed = [group for group in found if group.number in largest]
+    rows = html.tag("div", *(_row(action, group, paintable) for group in listed), class_="groups")
+    if len(listed) == len(found):
+        return rows
+    return rows + html.tag("p", f"The {len(listed)} largest of {len(found)} are listed.", class_="hint")
 
 
 def _row(action: str, group: Group, paintable: bool) -> Markup:

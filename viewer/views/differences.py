@@ -5,7 +5,7 @@ from markupsafe import Markup
 from spray.arrays.association import Found
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.differences import differences, measured, typical
+from viewer.scene.differences import MOST_TESTED, differences, measured, typical
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
@@ -13,6 +13,7 @@ HINT = "Select samples first: every variable is tested for telling them from the
 WORDS = (
     "The strongest first, from 0, no difference, to 1. V is Cramér's; AUROC is how often a sample of the selection has"
     " the higher number. p is corrected for the number of variables."
+    f" Of more than {MOST_TESTED} samples on either side so many at most are tested, evenly spread."
 )
 SURE = 0.05  # p above which a difference is shown as chance
 

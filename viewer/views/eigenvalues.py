@@ -1,5 +1,6 @@
 """The spectrum: smallest eigenvalues in ascending order, the gaps between, and how many clusters they suggest."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,15 @@ def spectrum(category: Category) -> dict[str, Any]:
 
 def clustering_of(category: Category, k: int) -> str:
     """The name of a clustering into `k` clusters, k-means first; nothing if there is none."""
-    fitting = [name for name, groups in category.clusterings.items() if len(np.unique(groups[groups >= 0])) == k]
+    fitting = [name for name in category.clusterings if clusters_of(category, name) == k]
     return min(fitting, key=lambda name: name != f"kmeans-{k}", default="")
+
+
+@lru_cache(maxsize=256)
+def clusters_of(category: Category, clustering: str) -> int:
+    """How many clusters a clustering has, besides noise."""
+    groups = category.clusterings[clustering]
+    return len(np.unique(groups[groups >= 0]))
 
 
 def view(update: Update) -> View:

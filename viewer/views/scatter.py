@@ -12,7 +12,20 @@ from viewer.scene.points import columns, density
 from viewer.scene.points.columns import places, shown_window
 from viewer.state import State
 from viewer.views.parts import Update, View
-from viewer.views.parts.plot import PICTURE, Plot, darken, label, nothing, plot, resize, reveal, set_window
+from viewer.views.parts.plot import (
+    PICTURE,
+    SINGLE,
+    SIZE_ALONE,
+    Plot,
+    darken,
+    label,
+    nothing,
+    plot,
+    resize,
+    reveal,
+    set_window,
+    size_of,
+)
 
 PLACES = ("embedding", "x", "y", "beside", "beside_x", "beside_y")
 COLOURS = (
@@ -61,6 +74,7 @@ def view(_update: Update) -> View:
             for found in plots.values():
                 if len(found.picture.data["picture"]):
                     found.picture.update(data=nothing(PICTURE))
+                    found.single.data_source.update(data=nothing(SINGLE))
             _draw_points(source, category, scene.state, drawn)
         focus = (category, scene.state.focus, _of(scene.state, PLACES))
         _draw(drawn, "focus", focus, lambda: _draw_focus(focused, category, scene.state))
@@ -105,9 +119,12 @@ def _draw_points(source: ColumnDataSource, category: Category, state: State, dra
 def _draw_density(plots: dict[str, Plot], category: Category, state: State) -> None:
     for name, place in places(state).items():
         if place.embedding:
-            found = density.density(category, state, place)
+            found, plot = density.density(category, state, place), plots[name]
             columns_ = ([found.picture], [found.x], [found.y], [found.width], [found.height])
-            plots[name].picture.update(data=dict(zip(PICTURE, columns_, strict=True)))
+            plot.picture.update(data=dict(zip(PICTURE, columns_, strict=True)))
+            x, y = columns.positions(category, place)[found.rows].T
+            plot.single.glyph.size = SIZE_ALONE if found.picture.any() else size_of(len(found.rows))
+            plot.single.data_source.update(data=dict(zip(SINGLE, (x, y, found.colours), strict=True)))
 
 
 def _draw_focus(focused: ColumnDataSource, category: Category, state: State) -> None:

@@ -20,9 +20,7 @@ def view(_update: Update) -> View:
     box = pane("sheet")
 
     def render(scene: Scene) -> None:
-        chosen = decode(scene.state.selection)
-        found = sheet(scene.project, scene.category, scene.state)
-        cards = (_card(scene, card, _is_chosen(scene, card, chosen)) for card in found)
+        cards = (_card(scene, card) for card in sheet(scene.project, scene.category, scene.state))
         box.text = _title(scene) + html.tag("div", *cards, class_="cards")
 
     return View((box,), WATCHES, render, shown_in="clusters")
@@ -36,26 +34,30 @@ def _title(scene: Scene) -> Markup:
         f"{key.replace('_', ' ')} {value:.3g}" for key, value in facts if isinstance(value, int | float | np.number)
     ]
     line = html.tag("p", ", ".join([f"{len(scene.category.sample)} samples", *words]), class_="hint")
-    return html.tag("h2", f"{name}, {scene.state.clustering}") + line
+    return html.tag("h2", f"{name}, {scene.state.clustering}") + line + _selected(scene)
 
 
-def _is_chosen(scene: Scene, card: Card, chosen: np.ndarray) -> bool:
-    """Whether all that is selected lies in a cluster, as it does for who comes from the ranking."""
-    inside = scene.category.clusterings[scene.state.clustering] == card.group.number
-    return bool(len(chosen)) and bool(inside[scene.category.rows(chosen)].all())
+def _selected(scene: Scene) -> Markup:
+    if not (count := len(decode(scene.state.selection))):
+        return Markup()
+    show = html.button("view", "explore", "Look at them in Explore", class_="plain")
+    return html.tag("p", html.tag("b", f"{count} samples are selected."), " ", show, role="status", class_="selected")
 
 
-def _card(scene: Scene, card: Card, is_chosen: bool) -> Markup:
+def _card(scene: Scene, card: Card) -> Markup:
     number = card.group.number
     dot = html.tag("span", class_="dot", style=f"background: {card.group.colour}")
-    size = f"{card.group.size} samples, {card.share:.0%}" + (", selected" if is_chosen else "")
-    title = html.button("cluster", number, dot, html.tag("b", card.group.name), title="Select this cluster")
+    size = f"{card.group.size} samples, {card.share:.0%}"
+    size += f", {card.group.selected} selected" if card.group.selected else ""
+    whole = "true" if card.group.selected == card.group.size else "false"
+    name = html.tag("b", card.group.name)
+    title = html.button("cluster", number, dot, name, title="Select this cluster", aria_pressed=whole)
     shown = mean_modes(scene.project, scene.state.method)
     means = html.join(_mean(scene, number, mode, caption) for mode, caption in shown.items())
     head = html.tag("div", title, html.tag("span", size, class_="hint"), class_="head")
     rows = html.tag("div", means, class_="means", data_pictures=len(shown)) + _row(scene, "typical", card.typical)
-    parts = (head, rows, _row(scene, "unusual", card.unusual), _labels(card))
-    return html.tag("article", *parts, aria_current="true" if is_chosen else None)
+    current = "true" if card.group.selected else None
+    return html.tag("article", head, rows, _row(scene, "unusual", card.unusual), _labels(card), aria_current=current)
 
 
 def _mean(scene: Scene, number: int, mode: str, caption: str) -> Markup:

@@ -1,4 +1,4 @@
-"""Values of any kind -> one RGBA colour a point, readable for colour-blind eyes and with 200 groups."""
+"""Values of any kind -> one RGBA colour a point, readable for colour-blind eyes and with a thousand groups."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ NOISE = (0x8A, 0x90, 0x99)
 SET = (0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x7A5195, 0x8C6D31, 0xC43C5C, 0x5E9B1F)
 SEQUENTIAL = "440154,3b528b,21918c,5ec962,fde725"  # perceived evenly, and by colour-blind eyes
 DIVERGING = "2166ac,67a9cf,80:d1d5db,ef8a62,b2182b"
-MOST_COLOURS = 256
+MOST_COLOURS = 1024
 # https://bottosson.github.io/posts/oklab, from linear sRGB
 TO_CONES = np.array(
     [
@@ -30,7 +30,7 @@ TO_OKLAB = np.array(
 
 
 def group_colour(number: int) -> tuple[int, int, int]:
-    """Red, green, blue of group `number`; negative groups are noise. No two of the first 256 groups share one."""
+    """Red, green, blue of group `number`; negative groups are noise. No two of the first 1024 groups share one."""
     if number < 0:
         return NOISE
     red, green, blue = _palette()[number % MOST_COLOURS].tolist()

@@ -1,5 +1,6 @@
 """What the scatter plots show: one array a column, one row a sample, in the order of the category's file."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,14 +31,31 @@ def places(state: State) -> dict[str, Place]:
 
 
 def positions(category: Category, place: Place) -> np.ndarray:
-    """(sample, 2)"""
-    points = category.embeddings[place.embedding]
-    return np.stack([axis(points, place.x), axis(points, place.y)], axis=1)
+    """(sample, 2), read-only."""
+    return _positions(category, *place[:3])
+
+
+@lru_cache(maxsize=8)
+def _positions(category: Category, embedding: str, x: int, y: int) -> np.ndarray:
+    points = category.embeddings[embedding]
+    found = np.stack([axis(points, x), axis(points, y)], axis=1)
+    found.flags.writeable = False
+    return found
+
+
+def whole_window(category: Category, place: Place) -> Window:
+    """All that there is."""
+    return _whole(category, *place[:3])
+
+
+@lru_cache(maxsize=64)
+def _whole(category: Category, embedding: str, x: int, y: int) -> Window:
+    return window.whole(_positions(category, embedding, x, y))
 
 
 def shown_window(category: Category, place: Place) -> Window:
     """What the state asks for, else all."""
-    return window.read(place.window) if place.window else window.whole(positions(category, place))
+    return window.read(place.window) if place.window else whole_window(category, place)
 
 
 def geometry(category: Category, state: State) -> dict[str, np.ndarray]:

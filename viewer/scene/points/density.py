@@ -1,27 +1,48 @@
-"""More points than a browser draws well: how many lie in each pixel, and in which colour; selecting by geometry."""
+"""More points than a browser draws well: how many lie in each pixel, in which colour; points where few are."""
 
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from viewer.projects import Category
-from viewer.scene.points.columns import Place, colour, positions, shown_window
-from viewer.state import State, decode
+from viewer.scene.points.columns import Place, positions, shown_window
+from viewer.scene.points.filters import passing
+from viewer.scene.points.grouping import COLOURED_BY, grouping
+from viewer.state import State, Window, decode
 
-MOST_POINTS = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # points that are drawn one by one
+MOST_POINTS = int(os.environ.get("LRP_VIEWER_POINTS", "200000"))  # of a category, that are all sent to the browser
+MOST_IN_VIEW = min(20_000, MOST_POINTS // 2)  # of a larger category, that are drawn one by one
+MOST_ALONE = 5_000
 WIDTH, HEIGHT = 480, 320
+REACH, FEW = 5, 3  # a pixel is alone if at most `FEW` pixels of the square of `REACH` around it hold samples
+
+DEPENDS_ON = (*COLOURED_BY, "clustering", "selection", "label", "predicted", "correct", "least", "most", "filter")
+LEFT_OUT, BESIDE, SHOWN = range(3)
+"""How much of a sample is to be seen: the filters leave it out, others are selected, or it is selected (or none is)."""
+OPACITY = np.array([(10, 24), (30, 60), (110, 255)])  # of a pixel, where few and where many lie
+OPACITY_ALONE = np.array([0x14, 0x30, 0xD9])  # of a point
 
 
 class Density(NamedTuple):
-    """A picture of (height, width) packed colours over an area of the embedding."""
+    """A picture of (height, width) packed colours over an area of the embedding, and what is drawn as points on it."""
 
     picture: np.ndarray
     x: float
     y: float
     width: float
     height: float
+    rows: np.ndarray
+    colours: np.ndarray
+
+
+class Cells(NamedTuple):
+    """The rows in view, and the pixel that each lies in."""
+
+    rows: np.ndarray
+    at: np.ndarray
 
 
 def is_dense(category: Category) -> bool:
@@ -29,66 +50,84 @@ def is_dense(category: Category) -> bool:
 
 
 def density(category: Category, state: State, place: Place) -> Density:
-    """Mean colour of the points in each pixel, more opaque where there are more; unselected points fade.
+    """Each pixel shows the samples in it that are most to be seen, in their mean colour, more opaque where many lie.
 
-    The pixels divide what is in view, so a closer look shows more.
+    So one selected sample is seen among a thousand others. A mean over all of a pixel would hide it, as it would hide
+    what lies alone, which is drawn as points. The pixels divide what is in view, so a closer look shows more, and as
+    soon as at most `MOST_IN_VIEW` samples are in view all are points.
     """
-    points, view = positions(category, place), shown_window(category, place)
-    inside = view.holds(points)
-    cell = ((points[inside] - view.origin) / view.size * (WIDTH, HEIGHT)).astype(np.int64)
-    cell = np.minimum(cell, (WIDTH - 1, HEIGHT - 1))
-    at = cell[:, 1] * WIDTH + cell[:, 0]
-    words = colour(category, state)[inside]
-    weight = (words & 255).astype(np.float64) / 255
-    selected = category.rows(decode(state.selection))[inside]
-    if selected.any():
-        weight = np.where(selected, weight, 0.15 * weight)
-    total = np.bincount(at, weight, WIDTH * HEIGHT)
-    picture = np.zeros((WIDTH * HEIGHT, 4), np.uint8)
-    for channel, shift in enumerate((24, 16, 8)):
-        summed = np.bincount(at, weight * (words >> np.uint32(shift) & 255), WIDTH * HEIGHT)
-        picture[:, channel] = np.divide(summed, total, out=np.zeros_like(summed), where=total > 0)
-    full = np.percentile(total[total > 0], 95) if (total > 0).any() else 1.0
-    picture[:, 3] = np.where(total > 0, 60 + 195 * np.sqrt(np.minimum(total / full, 1)), 0)
-    return Density(picture.view(np.uint32).reshape(HEIGHT, WIDTH), *view.origin, *view.size)
+    return _density(category, State(**{name: getattr(state, name) for name in DEPENDS_ON}), place)
 
 
-COMBINED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "replace": lambda _before, inside: inside,
-    "append": np.logical_or,
-    "intersect": np.logical_and,
-    "subtract": lambda before, inside: before & ~inside,
-}
+@lru_cache(maxsize=16)  # most visitors open the same
+def _density(category: Category, state: State, place: Place) -> Density:
+    view = shown_window(category, place)
+    rows, at = cells(category, place._replace(window=""), view)
+    emphasis, words = _emphasis(category, state)[rows], grouping(category, state).colours[rows]
+    if len(rows) <= MOST_IN_VIEW:
+        alone, picture = np.arange(len(rows)), np.zeros((HEIGHT, WIDTH), np.uint32)
+    else:
+        alone, picture = _alone(at, emphasis), _picture(at, emphasis, words)
+    order = alone[np.argsort(emphasis[alone], kind="stable")]  # what is most to be seen is drawn last
+    colours = words[order] & np.uint32(0xFFFFFF00) | OPACITY_ALONE[emphasis[order]].astype(np.uint32)
+    return Density(picture, *view.origin, *view.size, rows[order], colours)
 
 
-def brushed(category: Category, state: State, place: Place, geometry: Any, mode: str) -> np.ndarray:
-    """The rows selected after something was drawn around points that are not in the browser, as a mask."""
-    before = category.rows(decode(state.selection))
-    return COMBINED[mode](before, inside(positions(category, place), geometry))
+@lru_cache(maxsize=4)
+def cells(category: Category, place: Place, view: Window) -> Cells:
+    points = positions(category, place)
+    rows = np.flatnonzero(view.holds(points))
+    column, row = (
+        np.minimum(((points[rows, axis] - view.origin[axis]) * (n / view.size[axis])).astype(np.int32), n - 1)
+        for axis, n in enumerate((WIDTH, HEIGHT))
+    )
+    return Cells(rows, row * WIDTH + column)
 
 
-def inside(points: np.ndarray, geometry: Any) -> np.ndarray:
-    """Which points lie in a box or within a line drawn around them (even-odd rule)."""
-    if geometry.get("type") == "rect":
-        low, high = (geometry["x0"], geometry["y0"]), (geometry["x1"], geometry["y1"])
-        return _within(points, np.minimum(low, high), np.maximum(low, high))
-    if geometry.get("type") != "poly":
-        return np.zeros(len(points), bool)
-    corners = np.column_stack([geometry["x"], geometry["y"]]).astype(float)[-2000:]
-    near = _within(points, corners.min(axis=0), corners.max(axis=0))
-    found = np.zeros(len(points), bool)
-    found[near] = _odd_crossings(points[near], corners)
+def _emphasis(category: Category, state: State) -> np.ndarray:
+    """One of the three a row."""
+    found = np.full(len(category.sample), SHOWN, np.uint8)
+    if state.selection:
+        found[~category.rows(decode(state.selection))] = BESIDE
+    found[~passing(category, state)] = LEFT_OUT
     return found
 
 
-def _within(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return np.all((points >= low) & (points <= high), axis=1)
+def _picture(at: np.ndarray, emphasis: np.ndarray, words: np.ndarray) -> np.ndarray:
+    most = _highest(at, emphasis)
+    seen = emphasis == most[at]
+    at, words = at[seen], words[seen]
+    total = np.bincount(at, minlength=WIDTH * HEIGHT)
+    filled = total > 0
+    picture = np.zeros((WIDTH * HEIGHT, 4), np.uint8)
+    for channel, shift in enumerate((24, 16, 8)):
+        summed = np.bincount(at, words >> np.uint32(shift) & 255, WIDTH * HEIGHT)
+        picture[filled, channel] = summed[filled] / total[filled]
+    share = np.sqrt(np.minimum(total[filled] / np.percentile(total[filled], 95), 1))
+    low, high = OPACITY[most[filled]].T
+    picture[filled, 3] = low + (high - low) * share
+    return picture.view(np.uint32).reshape(HEIGHT, WIDTH)
 
 
-def _odd_crossings(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    odd = np.zeros(len(points), bool)
-    x, y = points.T
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 != y1:
-            odd ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-    return odd
+def _highest(at: np.ndarray, emphasis: np.ndarray) -> np.ndarray:
+    """The largest emphasis in each pixel."""
+    found = np.zeros(WIDTH * HEIGHT, np.uint8)
+    for level in (BESIDE, SHOWN):  # the larger one is written last
+        found[at[emphasis == level]] = level
+    return found
+
+
+def _alone(at: np.ndarray, emphasis: np.ndarray) -> np.ndarray:
+    """One sample, the one most to be seen, of each pixel that has next to none beside it."""
+    first = np.full(WIDTH * HEIGHT, -1)
+    for level in range(SHOWN + 1):
+        found = np.flatnonzero(emphasis == level)
+        first[at[found]] = found
+    filled = (first >= 0).reshape(HEIGHT, WIDTH)
+    around = np.rint(uniform_filter(filled.astype(np.float32), REACH, mode="constant") * REACH**2)
+    for few in range(FEW, 1, -1):
+        chosen = first[(filled & (around <= few)).ravel()]
+        if len(chosen) <= MOST_ALONE:
+            return chosen
+    chosen = first[(filled & (around <= 1)).ravel()]
+    return chosen[:: len(chosen) // MOST_ALONE + 1]

@@ -21,22 +21,28 @@ NAMED = ("label", "prediction", "target")  # classes: found by their names too
 
 
 def passing(category: Category, state: State) -> np.ndarray:
-    """A mask over the category's rows; a filter on what the project does not know passes all."""
+    """A read-only mask over the category's rows; a filter on what the project does not know passes all."""
+    chosen = {"label": state.label, "prediction": state.predicted, "correct": state.correct}
+    return _passing(category, tuple(chosen.items()), (state.least, state.most), state.filter)
+
+
+@lru_cache(maxsize=32)
+def _passing(
+    category: Category, chosen: tuple[tuple[str, str], ...], confidence: tuple[float, float], typed: str
+) -> np.ndarray:
     rows = np.ones(len(category.sample), bool)
-    for variable, wanted in (("label", state.label), ("prediction", state.predicted), ("correct", state.correct)):
+    for variable, wanted in chosen:
         if wanted and variable == "label" and category.labels:
             rows &= category.labels.get(wanted, np.zeros(len(rows), bool))
         elif wanted and variable in category.variables:
             rows &= category.variables[variable].astype(str) == wanted
-    if (state.least, state.most) != (0, 1) and "confidence" in category.variables:
-        confidence = category.variables["confidence"]
-        rows &= (confidence >= state.least) & (confidence <= state.most)
-    return rows & _typed(category, state.filter) if state.filter else rows
-
-
-@lru_cache(maxsize=32)
-def _typed(category: Category, text: str) -> np.ndarray:
-    return np.all([matches(category, test) for test in filters.parsed(text)], axis=0)
+    if confidence != (0, 1) and "confidence" in category.variables:
+        least, most = confidence
+        rows &= (category.variables["confidence"] >= least) & (category.variables["confidence"] <= most)
+    for test in filters.parsed(typed):
+        rows &= matches(category, test)
+    rows.flags.writeable = False
+    return rows
 
 
 def matches(category: Category, test: Filter) -> np.ndarray:
@@ -113,9 +119,10 @@ def is_filtered(state: State) -> bool:
     return bool(state.label or state.predicted or state.correct or state.filter or (state.least, state.most) != (0, 1))
 
 
-def values(category: Category, variable: str) -> list[str]:
+@lru_cache(maxsize=64)
+def values(category: Category, variable: str) -> tuple[str, ...]:
     """What a variable can be filtered by, in the order of its values."""
     if variable == "label" and category.labels:
-        return [*category.labels]
+        return tuple(category.labels)
     found = category.variables.get(variable)
-    return [] if found is None else [str(value) for value in np.unique(found)]
+    return () if found is None else tuple(str(value) for value in np.unique(found))

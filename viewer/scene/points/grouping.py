@@ -11,6 +11,8 @@ from viewer.state import State
 from viewer.state.paint import css, painted
 
 MOST_VALUES = 200  # more different numbers than this are a scale
+MOST_CLASSES = 10_000  # of a label or a prediction: each has a name
+CLASSES = ("label", "prediction", "target")
 CORRECT = {"right": (0x5B, 0x7D, 0xB1), "wrong": (0xD5, 0x5E, 0x00)}
 
 
@@ -37,6 +39,7 @@ class Grouping(NamedTuple):
     scale: Scale | None = None
 
 
+COLOURED_BY = ("colour", "paint", "scale", "low", "high")
 NO_GROUPS = np.empty(0), np.empty(0, int)  # a scale has no groups
 
 
@@ -49,8 +52,14 @@ def grouping(category: Category, state: State) -> Grouping:
     """How the state colours a category's rows."""
     if state.colour == "cluster" or state.colour not in category.variables:
         return cluster_grouping(category, state.clustering, state.paint)
+    return _grouping(category, State(**{name: getattr(state, name) for name in COLOURED_BY}))
+
+
+@lru_cache(maxsize=8)
+def _grouping(category: Category, state: State) -> Grouping:
     values = category.variables[state.colour]
-    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > MOST_VALUES):
+    most = MOST_CLASSES if state.colour in CLASSES else MOST_VALUES
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > most):
         scale = _scale(values, state)
         return Grouping(colours.packed(colours.scale_colours(values.astype(float), *scale)), *NO_GROUPS, scale)
     texts = values.astype(str) if values.dtype.kind in "OSUb" else values
@@ -85,7 +94,7 @@ def groups(project: Project, category: Category, state: State, selected: np.ndar
     """The values of the variable that colours show; none for a scale."""
     found = grouping(category, state)
     sizes, chosen = _counts(found, selected)
-    text = project.label_text if state.colour in ("label", "prediction", "target") else str
+    text = project.label_text if state.colour in CLASSES else str
     return [
         Group(n, text(value), int(sizes[n]), int(chosen[n]), css(_value_colour(state, value, n)))
         for n, value in enumerate(found.values)
@@ -106,7 +115,7 @@ def _value_colour(state: State, value: object, number: int) -> tuple[int, int, i
         return given[number]
     if state.colour == "correct" and str(value) in CORRECT:
         return CORRECT[str(value)]
-    if state.colour in ("label", "prediction", "target") and isinstance(value, np.integer | int):
+    if state.colour in CLASSES and isinstance(value, np.integer | int):
         return colours.group_colour(int(value))  # a class keeps its colour in every category
     return colours.group_colour(number)
 

@@ -25,8 +25,10 @@ from viewer.state import Window
 TOOLS = "pan,box_select,box_zoom,undo,redo,reset"
 LINE_COLOUR = {False: "#1d2129", True: "#f2f4f8"}
 TEXT_COLOUR = {False: "#565d68", True: "#a9b0bb"}
+SINGLE = ("x", "y", "color")
 PICTURE = ("picture", "left", "bottom", "width", "height")
 SIZES = ((3_000, 6), (20_000, 4), (np.inf, 3))  # up to so many points, so many pixels each
+SIZE_ALONE = 4  # of a point beside a picture of many
 
 
 class Plot(NamedTuple):
@@ -34,12 +36,13 @@ class Plot(NamedTuple):
     points: Any
     ring: Any
     picture: ColumnDataSource
+    single: Any
 
 
 def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDataSource) -> Plot:
     """Empty; `x` and `y` are the columns of `source` that are its points."""
     lasso, wheel = LassoSelectTool(continuous=False), WheelZoomTool()
-    hover = HoverTool(tooltips=None, callback=CustomJS(code="window.pointAt?.(cb_data)"))
+    hover = HoverTool(tooltips=None, callback=CustomJS(code=f"window.pointAt?.(cb_data, '{name}')"))
     made = figure(
         name=name,
         x_range=Range1d(syncable=False),  # static/plots.js reports a window once the hand rests
@@ -72,15 +75,17 @@ def plot(name: str, x: str, y: str, source: ColumnDataSource, focused: ColumnDat
         nonselection_fill_alpha=0.18,
     )
     ring = made.scatter(x, y, source=focused, size=14, fill_color=None, line_color=LINE_COLOUR[False], line_width=2)
+    single = made.scatter("x", "y", source=ColumnDataSource(nothing(SINGLE)), fill_color="color", line_color=None)
+    single.update(selection_glyph=None, nonselection_glyph=None)  # the server selects, and colours say what
     hover.renderers = [points]
-    made.renderers = [r for r in made.renderers if r not in (points, ring)]
-    return Plot(made, points, ring, picture)
+    made.renderers = [r for r in made.renderers if r not in (points, ring, single)]
+    return Plot(made, points, ring, picture, single)
 
 
 def reveal(plot: Plot) -> None:
     """Have the browser prepare the points, which it does for a hidden plot too: a tenth of a second for 100 000."""
     if plot.points not in plot.figure.renderers:
-        plot.figure.renderers = [*plot.figure.renderers, plot.points, plot.ring]
+        plot.figure.renderers = [*plot.figure.renderers, plot.single, plot.points, plot.ring]
 
 
 def nothing(names: tuple[str, ...]) -> Any:
@@ -102,9 +107,13 @@ def label(plot: Plot, place: Place) -> None:
 
 def resize(plot: Plot, n: int) -> None:
     """Smaller points where there are many: they hide each other less, and are drawn faster."""
-    size = next(size for most, size in SIZES if n <= most)
-    for glyph in (plot.points.glyph, plot.points.selection_glyph, plot.points.nonselection_glyph):
-        glyph.size = size
+    points = plot.points
+    for glyph in (points.glyph, points.selection_glyph, points.nonselection_glyph):
+        glyph.size = size_of(n)
+
+
+def size_of(n: int) -> int:
+    return next(size for most, size in SIZES if n <= most)
 
 
 def darken(plot: Plot, dark: bool) -> None:
