@@ -36,7 +36,7 @@ def choose(label, value):
 def number(label, value):
     def fill(viewer):
         _open(viewer, "More")
-        viewer.page.get_by_label(label).fill(value)
+        viewer.page.get_by_label(label).and_(viewer.page.locator("input")).fill(value)
         viewer.page.keyboard.press("Tab")
 
     return fill
