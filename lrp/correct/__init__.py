@@ -8,9 +8,9 @@ from lrp.correct.losses import Loss, augment, insensitive, pasted, right_reasons
 from lrp.correct.measures import as_text, is_worse, of_predictions, report
 from lrp.correct.methods import METHODS, balanced, correct
 from lrp.correct.module import as_module
-from lrp.correct.projections import component, predicted, present, project
-from lrp.correct.pruning import prune
-from lrp.correct.reweighting import reweight
+from lrp.correct.rewrites.projections import component, predicted, present, project
+from lrp.correct.rewrites.pruning import prune
+from lrp.correct.rewrites.reweighting import reweight
 from lrp.correct.samples import Samples, split
 from lrp.correct.selection import Located, locate
 from lrp.correct.tuning import Tuned, tune

@@ -13,7 +13,7 @@ from torch import Tensor
 from lrp.correct.directions import activations
 from lrp.correct.losses import paste
 from lrp.correct.methods import correct
-from lrp.correct.projections import component
+from lrp.correct.rewrites.projections import component
 from lrp.correct.samples import Samples, split
 from lrp.correct.selection import Located
 from lrp.graph.graph import Graph

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lrp.correct.projections import project
+from lrp.correct.rewrites.projections import project
 from lrp.correct.samples import Samples
 from lrp.graph.graph import Graph
 from lrp.transform.program import Program

@@ -12,9 +12,9 @@ import torch
 from lrp.canonizers import canonize
 from lrp.composites.presets import GRADIENT
 from lrp.correct.losses import Loss, augment, insensitive, paste, pasted, right_reasons
-from lrp.correct.projections import predicted, project
-from lrp.correct.pruning import prune
-from lrp.correct.reweighting import reweight
+from lrp.correct.rewrites.projections import predicted, project
+from lrp.correct.rewrites.pruning import prune
+from lrp.correct.rewrites.reweighting import reweight
 from lrp.correct.samples import Samples, split
 from lrp.correct.selection import Located
 from lrp.correct.tuning import tune

@@ -14,7 +14,7 @@ from lrp.composites.table import Row
 from lrp.correct.directions import POOLS, Place, activations, best_place, cav
 from lrp.correct.location import localize, masks
 from lrp.correct.losses import paste
-from lrp.correct.projections import component
+from lrp.correct.rewrites.projections import component
 from lrp.correct.samples import Samples
 from lrp.graph.graph import Graph
 

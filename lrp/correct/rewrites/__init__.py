@@ -1,0 +1,1 @@
+"""Corrections that change the graph or a few weights, and train nothing else."""
