@@ -42,6 +42,7 @@ def test_umap_is_deterministic_and_keeps_clusters():
     assert silhouette_score(found.values, truth) > 0.6
 
 
+@pytest.mark.slow
 def test_fft_tsne_keeps_clusters():
     pytest.importorskip("openTSNE")
     data, truth = blobs(80, centres=2)

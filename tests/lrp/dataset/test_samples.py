@@ -33,7 +33,7 @@ class Broken(Digits):
         return super().__getitem__(index)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_unreadable_image_names_the_sample_and_keeps_the_rest(explain, tmp_path, workers):
     options = SMALL | {"workers": workers}
     with pytest.raises(lrp.SampleError, match="sample 13 cannot be read: OSError: image file is truncated"):

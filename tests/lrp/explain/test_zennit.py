@@ -51,7 +51,7 @@ SHARED = {("beta_smooth", "resnet18"), ("beta_smooth", "resnet50")}
 
 
 @pytest.mark.parametrize(
-    "architecture", [pytest.param(m, marks=[pytest.mark.slow] * (m == "resnet50")) for m in MODELS]
+    "architecture", [pytest.param(m, marks=[pytest.mark.slow] * (m in ("resnet50", "vgg11_bn"))) for m in MODELS]
 )
 def test_parity_with_zennit(architecture):
     model = model_of(architecture)

@@ -31,7 +31,7 @@ def kept(explain, x):
     return sum(found.values())
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("shared", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_relevance_is_the_same_and_less_is_kept(shared):
     torch.manual_seed(0)
     model, x = Reader(shared=shared).eval(), torch.randn(2, 20, 16)
