@@ -11,7 +11,8 @@ from torch import Tensor
 from lrp._torch import fixed_size, pytree
 from lrp.explain.channels import channel_axis
 from lrp.explain.pieces import samples_at_once
-from lrp.transform.program import Pullback
+from lrp.transform.program import Program
+from lrp.transform.recorded import Pullback
 
 Channels = Iterable[int | Iterable[int]] | Tensor | None
 """Of a layer, one entry a condition: a channel, or several that count together. None: each channel by itself."""
@@ -65,7 +66,10 @@ def conditions(
     """
     if not channels:
         raise ValueError("name at least one layer, {layer: channels}")
-    graph = pullback.program.graph
+    program = pullback.program
+    if not isinstance(program, Program):
+        raise TypeError("a loaded explainer knows no layers: make an explainer from the model")
+    graph = program.graph
     known = {layer: (axes or {}).get(layer) for layer in channels}
     at = {layer: channel_axis(graph, layer) if axis is None else axis for layer, axis in known.items()}
     masks = {layer: _masks(pullback, seed, layer, at[layer], entries) for layer, entries in channels.items()}
@@ -83,7 +87,7 @@ def conditions(
         received[:] = [leaf is not None for leaf in leaves]
         return [leaf for leaf in leaves if leaf is not None]  # vmap returns tensors only
 
-    at_once = chunk or _at_once(pullback, len(seed))
+    at_once = chunk or _at_once(program, len(seed))
     each = iter(torch.func.vmap(one, chunk_size=min(at_once, count))(*given))
     return pytree.tree_unflatten([next(each) if one_of else None for one_of in received], structure)
 
@@ -114,7 +118,7 @@ def _group(entry: Any) -> Sequence[int]:
     return [int(listed)] if not isinstance(listed, Iterable) else [int(channel) for channel in listed]
 
 
-def _at_once(pullback: Pullback, batch: int) -> int:
+def _at_once(program: Program, batch: int) -> int:
     """As many conditions as there are samples in a piece of a batch; each condition is a batch of its own."""
-    fitting = samples_at_once(pullback.program.graph, pullback.program.plan)
+    fitting = samples_at_once(program.graph, program.plan)
     return max(1, (fitting or 1) // max(1, batch))

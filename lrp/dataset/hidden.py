@@ -18,7 +18,7 @@ from lrp.concepts.fields import receptive_fields
 from lrp.explain.channels import KEEPS, channel_axis
 from lrp.graph.graph import Graph, is_floating
 from lrp.graph.modes import kind_of_node
-from lrp.transform.program import Hidden
+from lrp.transform.recorded import Hidden
 
 PLACES = (1 / 3, 2 / 3, 1.0)  # of the depth: early, middle, late
 WEIGHTED = frozenset({"linear", "attention"})

@@ -16,6 +16,7 @@ from lrp.dataset.reading.inputs import PREFIX
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Graph
 from lrp.rules import Rule
+from lrp.saved.file import Loaded
 from spray import store
 from spray.files import make_folder
 
@@ -83,6 +84,8 @@ def fingerprint(source: Any) -> dict[str, Any]:
         tensors = {key: value for key, value in source.options if isinstance(value, Tensor)}
         inner = {f"option {k}": fingerprint(v) for k, v in source.options if isinstance(v, Method | Explainer)}
         return fingerprint(source.of) | inner | ({"options": digest(tensors)} if tensors else {})
+    if isinstance(source, Loaded):
+        return {"saved": source.facts["digest"], "composite": source.facts["composite"]}
     if isinstance(source, Explainer):
         composite = source.program.composite
         return fingerprint(source.program.graph) | {"composite": describe(composite)}

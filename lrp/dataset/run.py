@@ -38,6 +38,7 @@ from lrp.dataset.targets import SampleTarget, targets
 from lrp.explain.one_call import Explainer
 from lrp.graph import Graph
 from lrp.process import memory_kept
+from lrp.transform.passes import tensors
 from spray import store
 from spray.store.netcdf import read_attrs
 
@@ -227,7 +228,7 @@ def _device(source: object) -> torch.device:
         return _device(source.of)
     params: Iterable[Tensor] = ()
     if isinstance(source, Explainer):
-        params = source.program.graph.params.values()
+        params = tensors(source.weights)
     elif isinstance(source, Graph):
         params = source.params.values()
     elif isinstance(source, nn.Module):

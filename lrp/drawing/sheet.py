@@ -18,7 +18,7 @@ from PIL import Image
 
 from lrp.drawing.raster import pixels
 from lrp.drawing.table import DRAWINGS
-from spray.files import replacing
+from spray.files import write_bytes
 from spray.kinds import KINDS, kind_of
 from spray.pictures import Given
 from spray.pictures.images import Look, media_type, value_range
@@ -54,9 +54,7 @@ class Shown(NamedTuple):
         make = FORMATS.get(path.suffix.lower())
         if make is None:
             raise ValueError(f"{path.name} must end in {', '.join(FORMATS)}")
-        content = make(self)
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(path, make(self))
         return path
 
 

@@ -27,6 +27,7 @@ from lrp.graph.source import Stamp
 from lrp.graph.tracing import Selector, trace
 from lrp.transform.passes import Weights
 from lrp.transform.program import Program, relprop
+from lrp.transform.recorded import Passes
 
 
 class Watched:
@@ -106,9 +107,7 @@ class Explainer:
         Returns:
             The output `(batch, class)` and the relevance, of the input's shape; shown as pictures in a notebook.
         """
-        parts = split(self.program.graph, x, target, self.samples_at_once)
-        found = [self._explained(*part) for part in parts]
-        return Known.of(found[0] if len(found) == 1 else join(found), self.axes)
+        return explained(self.program, self.weights, x, target, self.samples_at_once, self.axes)
 
     @cached_property
     def axes(self) -> list[tuple[str, ...] | None]:
@@ -120,9 +119,18 @@ class Explainer:
         """The largest piece, in samples; None for the whole batch, where samples are not independent."""
         return samples_at_once(self.program.graph, self.program.plan)
 
-    def _explained(self, x: Example, target: Target) -> Explanation:
-        output, pullback = self.program(self.weights, x)
+
+def explained(
+    program: Passes, weights: Any, x: Example, target: Target, size: int | None, axes: Sequence[Any]
+) -> Explanation:
+    """A batch explained in pieces of up to `size` samples; `axes` are the names of the inputs' axes."""
+
+    def one(x: Example, target: Target) -> Explanation:
+        output, pullback = program(weights, x)
         return Explanation(output, pullback.once(seed_of(output, target)))
+
+    found = [one(*part) for part in split(program.graph, x, target, size)]
+    return Known.of(found[0] if len(found) == 1 else join(found), axes)
 
 
 def _some(names: list[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,21 +14,48 @@ import safetensors.torch
 import torch
 import xxhash
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, fx
+from torch import Tensor
 
-from lrp._torch import pytree
-from lrp.composites.serialize import to_json
+from lrp.composites.serialize import from_json, to_json
+from lrp.composites.table import Composite
 from lrp.explain.copies import is_compiled
 from lrp.explain.one_call import Explainer
-from lrp.graph.graph import Graph
-from lrp.saved.loaded import Loaded
 from lrp.saved.programs import from_data, to_data
+from lrp.saved.signature import from_facts, to_facts
 from lrp.transform.passes import tensors
+from lrp.transform.recorded import Passes
 from spray.files import replacing
 from spray.store import versions
 
 FORMAT = 1
 PROGRAMS = ("forward", "backward")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Loaded(Explainer):
+    """Explains as the explainer that was saved, bit for bit. It has no layers to look into and no weights to refresh:
+    for conditions, `at=` and audits make an explainer from the model.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says of where it comes from: composite, versions, digest."""
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"({', '.join(map(str, sizes))})" for sizes in self.program.graph.sizes)
+        return f"Loaded(input {shapes}, {len(self.weights)} weights)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _checked, _content(self)
+
+    def __deepcopy__(self, memo: object) -> Loaded:
+        made = replace(self, weights=[weight.clone() for weight in self.weights])  # type: ignore[arg-type]
+        return known(made, self.samples_at_once, self.axes)
+
+
+def known(loaded: Loaded, samples_at_once: int | None, axes: Sequence[Any]) -> Loaded:
+    """The same with what an explainer would find by its layers, which a loaded one has not."""
+    vars(loaded).update(samples_at_once=samples_at_once, axes=list(axes))
+    return loaded
 
 
 def save(explain: Explainer, path: str | PathLike[str]) -> Path:
@@ -53,6 +82,14 @@ def save(explain: Explainer, path: str | PathLike[str]) -> Path:
         >>> torch.equal(lrp.load(file)(x).relevance, explain(x).relevance)
         True
     """
+    held, header = _content(explain)
+    with replacing(Path(path)) as temporary:
+        safetensors.torch.save_file(held, temporary, header)
+    return Path(path)
+
+
+def _content(explain: Explainer) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of an explainer's file, and its header."""
     program = explain.program
     if is_compiled(program):
         raise ValueError("a compiled explainer is machine code: save the one that was made without compile=True")
@@ -66,26 +103,20 @@ def save(explain: Explainer, path: str | PathLike[str]) -> Path:
         held.setdefault(names.setdefault(_same(value), f"weight.{len(names)}"), value)
     facts = {
         "format": FORMAT,
-        "inputs": [[node.name, list(sizes), str(node.meta["val"].dtype).removeprefix("torch.")]
-                   for node, sizes in zip(graph.inputs, graph.sizes, strict=True)],
-        "output": [size if isinstance(size, int) else str(size) for size in graph.output.meta["val"].shape],
-        "structure": _structure(graph.structure),
-        "batch": graph.batch,
+        **to_facts(graph),
         "samples_at_once": explain.samples_at_once,
+        "kept": list(program.kept),
         "axes": [None if names is None else list(names) for names in explain.axes],
         "weights": [names[_same(value)] for value in weights],
         "layouts": [[name, _order(value)] for name, value in held.items() if not value.is_contiguous()],
-        "devices": sorted({value.device.type for value in held.values()}),
+        "device": next((value.device.type for value in weights), "cpu"),
         "composite": _composite(program.composite),
         "versions": versions(),
     }  # fmt: skip
     plain = {name: value.detach().permute(_order(value)).cpu().clone(memory_format=torch.contiguous_format)
              for name, value in held.items()}  # fmt: skip
     said = json.dumps({**facts, **programs})
-    content = safetensors.torch.save(plain, {"explainer": said, "digest": _digest(plain, said)})
-    with replacing(Path(path)) as temporary:
-        temporary.write_bytes(content)
-    return Path(path)
+    return plain, {"explainer": said, "digest": _digest(plain, said)}
 
 
 def load(path: str | PathLike[str], device: str | torch.device | None = None) -> Loaded:
@@ -93,7 +124,7 @@ def load(path: str | PathLike[str], device: str | torch.device | None = None) ->
 
     Args:
         path: The file. What it says is checked; it can compute, but neither run code nor read other files.
-        device: Where the weights go. Default: the processor they were saved from.
+        device: Where it computes. Default: the kind of processor it was saved on.
 
     Returns:
         A function from inputs to explanations, as `lrp.explainer` makes it, but without the model's layers.
@@ -102,77 +133,58 @@ def load(path: str | PathLike[str], device: str | torch.device | None = None) ->
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, is none of ours, or of a later version of ours.
     """
-    file = Path(path)
     try:
-        with safe_open(file, framework="pt") as opened:
+        with safe_open(path, framework="pt") as opened:
             header = opened.metadata() or {}
             held = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{file} is damaged or no safetensors file ({error}): save the explainer again") from error
+        raise ValueError(f"{path} is damaged or no safetensors file ({error}): save the explainer again") from error
+    return _checked(held, header, device, path)
+
+
+def _checked(
+    held: dict[str, Tensor], header: Mapping[str, str], device: str | torch.device | None = None, name: object = "it"
+) -> Loaded:
+    """What tensors and a header are the explainer of, if they are as they were written; errors call it by `name`."""
     if "explainer" not in header:
-        raise ValueError(f"{file} holds weights, but no explainer: give a file that lrp.save has written")
+        raise ValueError(f"{name} holds weights, but no explainer: give a file that lrp.save has written")
     if header.get("digest") != _digest(held, header["explainer"]):
-        raise ValueError(f"{file} is not as it was written: save the explainer again")
+        raise ValueError(f"{name} is not as it was written: save the explainer again")
     facts = json.loads(header["explainer"])
     if facts.get("format") != FORMAT:
-        raise ValueError(
-            f"{file} has format {facts.get('format')}, we read {FORMAT}: update lrp-spray, or save it anew"
-        )
+        raise ValueError(f"{name} has format {facts.get('format')}, we read {FORMAT}: update lrp-spray or save anew")
     try:
-        return _loaded(facts, held, device)
+        return _loaded(facts | {"digest": header["digest"]}, held, device)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-        raise ValueError(f"{file} is no explainer as lrp.save writes it: {error}") from error
+        raise ValueError(f"{name} is no explainer as lrp.save writes it: {error}") from error
 
 
 def _loaded(facts: dict[str, Any], held: dict[str, Tensor], device: Any) -> Loaded:
-    orders = dict(facts["layouts"])
-    where = torch.device(facts["devices"][0] if device is None and facts["devices"] else device or "cpu")
+    orders, where = dict(facts["layouts"]), torch.device(device or facts["device"])
     for name, value in held.items():
-        value = value.to(where)
-        if name in orders:
-            value = value.permute([orders[name].index(axis) for axis in range(value.ndim)])
-        held[name] = value
-    weights = [held[name] for name in facts["weights"]]
-    made = {}
+        order = orders.get(name, range(value.ndim))
+        held[name] = value.to(where).permute([order.index(axis) for axis in range(value.ndim)])
+    made = []
     for which in PROGRAMS:
         own = {name.partition(".")[2]: value for name, value in held.items() if name.startswith(f"{which}.")}
-        made[which] = from_data(facts[which], own)
-    told = {key: facts[key] for key in ("composite", "versions")}
+        made.append(from_data(facts[which], own, where))
+    passes: Any = Passes(from_facts(facts), *made, kept=tuple(facts["kept"]), composite=_rows(facts["composite"]))
+    weights: Any = [held[name] for name in facts["weights"]]
+    told = {key: facts[key] for key in ("composite", "versions", "digest")}
     axes = [None if names is None else tuple(names) for names in facts["axes"]]
-    return Loaded(_signature(facts), weights=weights, samples_at_once=facts["samples_at_once"], axes=axes, facts=told,
-                  **made)  # fmt: skip
+    return known(Loaded(passes, weights, facts=told), facts["samples_at_once"], axes)
 
 
-def _signature(facts: dict[str, Any]) -> Graph:
-    """A graph of placeholders, which says what inputs must be like."""
-    graph, inputs = fx.Graph(), []
-    for name, sizes, dtype in facts["inputs"]:
-        node = graph.placeholder(name)
-        shape = [2 if isinstance(size, str) else size for size in sizes]
-        node.meta["val"] = torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
-        inputs.append(node)
-    output = graph.call_function(torch.Tensor.size, (inputs[0],), name="output_of_the_model")  # never run
-    shape = [2 if isinstance(size, str) else size for size in facts["output"]]
-    output.meta["val"] = torch.empty(shape, device="meta")
-    graph.output(output)
-    places = _places(facts["structure"])
-    found = Graph(graph, {}, pytree.tree_structure(places), facts["batch"])
-    found.__dict__["sizes"] = tuple(tuple(sizes) for _, sizes, _ in facts["inputs"])
-    return found
+def _rows(composite: str) -> Composite:
+    """Rows that JSON can hold; rules of one's own are not known here."""
+    try:
+        return from_json(composite)
+    except ValueError:
+        return Composite(())
 
 
 def _same(value: Tensor) -> tuple[Any, ...]:
     return value.data_ptr(), value.dtype, value.device, tuple(value.shape), value.stride()
-
-
-def _structure(spec: pytree.TreeSpec) -> Any:
-    """One tensor, or a list or dict of names: what inputs are put together as."""
-    return json.loads(pytree.treespec_dumps(spec))
-
-
-def _places(written: Any) -> Any:
-    spec = pytree.treespec_loads(json.dumps(written))
-    return pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
 
 
 def _order(value: Tensor) -> list[int]:

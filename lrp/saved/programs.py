@@ -48,8 +48,8 @@ def to_data(module: fx.GraphModule) -> tuple[list[list[Any]], dict[str, Tensor]]
     return calls, held
 
 
-def from_data(calls: Sequence[Any], held: Mapping[str, Tensor]) -> fx.GraphModule:
-    """The inverse of `to_data`.
+def from_data(calls: Sequence[Any], held: Mapping[str, Tensor], device: torch.device) -> fx.GraphModule:
+    """The inverse of `to_data`; what the program makes itself it makes on `device`.
 
     Raises:
         ValueError: The data are no program, or one that calls what programs do not.
@@ -59,7 +59,7 @@ def from_data(calls: Sequence[Any], held: Mapping[str, Tensor]) -> fx.GraphModul
         root.register_buffer(name, tensor)
     try:
         for op, name, target, args, kwargs in calls:
-            given, named = _decoded(args, env), _decoded(kwargs, env)
+            given, named = _decoded(args, env, device), _decoded(kwargs, env, device)
             if op == "output":
                 graph.output(*given)
                 continue
@@ -119,7 +119,7 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, slice):
         return {"slice": [_encoded(part) for part in (value.start, value.stop, value.step)]}
     if isinstance(value, torch.device):
-        return {"device": str(value)}
+        return {"device": value.type}
     for kind, word in KINDS:
         if isinstance(value, kind):
             return {word: str(value).removeprefix("torch.")}
@@ -128,22 +128,22 @@ def _encoded(value: Any) -> Any:
     raise ValueError(f"an argument is a {type(value).__name__}, {value!r}: such a program cannot be saved")
 
 
-def _decoded(value: Any, env: Mapping[str, fx.Node]) -> Any:
+def _decoded(value: Any, env: Mapping[str, fx.Node], device: torch.device) -> Any:
     if isinstance(value, list):
-        return [_decoded(part, env) for part in value]
+        return [_decoded(part, env, device) for part in value]
     if not isinstance(value, dict):
         return value
     ((kind, held),) = value.items()
     if kind == "node":
         return env[held]
     if kind == "tuple":
-        return tuple(_decoded(part, env) for part in held)
+        return tuple(_decoded(part, env, device) for part in held)
     if kind == "dict":
-        return {key: _decoded(part, env) for key, part in held.items()}
+        return {key: _decoded(part, env, device) for key, part in held.items()}
     if kind == "slice":
-        return slice(*_decoded(held, env))
+        return slice(*_decoded(held, env, device))
     if kind == "device":
-        return torch.device(held)
+        return device
     wanted = {word: found for found, word in KINDS}[kind]
     found = getattr(torch, held)
     if not isinstance(found, wanted):

@@ -2,6 +2,7 @@
 
 from lrp.transform.assignment import MissingRule, Plan, assign
 from lrp.transform.passes import Weights
-from lrp.transform.program import Hidden, Program, Pullback, relprop
+from lrp.transform.program import Program, relprop
+from lrp.transform.recorded import Hidden, Passes, Pullback
 
-__all__ = ["Hidden", "MissingRule", "Plan", "Program", "Pullback", "Weights", "assign", "relprop"]
+__all__ = ["Hidden", "MissingRule", "Passes", "Plan", "Program", "Pullback", "Weights", "assign", "relprop"]

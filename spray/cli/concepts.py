@@ -9,32 +9,22 @@ from PIL import Image, ImageOps
 
 from spray import store
 from spray._tables import table
+from spray.cli.words import numbers, project_argument, read_by
 from spray.concepts import crops, references, stored_conditions
 from spray.concepts.layers import STATISTICS
 from spray.files import replacing
 from spray.pictures.images import input_pixels, png, value_range
-from spray.recipes.words import numbers
 
 SIDE, GAP = 72, 4  # pixels of a crop on a sheet, and between two
 
 
-def listed(_context: object, _parameter: object, text: str | None) -> tuple[int, ...] | None:
-    """Numbers such as 0-9,42.
-
-    Raises:
-        click.BadParameter: It is something else.
-    """
-    try:
-        return None if text is None else numbers(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r}: give numbers such as 0-9,42") from None
-
-
 @click.command("references")
-@click.argument("project", type=click.Path(path_type=Path))
+@project_argument
 @click.option("--layer", help="[default: the one that was attributed with --concepts]")
 @click.option("--by", type=click.Choice(list(STATISTICS)), default="relevance", show_default=True)
-@click.option("--channel", "channels", callback=listed, help="only these, such as 0-9,42 [default: the 20 strongest]")
+@click.option(
+    "--channel", "channels", callback=read_by(numbers), help="only these, such as 0-9,42 [default: the 20 strongest]"
+)
 @click.option("--count", type=click.IntRange(1), default=8, show_default=True, help="samples of each channel")
 @click.option("--per", help="within each value of this coordinate, such as label or prediction")
 @click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="also draw what the channels see, a PNG")

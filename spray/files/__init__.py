@@ -18,4 +18,5 @@ from spray.files.seals import seal as seal
 from spray.files.writing import append as append
 from spray.files.writing import make_folder as make_folder
 from spray.files.writing import replacing as replacing
+from spray.files.writing import write_bytes as write_bytes
 from spray.files.writing import write_text as write_text

@@ -93,15 +93,7 @@ def _flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str, root: Path | None = None) -> None:
-    """Write a file of UTF-8.
-
-    Args:
-        path: The file; its folder is made.
-        text: All of it.
-        root: As for `replacing`.
-
-    Raises:
-        ProjectError: As for `replacing`.
+    """Write a file of UTF-8, see `write_bytes`.
 
     Example:
         >>> import tempfile
@@ -110,8 +102,29 @@ def write_text(path: Path, text: str, root: Path | None = None) -> None:
         >>> path.read_text()
         'whole'
     """
+    write_bytes(path, text.encode(), root)
+
+
+def write_bytes(path: Path, content: bytes, root: Path | None = None) -> None:
+    """Write a file whose content is known; what a library writes goes through `replacing`.
+
+    Args:
+        path: The file; its folder is made.
+        content: All of it.
+        root: As for `replacing`.
+
+    Raises:
+        ProjectError: As for `replacing`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "some.bin"
+        >>> write_bytes(path, b"whole")
+        >>> path.read_bytes()
+        b'whole'
+    """
     with replacing(path, root) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def append(path: Path, content: bytes) -> None:

@@ -9,7 +9,6 @@ import functools
 import inspect
 import logging
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,7 +24,6 @@ from spray.memo.digest import digest
 from spray.memo.functions import DISTRIBUTIONS, library_version
 
 log = logging.getLogger(__name__)
-ENTRY = re.compile(r"[0-9a-f]{32}\.nc")
 P = ParamSpec("P")
 R = TypeVar("R")
 

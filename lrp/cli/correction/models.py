@@ -9,7 +9,7 @@ from torch import Tensor
 
 import lrp
 from lrp.graph.graph import Graph
-from spray.files import replacing
+from spray.files import replacing, write_bytes
 
 
 def _exported(graph: Graph, x: Tensor, out: Path) -> None:
@@ -31,8 +31,7 @@ def _safe(graph: Graph, x: Tensor, out: Path) -> None:
 
     del x
     content = save({name: value.contiguous() for name, value in lrp.as_module(graph).state_dict().items()})
-    with replacing(out) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(out, content)
 
 
 WRITERS = {".pt2": _exported, ".pt": _state, ".safetensors": _safe}

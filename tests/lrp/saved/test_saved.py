@@ -1,12 +1,16 @@
 """Explainers as files: read in another process, without the model, they give the same bits; what is no file of ours is
 said to be none."""
 
+import copy
 import functools
 import json
+import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -14,8 +18,11 @@ from safetensors import safe_open
 from torch import nn
 
 import lrp
+import spray
 from lrp import composites
 from lrp.saved import programs
+from lrp.transform.passes import tensors
+from spray import store
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,6 +75,13 @@ def leaves(found):
     return torch.utils._pytree.tree_leaves(tuple(found))  # type: ignore[attr-defined]
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The file of each explainer, by name."""
+    folder = tmp_path_factory.mktemp("saved")
+    return {name: lrp.save(explainer_of(name)[0], folder / name) for name in CASES}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_loaded_gives_the_same_bits(name, tmp_path):
     explain, inputs = explainer_of(name)
@@ -79,7 +93,7 @@ def test_what_is_loaded_gives_the_same_bits(name, tmp_path):
         for one, other in zip(mine, theirs, strict=True):
             assert one is other is None or torch.equal(one, other)
     assert loaded.axes == explain.axes and loaded.samples_at_once == explain.samples_at_once
-    assert [w.stride() for w in loaded.weights] == [w.stride() for w in lrp.transform.passes.tensors(explain.weights)]
+    assert [w.stride() for w in tensors(loaded.weights)] == [w.stride() for w in tensors(explain.weights)]
 
 
 def test_another_process_needs_no_model(tmp_path):
@@ -175,6 +189,76 @@ def test_nodes_of_other_kinds_are_refused(op, tmp_path):
         lrp.load(file)
 
 
+def test_a_whole_data_set_by_a_loaded_explainer(files, tmp_path):
+    """The same project as by the explainer itself; one begun with another file is not gone on with."""
+    explain, inputs = explainer_of("convolutions")
+    dataset = torch.utils.data.TensorDataset(inputs(9), torch.arange(9) % 5)
+    options = {"target": "label", "batch_size": 4, "progress": False, "statistics": False}
+    for name, source in (("one", explain), ("other", lrp.load(files["convolutions"]))):
+        lrp.attribute_dataset(source, dataset, tmp_path / name, **options)
+    one, other = (spray.open_attributions(tmp_path / name).load() for name in ("one", "other"))
+    assert set(one.data_vars) == set(other.data_vars)
+    for name in one.data_vars:
+        np.testing.assert_array_equal(one[name].values, other[name].values)
+    lrp.attribute_dataset(lrp.load(files["convolutions"]), dataset, tmp_path / "other", **options)  # the same run
+    with pytest.raises(store.ProjectError, match="saved"):
+        lrp.attribute_dataset(lrp.load(files["thin"]), dataset, tmp_path / "other", **options)
+
+
+def test_inputs_outside_of_the_box_are_told_by_a_loaded_explainer_too(files, tmp_path):
+    dataset = torch.utils.data.TensorDataset(3 * torch.rand(4, 3, 12, 12))
+    with pytest.warns(UserWarning, match="outside"):
+        lrp.attribute_dataset(lrp.load(files["convolutions"]), dataset, tmp_path / "p", progress=False)
+
+
+def test_copies_pickles_and_files_of_a_loaded_one(files, tmp_path):
+    explain, inputs = explainer_of("convolutions")
+    x, loaded = inputs(3), lrp.load(files["convolutions"])
+    again = (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded)), lrp.load(lrp.save(loaded, tmp_path / "e")))
+    for other in again:
+        assert torch.equal(other(x).relevance, explain(x).relevance) and other.axes == explain.axes
+    assert again[2].facts == loaded.facts
+
+
+def test_on_another_device_it_computes_there(files):
+    """The meta device computes shapes alone: nothing of the program may be left on the processor."""
+    loaded = lrp.load(files["convolutions"], device="meta")
+    output, pullback = loaded.program(loaded.weights, torch.empty(6, 3, 12, 12, device="meta"))
+    relevance = pullback(torch.empty_like(output))
+    assert relevance.device.type == "meta" and relevance.shape == (6, 3, 12, 12)
+
+
+def test_layers_are_said_to_be_unknown(files):
+    _, inputs = explainer_of("convolutions")
+    loaded = lrp.load(files["convolutions"])
+    output, pullback = loaded.program(loaded.weights, inputs(2))
+    with pytest.raises(KeyError, match="make an explainer from the model"):
+        pullback(output, at=["0"])
+    with pytest.raises(TypeError, match="make an explainer from the model"):
+        lrp.conditions(pullback, output, {"0": [1]})
+
+
+SAVING = """
+import sys, lrp
+found = lrp.load(sys.argv[1])
+while True:
+    lrp.save(found, sys.argv[2])
+"""
+
+
+def test_a_killed_save_leaves_a_whole_file(files, tmp_path):
+    file = tmp_path / "e"
+    file.write_bytes(files["table"].read_bytes())
+    old, new = (files[name].read_bytes() for name in ("table", "convolutions"))
+    with subprocess.Popen([sys.executable, "-c", SAVING, str(files["convolutions"]), str(file)], cwd=ROOT) as writer:
+        while file.read_bytes() == old:
+            assert writer.poll() is None
+        time.sleep(0.05)
+        writer.kill()
+    assert len(file.read_bytes()) == len(new) != len(old)
+    assert lrp.load(file).facts == lrp.load(files["convolutions"]).facts  # its digest is right
+
+
 def test_a_later_format_is_told(tmp_path):
     file = forged(lrp.save(explainer_of("table")[0], tmp_path / "e"), lambda facts: facts.update(format=99))
     with pytest.raises(ValueError, match="format 99"):
@@ -205,5 +289,5 @@ ARGUMENTS = [
 @pytest.mark.parametrize("value", ARGUMENTS, ids=str)
 def test_arguments_survive(value):
     written = json.loads(json.dumps(programs._encoded(value)))
-    found = programs._decoded(written, {})
+    found = programs._decoded(written, {}, torch.device("cpu"))
     assert found == value and type(found) is type(value)
