@@ -139,11 +139,12 @@ def _sparse(matrix: sp.csr_array, n: int, count: int, seed: int) -> tuple[np.nda
     then L is narrow, and is inverted.
     """
     start = np.random.default_rng(seed).uniform(0.5, 1, n)
-    if n > FEW and _profile(matrix) <= NARROW * n:
-        return _inverted(matrix, count, start)
+    narrow = n > FEW and _profile(matrix) <= NARROW * n
     shifted = sp.csr_array(sp.eye_array(n) - matrix)
     try:
         with few_threads(0):  # many small steps, which several threads would only slow down
+            if narrow:
+                return _inverted(matrix, count, start)
             values, vectors = eigsh(shifted, k=count, which="LA", v0=start)
     except ArpackNoConvergence:
         guess = np.random.default_rng(seed).normal(size=(n, count))
@@ -170,8 +171,7 @@ def _inverted(matrix: sp.csr_array, count: int, start: np.ndarray) -> tuple[np.n
     shifted = sp.csc_array(matrix + SHIFT * sp.eye_array(n))
     solver = splu(shifted, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     inverse = LinearOperator((n, n), matvec=solver.solve, dtype=np.float64)  # pyright: ignore[reportCallIssue]
-    with few_threads(0):
-        values, vectors = eigsh(matrix, k=count, sigma=-SHIFT, which="LM", OPinv=inverse, v0=start)
+    values, vectors = eigsh(matrix, k=count, sigma=-SHIFT, which="LM", OPinv=inverse, v0=start)
     order = np.argsort(values)
     return values[order], vectors[:, order]
 

@@ -62,6 +62,26 @@ def test_lobpcg_steps_in_when_arpack_does_not_converge(monkeypatch):
     np.testing.assert_allclose(found.spectral, expected.spectral, atol=1e-3)
 
 
+def test_lobpcg_steps_in_for_narrow_graphs_too(monkeypatch):
+    points = xr.DataArray(np.arange(2100.0)[:, None], dims=["sample", "axis"])
+    laplacian = laplacian_of(points, 6)
+    expected = spectral_embedding(laplacian, components=4, normalize_rows=False)
+    asked = []
+
+    def fail(*_args, **_kwargs):
+        raise module.ArpackNoConvergence("no", np.empty(0), np.empty((0, 0)))
+
+    def instead(_matrix, guess, **_options):
+        asked.append(guess.shape)
+        return 1 - expected.eigenvalue.values, expected.spectral.values
+
+    monkeypatch.setattr(module, "eigsh", fail)
+    monkeypatch.setattr(module, "lobpcg", instead)
+    found = spectral_embedding(laplacian, components=4, normalize_rows=False)
+    assert asked == [(2100, 4)]
+    np.testing.assert_allclose(found.eigenvalue, expected.eigenvalue, atol=1e-12)
+
+
 def test_a_ring_has_the_eigenvalues_of_a_circulant():
     """Ten neighbours each: L is a circulant, whose eigenvalues are 1 - mean of cos(2 pi m j / n), j = 1 ... 5, twice.
 

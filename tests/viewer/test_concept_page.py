@@ -24,7 +24,7 @@ from viewer.state import State, encode
 FIELD = {"field": "[null, [0, [0, 5], [5, 10]], [1, [0, 5], [5, 10]]]"}
 
 
-def written(path):
+def written(path, field=FIELD):
     """Noise in which half of class 1 have a red box; channel 2 of six answers to it, and says where it is."""
     rng = np.random.default_rng(0)
     n, ids = 120, np.random.default_rng(1).permutation(1000)[:120]
@@ -44,7 +44,7 @@ def written(path):
             "relevance": (("sample", "channel", "height", "width"), rng.normal(size=image.shape).astype(np.float32)),
             "concept_4": (dims, values),
             "hidden_magnitude_4": (dims, values),
-            "where_peak_4": (dims, where, FIELD),
+            "where_peak_4": (dims, where, field),
         },
         {"sample": ids, "label": ("sample", label)},
     )
@@ -143,6 +143,26 @@ def test_a_name_is_kept_in_the_project(tmp_path):
     (path / "concepts.json").write_text("{")
     with pytest.raises(store.ProjectError, match="repair it or move it away"):
         concept_names(path)
+
+
+OUTSIDE = """cards => cards.flatMap(card => {
+    const edge = card.getBoundingClientRect()
+    return [...card.querySelectorAll("img")].filter(one => {
+        const box = one.getBoundingClientRect()
+        return box.right > edge.right || box.bottom > edge.bottom + 1
+    }).map(one => one.alt)
+})"""
+"""Pictures that hang out of their cards."""
+
+
+@pytest.mark.slow
+def test_references_stay_in_their_cards(visit, serve, tmp_path):
+    path, ids, planted, *_ = written(tmp_path / "boxes", field={})  # whole samples, as no fields are known
+    query = f"?view=concepts&analysis=pcx&category=1&selection={quote(encode(ids[planted]))}"
+    viewer = visit(query, at=serve(path), viewport={"width": 1366, "height": 768})
+    cards = viewer.page.locator(".page.concepts article[data-channel]")
+    expect(cards.first.locator("img").nth(4)).to_be_visible()
+    assert cards.evaluate_all(OUTSIDE) == []
 
 
 @pytest.mark.slow

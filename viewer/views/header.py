@@ -7,7 +7,7 @@ from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
-MOST_TABS = 4  # projects beside each other
+MOST_TABS, MOST_LETTERS = 4, 90  # projects beside each other, and what their names may have together
 OFFERED = 50  # categories beside one that cannot be shown
 
 HELP = html.tag(
@@ -28,7 +28,9 @@ def view(_update: Update) -> View:
     problem = pane("problem")
 
     def render(scene: Scene | Blank) -> None:
-        found = [_menu(scene)] if len(scene.projects) > MOST_TABS else [_tab(scene, key) for key in scene.projects]
+        letters = sum(len(project.name) for project in scene.projects.values())
+        many = len(scene.projects) > MOST_TABS or (letters > MOST_LETTERS and len(scene.projects) > 1)
+        found = [_menu(scene)] if many else [_tab(scene, key) for key in scene.projects]
         tabs.text = html.tag("nav", *found, aria_label="Projects")
         problem.text = HELP if not scene.projects else _problem(scene)
         problem.visible = bool(problem.text)
