@@ -5,17 +5,17 @@ from pathlib import Path
 import click
 import numpy as np
 import xarray as xr
-from PIL import Image, ImageOps
 
 from spray import store
 from spray._tables import table
 from spray.cli.words import numbers, project_argument, read_by
 from spray.concepts import crops, references, stored_conditions
 from spray.concepts.layers import STATISTICS
-from spray.files import replacing
+from spray.files import write_bytes
+from spray.pictures.grid import grid
 from spray.pictures.images import input_pixels, png, value_range
 
-SIDE, GAP = 72, 4  # pixels of a crop on a sheet, and between two
+SIDE = 72  # pixels of a crop on a sheet
 
 
 @click.command("references")
@@ -55,8 +55,7 @@ def show_references(
             click.echo(f"{per} {group}")
         click.echo(table([(str(int(channel)), _row(one, channel)) for channel in one.channel.values]))
     if sheet is not None:
-        with replacing(sheet) as temporary, temporary.open("wb") as file:
-            file.write(png(drawn(attributions, found)))
+        write_bytes(sheet, png(drawn(attributions, found)))
         click.echo(f"wrote {sheet}")
 
 
@@ -86,15 +85,12 @@ def drawn(attributions: xr.Dataset, found: xr.Dataset) -> np.ndarray:
         ValueError: The inputs are no pictures.
     """
     low, high = value_range(attributions["image"].isel(sample=slice(0, 64)).values)
-    step = SIDE + GAP
-    page = np.full((step * found.sizes["channel"] + GAP, step * found.sizes["rank"] + GAP, 3), 255, np.uint8)
-    for row, channel in enumerate(found.channel.values):
-        for column, crop in enumerate(crops(attributions, found, int(channel))):
+    rows = []
+    for channel in found.channel.values:
+        rows.append([])
+        for crop in crops(attributions, found, int(channel)):
             if not {"height", "width"} <= set(crop.dims):
                 raise ValueError(f"the inputs are no pictures, but {crop.dims}: leave out --sheet")
             front = [dim for dim in crop.dims if dim not in ("height", "width")]
-            pixels = input_pixels(crop.transpose(*front, "height", "width").values, low, high)
-            picture = np.asarray(ImageOps.contain(Image.fromarray(pixels), (SIDE, SIDE), Image.Resampling.NEAREST))
-            top, left = GAP + row * step, GAP + column * step
-            page[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return page
+            rows[-1].append(input_pixels(crop.transpose(*front, "height", "width").values, low, high))
+    return grid(rows, SIDE)

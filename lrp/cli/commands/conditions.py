@@ -8,21 +8,20 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 import xarray as xr
-from PIL import Image
 
 import lrp
 from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting, model_options
-from spray import conditional_relevance, references, store
+from lrp.cli.project import explainer_of, finding_of, opened_with_inputs
+from spray import conditional_relevance, references
 from spray.concepts.conditional import condition_name
-from spray.files import replacing
+from spray.files import write_bytes
+from spray.pictures.grid import grid
 from spray.pictures.images import Look, heatmap_pixels, input_pixels, png, value_range
 from spray.recipes.words import numbers
-from spray.store import findings
 
-SIDE, GAP = 96, 4  # pixels of a picture on a sheet, and between two
+SIDE = 96  # pixels of a picture on a sheet
 ROWS = 12  # of a sheet
 Condition = tuple[int, ...]
 
@@ -80,17 +79,12 @@ def conditions(
     """
     if sum(one is not None for one in (samples, finding, top)) != 1:
         raise Unusable("say of which samples: one of --samples, --finding and --top")
-    attributions, asked = store.open_attributions(project), read_conditions(channels)
+    attributions, asked = opened_with_inputs(project), read_conditions(channels)
     if top is not None:
         wanted = _references(attributions, layer, asked, top)
     else:
         wanted = dict.fromkeys(_named(project, samples, finding), asked)
-    if "image" not in attributions:
-        raise Unusable(f"{project} keeps no inputs: explain the dataset again, keeping them")
-    image = torch.as_tensor(attributions.image.isel(sample=[0]).values).to(setting.device)
-    normalize = setting.scale if image.dtype == torch.uint8 else None
-    example = image if normalize is None else normalize(image / 255)
-    explain = lrp.explainer(setting.model, example, setting.composite(example), output=setting.output)
+    explain, normalize = explainer_of(setting, attributions)
     new = lrp.attribute_conditions(
         explain, project, layer, wanted, beside=beside, axis=axis, normalize=normalize, batch_size=batch_size,
         progress=not quiet,
@@ -98,8 +92,7 @@ def conditions(
     total = sum(map(len, wanted.values()))
     click.echo(f"{total} heatmaps of {len(wanted)} samples in {project}/conditions, {new} of them new")
     if out is not None:
-        with replacing(out) as temporary, temporary.open("wb") as file:
-            file.write(png(drawn(project, attributions, layer, wanted, beside)))
+        write_bytes(out, png(drawn(project, attributions, layer, wanted, beside)))
         click.echo(out)
 
 
@@ -109,10 +102,7 @@ def _named(project: Path, samples: str | None, finding: str | None) -> list[int]
             return list(dict.fromkeys(numbers(samples)))
         except ValueError:
             raise Unusable(f"--samples {samples}: give ids such as 12,40-45") from None
-    kept = findings.load(project)
-    if finding not in kept:
-        raise Unusable(f"{project} has no finding {finding!r}; there are: {', '.join(kept) or 'none'}")
-    return list(kept[finding].samples)
+    return list(finding_of(project, str(finding)).samples)
 
 
 def _references(
@@ -141,9 +131,8 @@ def drawn(
     columns = list(dict.fromkeys(condition_name(one) for each in wanted.values() for one in each))
     low, high = value_range(attributions.image.isel(sample=slice(0, 64)).values)
     rows = list(wanted)[:ROWS]
-    step = SIDE + GAP
-    page = np.full((step * len(rows) + GAP, step * (len(columns) + 2) + GAP, 3), 255, np.uint8)
-    for row, sample in enumerate(rows):
+    sheet = []
+    for sample in rows:
         one = attributions[["image", "relevance"]].sel(sample=sample).load()
         kept: Any = conditional_relevance(project, layer, sample, beside=beside)
         here = {condition_name(condition) for condition in wanted[sample]}
@@ -151,9 +140,5 @@ def drawn(
         pictures += [
             heatmap_pixels(kept.sel(condition=name).values, Look()) if name in here else None for name in columns
         ]
-        for column, picture in enumerate(pictures):
-            if picture is not None:
-                scaled = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.NEAREST)
-                top, left = GAP + row * step, GAP + column * step
-                page[top : top + SIDE, left : left + SIDE] = np.asarray(scaled)
-    return page
+        sheet.append(pictures)
+    return grid(sheet, SIDE)

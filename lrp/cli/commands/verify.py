@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import torch
 
-import lrp
-from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting, model_options
+from lrp.cli.project import explainer_of, opened_with_inputs
 from lrp.effect.measure import is_used
 from lrp.effect.verify import verify as verified
-from spray import store
 
 
 @click.command()
@@ -29,13 +26,7 @@ def verify(setting: Setting, project: Path, categories: Sequence[str], most: int
     added in a hidden layer. How many turn into the suspect's class, beyond what random groups of that class do, is
     written beside the suspicion, where spray rank shows it.
     """
-    attributions = store.open_attributions(project)
-    if "image" not in attributions:
-        raise Unusable(f"{project} keeps no inputs: nothing can be given to the model")
-    image = torch.as_tensor(attributions.image.isel(sample=[0]).values).to(setting.device)
-    normalize = setting.scale if image.dtype == torch.uint8 else None
-    example = image if normalize is None else normalize(image / 255)
-    explain = lrp.explainer(setting.model, example, setting.composite(example), output=setting.output)
+    explain, normalize = explainer_of(setting, opened_with_inputs(project))
     found = verified(explain, project, categories=categories, most=most, normalize=normalize, progress=not quiet)
     for category, each in found.items():
         click.echo(f"{category}: {'used' if is_used(each) else 'not shown to be used'}")

@@ -14,9 +14,9 @@ import lrp
 from lrp.cli.correction.correct import FOLDER, REPORT
 from lrp.cli.errors import Unusable
 from lrp.cli.options import reported
+from lrp.cli.project import finding_of
 from lrp.correct import Samples, as_text, is_worse
 from spray import store
-from spray.store import findings
 
 
 @click.command()
@@ -32,13 +32,11 @@ def compare(project: Path, after: Path, finding: str, tolerance: float, debug: b
     lrp correct kept, and else by the predictions on the project's own samples, with and without the artefact.
     """
     with reported(debug=debug):
-        kept = findings.load(project)
-        if finding not in kept:
-            raise Unusable(f"{project} has no finding {finding!r}; there are: {', '.join(kept) or 'none'}")
+        kept = finding_of(project, finding)
         report = _kept_report(after, finding)
         if report is None:
             click.echo(f"{after} has no report of {finding!r}: compared on the project's own samples", err=True)
-            report = _by_predictions(project, after, kept[finding].ids)
+            report = _by_predictions(project, after, kept.ids)
         click.echo(as_text(report))
         said = is_worse(report, tolerance)
         for reason in said:

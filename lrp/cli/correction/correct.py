@@ -9,7 +9,6 @@ import click
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 import lrp
 from lrp.cli.correction.evidence import Evidence, Stored, evidence, samples
@@ -23,11 +22,13 @@ from lrp.correct.methods import correct as corrected
 from lrp.correct.selection import locate as located
 from lrp.graph.graph import Graph
 from spray import store
-from spray.files import replacing
+from spray.files import replacing, write_bytes
+from spray.pictures.grid import grid
+from spray.pictures.images import input_pixels, png, value_range
 
 REPORT = "correction.nc"
 """The file of a corrected project that holds its report."""
-SHOWN = 8  # pictures in a row of a contact sheet
+SHOWN, SIDE = 8, 64  # pictures in a row of a contact sheet, and pixels of one at least
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 finding_option = click.option(
@@ -73,27 +74,17 @@ def _located(given: Evidence, setting: Setting, layer: str) -> Located:
 
 def _sheet(given: Evidence, found: Located, out: Path) -> None:
     """Members over their nearest others; the located places keep their brightness, the rest is dimmed."""
-    from PIL import Image
-
     if given.pixels.ndim != 4:
         raise Unusable("--out draws pictures, and these samples are none")
     assert found.source.mask is not None
-    members = given.pixels[torch.as_tensor(given.members)][:SHOWN]
-    dimmed = members * (0.3 + 0.7 * found.source.mask[:SHOWN].cpu().float())
-    near = given.pixels[list(found.nearest[:SHOWN])]
-    rows = [_row(pictures, len(members)) for pictures in (members, dimmed, near)]
-    sheet = (np.concatenate(rows).clip(0, 1) * 255).astype(np.uint8)
-    scale = max(1, 64 // given.pixels.shape[-1])
-    with replacing(out) as temporary:
-        Image.fromarray(sheet.repeat(scale, 0).repeat(scale, 1)).save(temporary, format="PNG")
-
-
-def _row(pictures: Tensor, count: int) -> np.ndarray:
-    """`(height, count * width, 3)`, each with a gap of one pixel."""
-    pictures = pictures.float().expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures[:, :3].float()
-    framed = torch.nn.functional.pad(pictures, (1, 1, 1, 1), value=1.0)
-    filled = torch.cat([framed, framed.new_ones(max(0, count - len(framed)), *framed.shape[1:])])
-    return filled.permute(2, 0, 3, 1).flatten(1, 2).numpy()
+    low, high = value_range(given.pixels[:64].numpy())
+    members, near = (
+        [input_pixels(one.numpy(), low, high) for one in given.pixels[rows]]
+        for rows in (np.flatnonzero(given.members)[:SHOWN], list(found.nearest[:SHOWN]))
+    )
+    light = 0.3 + 0.7 * found.source.mask[:SHOWN].cpu().float().amax(1)[..., None].numpy()
+    dimmed = [(one * share).astype(np.uint8) for one, share in zip(members, light, strict=True)]
+    write_bytes(out, png(grid([members, dimmed, near], max(SIDE, *given.pixels.shape[-2:]))))
 
 
 @click.command()

@@ -15,11 +15,11 @@ from torch.utils.data import Dataset
 import lrp
 from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting
+from lrp.cli.project import finding_of, opened_with_inputs, scaling_of
 from lrp.correct import Samples
 from lrp.dataset.manifest import fingerprint
 from lrp.graph.graph import Graph
 from spray import store
-from spray.store import findings
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,30 +44,24 @@ def evidence(project: Path, finding: str, setting: Setting) -> Evidence:
         Unusable: There is no such finding, none of its samples is there, or samples have no labels or no images.
         ProjectError: The project was made by a model of other weights.
     """
-    kept = findings.load(project)
-    if finding not in kept:
-        listed = ", ".join(kept) or "none; keep one in the viewer, or by spray.store.findings.keep"
-        raise Unusable(f"{project} has no finding {finding!r}; there are: {listed}")
-    attributions = store.open_attributions(project)
-    if "image" not in attributions:
-        raise Unusable(f"{project} keeps no images: explain the dataset again, keeping them")
+    kept, attributions = finding_of(project, finding), opened_with_inputs(project)
     ids, label = attributions.sample.values, attributions.label.values
-    members = np.isin(ids, kept[finding].ids)
-    if lost := len(kept[finding].samples) - int(members.sum()):
+    members = np.isin(ids, kept.ids)
+    if lost := len(kept.samples) - int(members.sum()):
         raise Unusable(f"{lost} samples of the finding {finding!r} are not in {project}: it is of another project")
     if label.ndim != 1:
         raise Unusable(f"samples of {project} have several labels each: a correction takes one")
     if label.min() < 0:
         raise Unusable(f"samples of {project} have no label: a correction is trained and measured by labels")
     image = attributions.image.values
-    as_bytes = image.dtype == np.uint8  # what is not was explained as it is
-    pixels = torch.as_tensor(image).float() / (255 if as_bytes else 1)
-    x = (setting.scale(pixels) if as_bytes else pixels).to(setting.device)
+    normalize = scaling_of(setting, image)
+    pixels = torch.as_tensor(image).float() / (1 if normalize is None else 255)
+    x = (pixels if normalize is None else normalize(pixels)).to(setting.device)
     graph = lrp.trace(setting.model, x[:1], setting.output)
     _same_model(project, graph)
     names = tuple(map(str, attributions.label_name.values)) if "label_name" in attributions.coords else ()
     y = torch.as_tensor(label).to(setting.device)
-    return Evidence(graph, Samples(x, y), ids, members, names, pixels, setting.scale if as_bytes else None)
+    return Evidence(graph, Samples(x, y), ids, members, names, pixels, normalize)
 
 
 def _same_model(project: Path, graph: Graph) -> None:
