@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lrp._torch import pytree
 from lrp.attribution.methods import Explain
-from lrp.dataset.hidden import Layer, statistics_of
+from lrp.dataset.layers.hidden import Layer, statistics_of
 from lrp.explain.channels import channel_axis
 from lrp.explain.one_call import Explainer
 from lrp.explain.pieces import join, split

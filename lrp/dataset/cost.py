@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from lrp.dataset.batches import attribute
-from lrp.dataset.hidden import Layer, hidden_layers
+from lrp.dataset.layers.hidden import Layer, hidden_layers
 from lrp.explain.one_call import Explainer
 from lrp.graph.graph import Example
 from spray import store

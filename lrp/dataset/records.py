@@ -18,8 +18,8 @@ from lrp._torch import pytree
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset.batches import Maps, attribute
 from lrp.dataset.beside import coordinates
-from lrp.dataset.hidden import PEAK, PLACES_OF, STATISTICS, Layer
 from lrp.dataset.kept import Kept, Labelled, array, suffixes
+from lrp.dataset.layers.hidden import PEAK, PLACES_OF, STATISTICS, Layer
 from lrp.dataset.reading.normalize import TOLERANCE, Normalization, bounds, warn_outside
 from lrp.dataset.reading.samples import Record, Sample, SampleError, read, same_columns, same_shape, single, stacked
 from lrp.dataset.targets import Targets, all_of, ranked

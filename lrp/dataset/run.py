@@ -24,9 +24,9 @@ from tqdm.auto import tqdm
 from lrp.attribution.methods import Explain, Method
 from lrp.dataset import beside
 from lrp.dataset.claims import claimed
-from lrp.dataset.hidden import PEAK, STATISTICS, asked_layers, hidden_layers
 from lrp.dataset.home import staying
 from lrp.dataset.kept import Kept
+from lrp.dataset.layers.hidden import PEAK, STATISTICS, asked_layers, hidden_layers
 from lrp.dataset.manifest import agree, identity
 from lrp.dataset.reading.inputs import reading
 from lrp.dataset.reading.normalize import Normalization

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lrp.dataset.hidden import Layer, hidden_layers
+from lrp.dataset.layers.hidden import Layer, hidden_layers
 from lrp.graph.graph import Graph, computed
 
 BATCH = 64

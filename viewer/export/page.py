@@ -17,7 +17,7 @@ from viewer.pictures.pictures import largest_mean, mean_picture
 from viewer.projects import Finding, findings
 from viewer.scene import Scene
 from viewer.scene.addresses import scene_look, sharpness
-from viewer.scene.differences import differences, measured, typical
+from viewer.scene.contrast.differences import differences, measured, typical
 from viewer.scene.facts import facts
 from viewer.scene.gallery import distance
 from viewer.scene.meanings import meaning

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from viewer.projects import Category, Project
-from viewer.scene.comparison import label_counts
+from viewer.scene.contrast.comparison import label_counts
 from viewer.scene.gallery import distance
 from viewer.scene.points.grouping import Group, clusters
 from viewer.state import State, decode

@@ -8,7 +8,7 @@ import numpy as np
 
 from viewer.projects import open_category
 from viewer.scene import Blank, Scene
-from viewer.scene.confusion import pairs
+from viewer.scene.contrast.confusion import pairs
 from viewer.scene.gallery import step
 from viewer.scene.points.columns import places
 from viewer.scene.points.density import is_dense

@@ -13,7 +13,7 @@ from viewer.projects import Category, findings
 from viewer.projects.classes import class_of, masks
 from viewer.scene import Scene
 from viewer.scene.addresses import LOOK_SETTINGS, mean_address, sharpness, some
-from viewer.scene.comparison import label_counts
+from viewer.scene.contrast.comparison import label_counts
 from viewer.state import decode
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane

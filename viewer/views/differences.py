@@ -5,7 +5,7 @@ from markupsafe import Markup
 from spray.arrays.association import Found
 from viewer import html
 from viewer.scene import Scene
-from viewer.scene.differences import MOST_TESTED, differences, measured, typical
+from viewer.scene.contrast.differences import MOST_TESTED, differences, measured, typical
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 

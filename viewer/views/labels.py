@@ -5,7 +5,7 @@ from markupsafe import Markup
 from viewer import html
 from viewer.projects import Project
 from viewer.scene import Scene
-from viewer.scene.confusion import Confusion, Pair, confusion
+from viewer.scene.contrast.confusion import Confusion, Pair, confusion
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 

@@ -11,7 +11,7 @@ from torch import nn
 import lrp
 import spray
 from lrp.cli.group import main
-from lrp.dataset.hidden import asked_layers, hidden_layers
+from lrp.dataset.layers.hidden import asked_layers, hidden_layers
 from lrp.dataset.run import left_out
 from spray import store
 

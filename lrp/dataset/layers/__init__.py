@@ -1,0 +1,1 @@
+"""What is kept of hidden layers: statistics of their channels, and conditional heatmaps."""

@@ -1,0 +1,1 @@
+"""What sets groups, classes and projects against each other."""
