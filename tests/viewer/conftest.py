@@ -10,6 +10,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import viewer_projects
 from tests.support.viewer_pages import ARGUMENTS, CHROMIUM, Viewer
+from viewer.projects import open_projects
+from viewer.scene import resolve
+from viewer.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from viewer.cli import main; main()"
@@ -121,3 +124,13 @@ def visit(browser, address):
     for viewer in viewers:
         viewer.context.close()
     assert [problem for viewer in viewers for problem in viewer.problems] == []
+
+
+@pytest.fixture(scope="module")
+def projects(digits, broken):
+    return open_projects([str(digits), str(broken), str(digits)])
+
+
+@pytest.fixture
+def scene(projects):
+    return resolve(projects, State())
