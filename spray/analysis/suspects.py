@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import numpy as np
@@ -11,6 +11,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from spray import store
+from spray.analysis.judged import Judged, alike, gathered, weigh, white_spaces
 from spray.analysis.run import as_dataset, groups_of
 from spray.analysis.several import cut, several
 from spray.analysis.tasks import Grouping, label_name
@@ -20,11 +21,8 @@ from spray.store.categories import Analysis
 from spray.store.lazy import compacted, identity
 from spray.verdict import (
     LOOK,
-    Statistics,
     Suspect,
-    View,
     Weighed,
-    added,
     cell_names,
     each_suspect,
     judgement,
@@ -32,31 +30,16 @@ from spray.verdict import (
     same_suspects,
     sentence,
     shared_gap,
-    spaces_of,
-    statistics,
     usual,
     views_of,
-    weighed,
-    without,
 )
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
 VERSION = 3  # raised when a verdict changes
 FIRST = 8  # samples to look at
-ALIKE = 0.7  # cosine of what sets two best candidates apart, from which on neither is a measure for the other
 READ = {"relevance", "image", "token_text", "feature_name", "channel_name"}
 """Variables that views, and the reasons in words, are made of."""
-
-
-class Judged(NamedTuple):
-    """All that verdicts of categories are made of."""
-
-    data: dict[str, xr.Dataset]
-    """By category."""
-    views: dict[str, View]
-    whole: dict[str, Statistics]
-    """Of all categories together, by view."""
 
 
 def judge(
@@ -115,15 +98,15 @@ def judge(
     drawn = cut(kept, groups, by)
     categories = {category: part.drop_vars(list(of_labels), errors="ignore") for category, part in drawn.items()}
     with tqdm(total=3 * len(groups), desc=NAME, unit="step", disable=None if progress else True) as bar:
-        judged, errors = _gathered(categories, views, bar)
+        judged, errors = gathered(categories, views, bar)
         found = dict(_weighed(judged, processes, bar))
-        alike = _alike({name: gap for name, (_, gap) in found.items()})
-        weighs = {name: _weigh(judged, at, alike[name])[0] if name in alike else found[name][0]
+        same = alike({name: gap for name, (_, gap) in found.items()})
+        weighs = {name: weigh(judged, at, same[name])[0] if name in same else found[name][0]
                   for at, name in enumerate(judged.data)}  # fmt: skip
         levels = np.stack([one.level for one in weighs.values()])
         results, gaps = {}, {}
         for at, category in enumerate(judged.data):
-            result, gap = _result(judged, at, weighs[category], levels, alike.get(category, []))
+            result, gap = _result(judged, at, weighs[category], levels, same.get(category, []))
             result = result.assign_attrs(facts | {"category": category, "label": label_name(data, by, category)})
             bar.update()
             if gap is not None:
@@ -153,77 +136,17 @@ def _is_done(out: store.Place, groups: Mapping[str, Any], key: str) -> bool:
     return set(keys) == set(groups) and all(found == key for name, found in keys.items() if name not in failed)
 
 
-def _gathered(categories: dict[str, xr.Dataset], views: dict[str, View], bar: tqdm) -> tuple[Judged, dict[str, str]]:
-    """The statistics of all categories added up; what cannot be read is left out, with its error."""
-    whole: dict[str, Statistics] = {}
-    errors = {}
-    for category, data in categories.items():
-        try:
-            own = {name: statistics(values) for name, values in _values(data, views).items()}
-        except ValueError as error:
-            log.warning("category %s has no verdict: %s", category, error)
-            errors[category] = f"{type(error).__name__}: {error}"
-        else:
-            whole = {name: added([whole[name], one] if whole else [one]) for name, one in own.items()}
-        bar.update()
-    good = {category: data for category, data in categories.items() if category not in errors}
-    if len(good) < 2:
-        raise ValueError(f"fewer than two categories can be judged: {next(iter(errors.values()))}")
-    return Judged(good, views, whole), errors
-
-
-def _values(data: xr.Dataset, views: Mapping[str, View]) -> dict[str, np.ndarray]:
-    data = data.compute()  # a copy: the category itself stays on disk
-    found = {name: view(data) for name, view in views.items()}
-    for name, values in found.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"{int((~np.isfinite(values)).any(1).sum())} sample(s) hold NaN or inf in view {name}")
-    return found
-
-
-def _alike(gaps: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """The two at most whose best candidate is a category's own: what has the same group is no measure for it."""
-    found = same_suspects(gaps, alike=ALIKE)
-    nearest = {
-        name: sorted(others, key=lambda other: -float(gaps[name] @ gaps[other])) for name, others in found.items()
-    }
-    return {name: others[:2] for name, others in nearest.items() if len(gaps) > 1 + len(others[:2])}
-
-
-def _spaces(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any], int]:
-    """Values, white values, and how many samples the others have; some of the others are left out."""
-    names = list(judged.data)
-    values = _values(judged.data[names[at]], judged.views)
-    others = {name: without(judged.whole[name], at, statistics(value)) for name, value in values.items()}
-    left = [name for name in names if name != names[at]]
-    for category in leave:
-        place, own = left.index(category), _values(judged.data[category], judged.views)
-        others = {name: without(value, place, statistics(own[name])) for name, value in others.items()}
-        left.remove(category)
-    return values, spaces_of(values, others), int(next(iter(others.values())).size.sum())
-
-
-def _weigh(judged: Judged, at: int, leave: Sequence[str] = ()) -> tuple[Weighed, np.ndarray]:
-    """The candidates, and what sets the best of them apart."""
-    values, spaces, rest = _spaces(judged, at, leave)
-    found = weighed(spaces, rest)
-    if not len(found.members):
-        return found, np.zeros(sum(value.shape[1] for value in values.values()))
-    best = int((np.maximum(found.above, 0) ** 3).sum(1).argmax())
-    return found, shared_gap(values, judged.whole, found.members[best])
-
-
 def _weighed(judged: Judged, processes: int, bar: tqdm) -> Iterator[tuple[str, tuple[Weighed, np.ndarray]]]:
     names = list(judged.data)
     if processes == 1:
         for at, name in enumerate(names):
-            yield name, _weigh(judged, at)
+            yield name, weigh(judged, at)
             bar.update()
         return
     # a task is sent its own category only; the others keep their place
     empty = dict.fromkeys(names)
     alone = (judged._replace(data=empty | {name: compacted(judged.data[name])}) for name in names)
-    jobs = (joblib.delayed(_weigh)(one, at) for at, one in enumerate(alone))
+    jobs = (joblib.delayed(weigh)(one, at) for at, one in enumerate(alone))
     with joblib.parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
         results: Any = joblib.Parallel(return_as="generator")(jobs)
         for name, result in zip(names, results, strict=True):
@@ -235,7 +158,7 @@ def _result(
     judged: Judged, at: int, found: Weighed, levels: np.ndarray, leave: Sequence[str]
 ) -> tuple[xr.Dataset, np.ndarray | None]:
     """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
-    values, spaces, rest = _spaces(judged, at, leave)
+    values, spaces, rest = white_spaces(judged, at, leave)
     one, *more = each_suspect(spaces, found, usual(np.delete(levels, at, 0)), rest)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})

@@ -89,7 +89,7 @@ def test_rank_gives_the_verdict_its_reasons_and_an_explanation(project, analysed
 
 def test_a_verdict_is_kept_until_something_changes(project, analysed, capsys, monkeypatch):
     run(capsys, "rank", project)
-    monkeypatch.setattr("spray.analysis.suspects.weighed", None)
+    monkeypatch.setattr("spray.analysis.judged.weighed", None)
     assert run(capsys, "rank", project)[2] == 0
 
 
