@@ -131,8 +131,10 @@ def load(path: str | PathLike[str], device: str | torch.device | None = None) ->
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged, is none of ours, or of a later version of ours.
+        ValueError: The file is damaged, is a folder, is none of ours, or of a later version of ours.
     """
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder: give the file that lrp.save has written")
     try:
         with safe_open(path, framework="pt") as opened:
             header = opened.metadata() or {}

@@ -144,6 +144,8 @@ def test_a_changed_byte_is_told(at, tmp_path):
 def test_what_is_no_explainer_is_told(tmp_path):
     with pytest.raises(FileNotFoundError):
         lrp.load(tmp_path / "none")
+    with pytest.raises(ValueError, match="is a folder"):
+        lrp.load(tmp_path)
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ValueError, match="no safetensors file"):
         lrp.load(tmp_path / "text")
