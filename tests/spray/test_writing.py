@@ -78,10 +78,11 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupted_writer_can_go_on_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_an_interrupted_writer_can_go_on_and_leaves_nothing(tmp_path, times):
     draw = random.Random(0)
     store.write_project(tmp_path, name="p")
-    for _ in range(8):
+    for _ in range(times):
         process = run(LOOP, tmp_path)
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         time.sleep(draw.uniform(0, 0.05))

@@ -293,3 +293,18 @@ def test_arguments_survive(value):
     written = json.loads(json.dumps(programs._encoded(value)))
     found = programs._decoded(written, {}, torch.device("cpu"))
     assert found == value and type(found) is type(value)
+
+
+@pytest.mark.slow
+def test_free_lengths_and_checkpoints_survive(tmp_path):
+    torch.manual_seed(0)
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    graph = lrp.trace(model, torch.rand(2, 5, 8), free={1: "length"})
+    explain = lrp.explainer(graph, composites.attn_lrp(), checkpoint="linear1")
+    loaded = lrp.load(lrp.save(explain, tmp_path / "e"))
+    for length in (5, 9):
+        x = torch.rand(3, length, 8)
+        seed = torch.rand(3, length, 8)
+        for one, other in zip(explain(x, seed), loaded(x, seed), strict=True):
+            assert torch.equal(one, other)
+    assert loaded.program.kept == explain.program.kept
