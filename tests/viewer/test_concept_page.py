@@ -1,5 +1,6 @@
 """Concepts in the browser: channels of a selection, names, more like these, prototypes, deviations."""
 
+import json
 from urllib.parse import quote
 
 import numpy as np
@@ -153,6 +154,23 @@ OUTSIDE = """cards => cards.flatMap(card => {
     }).map(one => one.alt)
 })"""
 """Pictures that hang out of their cards."""
+
+
+@pytest.mark.slow
+def test_hostile_and_damaged_names(visit, serve, tmp_path):
+    path, ids, planted, *_ = written(tmp_path / "boxes")
+    hostile = "<img src=x onerror=alert(1)>"
+    (path / "concepts.json").write_text(json.dumps({"names": {"4": {"2": hostile}}}))
+    query = f"?view=concepts&analysis=pcx&category=1&selection={quote(encode(ids[planted]))}"
+    server = serve(path)
+    page = visit(query, at=server).page
+    card = page.locator('.page.concepts article[data-channel="2"]')
+    expect(card.locator("input")).to_have_value(hostile)
+    expect(page.locator("img[src=x]")).to_have_count(0)
+    (path / "concepts.json").write_text('{"names": {"4": [')
+    page = visit(query, at=server).page
+    expect(page.locator(".page.concepts [role=alert]")).to_contain_text("repair it or move it away")
+    expect(page.locator('.page.concepts article[data-channel="2"]')).to_contain_text("AUROC")
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.models import CustomJS, Div
 
+from spray.store import ProjectError
 from viewer import html, state
 from viewer.door import script_addresses
 from viewer.pictures.pool import POOL
@@ -196,6 +197,9 @@ class Session:
             call(*arguments)
         except Refusal as refusal:
             self.message(str(refusal))
+        except ProjectError as error:  # written to be read
+            LOG.exception("a callback failed")
+            self.message(f"That did not work: {error}")
         except Exception as error:
             LOG.exception("a callback failed")
             self.message(f"That did not work: {error!r}")

@@ -7,6 +7,7 @@ import numpy as np
 from bokeh.models import Select
 from markupsafe import Markup
 
+from spray.store import ProjectError
 from viewer import html
 from viewer.projects.channels import layers
 from viewer.scene import Scene
@@ -60,12 +61,20 @@ def work(scene: Scene) -> Found | None:
 
 
 def _channels(scene: Scene, found: Found) -> Markup:
-    known = names(scene, found.layer)
+    known, problem = _names(scene, found.layer)
     title = html.tag("h2", f"Channels of {found.layer} that tell the selection from the rest")
     if not found.telling:
         return title + html.tag("p", "Everything is selected: there is no rest.", class_="hint")
     rows = (_channel(scene, found.layer, one, known) for one in found.telling)
-    return html.join([title, html.tag("p", WORDS, class_="hint"), html.tag("div", *rows, class_="cards")])
+    return html.join([title, problem, html.tag("p", WORDS, class_="hint"), html.tag("div", *rows, class_="cards")])
+
+
+def _names(scene: Scene, layer: str) -> tuple[dict[int, str], Markup]:
+    """What channels are called; where the file of names cannot be read, their numbers do, and that is said."""
+    try:
+        return names(scene, layer), Markup()
+    except ProjectError as error:
+        return {}, html.tag("p", str(error), role="alert")
 
 
 def _channel(scene: Scene, layer: str, one: Telling, known: dict[int, str]) -> Markup:
