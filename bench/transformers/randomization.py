@@ -25,6 +25,8 @@ COMPOSITES = {"attn_lrp": attn_lrp, "cp_lrp": cp_lrp}
 class Likeness(OfIds):
     """How like a text is to one that is always the same."""
 
+    fixed: Tensor
+
     def __init__(self, encoder: nn.Module, other: Tensor) -> None:
         super().__init__(encoder)
         self.register_buffer("fixed", other)
