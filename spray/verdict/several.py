@@ -42,7 +42,7 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
     inner = _among(spaces, first.members, normal, rest, seed)
     outer = _among(spaces, ~first.members, normal, rest, seed)
     parts = [] if inner is None else [inner, first.members & ~inner]
-    groups = [first.members] if not parts or _are_one(spaces, *parts, ~first.members) else parts
+    groups = [first.members] if not parts or _are_one(spaces, parts, ~first.members) else parts
     groups += [] if outer is None else [outer]
     if len(groups) == 1:
         return [first]
@@ -65,10 +65,10 @@ def _among(spaces: Spaces, chosen: np.ndarray, normal: Usual, rest: int, seed: i
     return members
 
 
-def _are_one(spaces: Spaces, one: np.ndarray, other: np.ndarray, rest: np.ndarray) -> bool:
+def _are_one(spaces: Spaces, parts: list[np.ndarray], rest: np.ndarray) -> bool:
     """Whether the same sets both apart from the rest: what falls into two by something else has one artefact."""
     values = np.hstack([space.values for space in spaces.values()])
-    gaps = [values[members].mean(0) - values[rest].mean(0) for members in (one, other)]
+    gaps = [values[members].mean(0) - values[rest].mean(0) for members in parts]
     length = np.linalg.norm(gaps[0]) * np.linalg.norm(gaps[1])
     return bool(gaps[0] @ gaps[1] >= ALIKE * length)
 
