@@ -93,10 +93,12 @@ def _sheet(given: Evidence, found: Located, out: Path) -> None:
 @finding_option
 @_layer
 @click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
-              help="auto: the best of four, tried; paste: train with the located artefact on everything; insensitive: "
-              "RR-ClArC; right-reasons: RRR; "
+              help="auto: the best of five, tried; paste: train with the located artefact on everything; exchange: "
+              "with that of other samples, where it is a background, say; insensitive: RR-ClArC; right-reasons: RRR; "
               "augment: A-ClArC; project: P-ClArC; last-layer: DFR; prune: EGEM.")  # fmt: skip
 @click.option("--data", help="What the model was trained on, as in lrp attribute. Default: the project's own samples.")
+@click.option("--validation", metavar="DATA", help="Samples that the model was not trained on, none of --test: what "
+              "method auto is judged on. Default: held-out training samples, which say less.")  # fmt: skip
 @click.option("--test", required=True, metavar="DATA", help="What the proof is made on, as in lrp attribute.")
 @click.option("--artefact", metavar="NAME", help="The array of --test that tells which samples carry the artefact. "
               "Default: the located artefact is pasted on every test sample, and both are compared.")  # fmt: skip
@@ -114,9 +116,9 @@ def _sheet(given: Evidence, found: Located, out: Path) -> None:
 @click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="The report as a picture.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def correct(
-    setting: Setting, project: Path, finding: str, layer: str, method: str, data: str | None, test: str,
-    artefact: str | None, epochs: int, rate: float, weight: float, batch_size: int, draw: int, state: Path | None,
-    out: Path, after: Path | None, figure: Path | None, quiet: bool,
+    setting: Setting, project: Path, finding: str, layer: str, method: str, data: str | None, validation: str | None,
+    test: str, artefact: str | None, epochs: int, rate: float, weight: float, batch_size: int, draw: int,
+    state: Path | None, out: Path, after: Path | None, figure: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Correct a model's reliance on the artefact of a finding, and prove it on test data.
 
@@ -135,7 +137,8 @@ def correct(
     options |= {"optimizer": _adam(rate), "progress": not quiet}
     name, why, tried = method, "as asked", ""
     if method == "auto":
-        choice = choose(found, training, seed=draw, **options)
+        unseen = None if validation is None else samples(validation, setting, like)
+        choice = choose(found, training, validation=unseen, seed=draw, **options)
         name, why, tried = choice.method, choice.why, str(choice)
         click.echo(tried)
     click.echo(f"method {name}: {why}")
