@@ -59,7 +59,7 @@ def _form(scene: Scene, found: Prepared) -> Markup:
     said = [html.tag("p", line, role="alert") for line in warnings_of(scene, finding, found.layers)]
     none = [] if found.layers else [html.tag("p", NONE_KEPT, class_="hint")]
     text = command(scene, finding)
-    ask = html.button("queue", finding.name, "Ask for it", title="Queue it: lrp correct --watch does it")
+    ask = html.button("queue", finding.name, "Ask for it", class_="ask", title="Queue it: lrp correct --watch does it")
     copy = html.tag("button", "Copy", type="button", data_copy=text, class_="plain")
     close = html.button("correct", "", "Close", class_="plain")
     return html.tag(
