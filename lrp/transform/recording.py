@@ -12,6 +12,7 @@ from torch.fx.node import map_arg
 
 from lrp._torch import (
     dispatch_functionalize,
+    expression,
     fake_mode_of,
     fixed_size,
     make_fx,
@@ -164,6 +165,8 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     predicting |= _name_sizes(module.graph, placeholders[:-seeds])
     # what only a path reads that this recording leaves out has its name all the same
     module.graph.eliminate_dead_code(lambda node: node in predicting or node.is_impure())
+    _size_once(module.graph)
+    _number(module.graph)
     output, result = pytree.tree_unflatten(*result_structure(module))
     return Recording(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), output, result)
 
@@ -192,6 +195,27 @@ def _name_sizes(graph: fx.Graph, given: list[fx.Node]) -> set[fx.Node]:
         node.replace_all_uses_with(named[place])
         graph.erase_node(node)
     return {node for (source, _), node in named.items() if source in given}
+
+
+def _size_once(graph: fx.Graph) -> None:
+    """Compute each size once: a recorder does so for each operator that asks for it."""
+    known: dict[Any, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.op == "call_function" and isinstance(node.meta.get("val"), torch.SymInt):
+            first = known.setdefault(expression(node.meta["val"]), node)
+            if first is not node:
+                node.replace_all_uses_with(first)
+                graph.erase_node(node)
+
+
+def _number(graph: fx.Graph) -> None:
+    """Name the operators after what they are and count them: a recorder counts what it leaves out as well."""
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target is not torch.Tensor.size:
+            stem = operator_name(node.target)
+            number = counts[stem] = counts.get(stem, -1) + 1
+            node.name = f"{stem}_{number}" if number else stem
 
 
 def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:
