@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ from lrp.graph.normal.functionalize import any_layout
 from lrp.graph.operators import has
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, nothing, prepare, tensors
-from lrp.transform.steps import each, once
+from lrp.transform.steps import Step, each, once
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def record(
         seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
     predicting: set[fx.Node] = set()
 
-    def both(given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
+    def both(step: Step, given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
         values = iter(given)
         weights = pytree.tree_unflatten([next(values) if isinstance(v, Tensor) else v for v in leaves], spec)
         env, bound = forward(graph, plan, weights, inputs, step)
@@ -121,7 +122,7 @@ def record(
         hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
-    for function, step in ((both, once()), (dispatch_functionalize(both), each)):
+    for function in (partial(both, once()), dispatch_functionalize(partial(both, each))):
         predicting.clear()
         with torch.no_grad():
             module = make_fx(function, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
