@@ -101,7 +101,7 @@ def _merged(values: np.ndarray, row: np.ndarray, part: np.ndarray, rows: np.ndar
     Nearly all of these are below the least of what was found: only the others are sorted. What is no number is none.
     """
     count, least = values.shape[1], values[:, -1]
-    if len(rows) > count and np.isneginf(least).any():  # the first rows: no more of a channel than can be kept, but ties
+    if len(rows) > count and np.isneginf(least).any():  # the first rows: what can be kept, and ties
         known = np.where(np.isnan(part), -np.inf, part)
         least = np.nextafter(np.partition(known, len(rows) - count, axis=0)[len(rows) - count], -np.inf)
     at, new = np.nonzero(part > least)
