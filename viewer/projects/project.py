@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import xarray as xr
 
 from spray import store
 from spray.files import refuse_links
+from spray.store import corrections
 from spray.virelay.project import open_virelay
 from viewer.projects import classes
 from viewer.projects.channels import Variables
@@ -37,6 +38,7 @@ class Project:
     error: str = ""
     foreign: Mapping[str, Mapping[str, xr.Dataset]] | None = None  # the analyses of a project that is not ours
     incomplete: str = ""  # a line that says so, if samples are missing
+    of: str = ""  # the key of the project that this one is a correction of, made by a request there
 
     def categories(self, analysis: str) -> Mapping[str, xr.Dataset]:
         """Category -> dataset, each read when it is asked for."""
@@ -124,7 +126,22 @@ def open_projects(paths: Sequence[str]) -> dict[str, Project]:
             projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
         except (OSError, ValueError, RuntimeError) as error:  # gone meanwhile, not readable, or a circle of links
             projects[key] = Project(key, Path(path), error=str(error) or repr(error))
-    return projects
+    return projects | _corrected(projects)
+
+
+def _corrected(projects: Mapping[str, Project]) -> dict[str, Project]:
+    """What came of corrections that were asked for in these projects."""
+    found: dict[str, Project] = {}
+    for key, project in projects.items():
+        for path in corrections.done(project.home):
+            own = _unique(f"{key} corrected {path.name}", {**projects, **found})
+            found[own] = _open_corrected(own, path.resolve(), _stamp(path), key)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _open_corrected(key: str, path: Path, stamp: tuple, of: str) -> Project:
+    return replace(_open(key, path, stamp), of=of)
 
 
 def _name(path: Path) -> str:
