@@ -123,7 +123,9 @@ def test_the_queue(path, tmp_path):
         assert mine is not None and mine.number == 1 and other is None
     with corrections.claimed(path) as again:  # the first worker died: it is still open
         assert again == mine
-    (path / corrections.FILE).write_text('{"requests": [{"number": -1}]}')
+    (path / corrections.FILE).write_text(
+        '{"requests": [{"number": 1, "finding": "box"}, {"number": 1, "finding": "box"}]}'
+    )
     with pytest.raises(store.ProjectError, match="too many requests, or two of one number"):
         corrections.read(path)
     foreign = scene_of(path, correcting="box")

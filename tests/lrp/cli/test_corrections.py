@@ -2,7 +2,15 @@
 
 import io
 import json
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +20,10 @@ from PIL import Image
 from torch import nn
 
 import lrp
+from lrp.cli.correction.watching import one
 from lrp.cli.group import main
 from spray import store
-from spray.store import findings
+from spray.store import corrections, findings
 
 SIDE = 6
 
@@ -205,3 +214,106 @@ def test_compare_says_what_got_worse(run, world):
     done = run("compare", "P", "P-worse", "--finding", "corner")
     assert done.exit_code == 1
     assert "worse: the worst group's accuracy fell" in done.stderr and "worse: clean accuracy fell" in done.stderr
+
+
+@pytest.fixture
+def asked(world, tmp_path):
+    """A project of its own to ask in."""
+    shutil.copytree(world / "P", tmp_path / "P", ignore=shutil.ignore_patterns("*.lock"))
+    return tmp_path / "P"
+
+
+def test_a_request_is_done_once_and_kept_until_then(asked):
+    assert not one(asked, lambda *_: "nothing")
+    corrections.ask(asked, "corner", method="project")
+    done = []
+
+    def killed(request, folder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one(asked, killed)
+    assert corrections.read(asked)[0].state == "open"
+
+    def work(request, folder):
+        assert not one(asked, work)  # a second worker finds nothing to do
+        done.append((request.finding, folder.relative_to(asked).as_posix()))
+        return "project: as asked"
+
+    assert one(asked, work) and not one(asked, work)
+    assert done == [("corner", "corrections/1")]
+    assert corrections.read(asked)[0].state == "done" and corrections.read(asked)[0].said == "project: as asked"
+
+    def unusable(request, folder):
+        raise ValueError("the model has no such layer")
+
+    corrections.ask(asked, "corner", layer="9")
+    assert one(asked, unusable)
+    assert (corrections.read(asked)[1].state, corrections.read(asked)[1].said) == (
+        "failed",
+        "the model has no such layer",
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"method": "sudo"}, "there is no method 'sudo'"),
+        ({"layer": "__import__('os')"}, "no layer is called"),
+        ({"layer": "1; rm -rf ~"}, "no layer is called"),
+        ({"finding": "../../corner"}, "there is no finding '../../corner'"),
+        ({"finding": "x" * 9000}, "there is no finding 'xxx"),
+    ],
+)
+def test_a_hostile_request_is_refused_with_words(asked, entry, said):
+    fields = {"number": 1, "finding": "corner", "layer": "auto", "method": "auto"} | entry
+    (asked / corrections.FILE).write_text(json.dumps({"requests": [fields]}))
+    assert one(asked, lambda *_: pytest.fail("nobody works on it"))
+    (kept,) = corrections.read(asked)
+    assert kept.state == "failed" and said in kept.said
+
+
+@pytest.mark.parametrize("number", ["../1", -1, 1e300, None])
+def test_a_forged_number_is_an_error(asked, number):
+    (asked / corrections.FILE).write_text(json.dumps({"requests": [{"number": number, "finding": "corner"}]}))
+    with pytest.raises(store.ProjectError, match=r"corrections\.json"):
+        one(asked, lambda *_: pytest.fail("nobody works on it"))
+
+
+def test_every_method_that_can_be_asked_for_is_there():
+    assert set(corrections.METHODS) - {"auto"} <= set(lrp.correct.METHODS)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_followed_by_the_next(world, asked):
+    """Two workers in processes of their own; the one that begins is killed, the other does it, once."""
+    words = ["correct", str(asked), "--watch", "--model", "corner_models:small", "--weights", "model.pt"]
+    words += ["--data", "train.npz", "--test", "test.npz", "--epochs", "3", "-q"]
+    run = "import sys; from lrp.cli.group import main; main(sys.argv[1:])"
+    environment = os.environ | {"PYTHONPATH": str(Path(lrp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command: Any = partial(
+        subprocess.Popen, [sys.executable, "-c", run, *words], cwd=world, env=environment, stdout=subprocess.PIPE
+    )
+    workers = [command()]
+    try:
+        corrections.ask(asked, "corner", method="paste")
+        assert b"request 1" in workers[0].stdout.readline()
+        workers[0].kill()
+        workers[0].communicate()
+        assert corrections.read(asked)[0].state == "open"
+        workers += [command(), command()]
+        end = time.monotonic() + 240
+        while corrections.read(asked)[0].state == "open" and time.monotonic() < end:
+            time.sleep(0.2)
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        said = [worker.communicate(timeout=60)[0] for worker in workers[1:]]
+    (request,) = corrections.read(asked)
+    assert request.state == "done" and request.said == "paste: as asked"
+    assert sum(b"request 1: 'corner'" in text for text in said) == 1
+    assert [worker.returncode for worker in workers[1:]] == [130, 130]
+    (after,) = corrections.done(asked)
+    assert torch.export.load(after.with_suffix(".pt2")) and len(store.open_attributions(after).sample) == 120
+    compared = CliRunner().invoke(main, ["compare", str(asked), str(after), "--finding", "corner"])
+    assert "0 artefact" in compared.stdout
