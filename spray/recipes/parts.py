@@ -15,10 +15,9 @@ from spray.stages.distance import nearest
 from spray.stages.embedding import spectral_embedding
 from spray.stages.laplacian import symmetric_laplacian
 from spray.stages.maps import tsne
-from spray.stages.null import null_tau
 from spray.stages.preprocess import normalize
 from spray.stages.prototypes import prototypes
-from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, eigengap
+from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, eigengap, null_tau
 
 KMEANS = functools.partial(kmeans, clusters=range(2, 9))
 SPECTRAL_KMEANS = functools.partial(spectral_kmeans, clusters=range(2, 9))

@@ -151,6 +151,7 @@ def test_external_links_have_the_form_of_one(page):
     assert [link for link in links if not EXTERNAL.fullmatch(link)] == []
 
 
+@pytest.mark.slow  # `nox -s docs` does it, too
 def test_the_documentation_builds_without_a_warning(tmp_path):
     """Which is to say that every name that it documents is there, and every link within it leads somewhere."""
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "trees"]

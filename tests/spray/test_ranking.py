@@ -15,9 +15,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 import spray
 from spray import hdbscan, kmeans, recipes, spectral_kmeans
 from spray.recipes import from_features
-from spray.stages.null import null_tau
 from spray.stages.prototypes import cluster_means, gaussian_prototypes, prototypes
-from spray.stages.ranking import RIDGE, attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, tau
+from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, null_tau, tau
+from spray.stages.ranking.tau import RIDGE
 from tests.support.spray_data import blobs, noise, shuffled
 
 

@@ -204,7 +204,8 @@ def test_hostile_findings_files_are_errors_in_the_page(visit, serve, tmp_path):
     expect(viewer.page.get_by_text("findings.json cannot be read")).to_be_visible()
 
 
-def test_an_empty_category_and_one_sample_and_nan_are_shown(visit, serve, tmp_path):
+@pytest.mark.parametrize("view", ["explore", pytest.param("clusters", marks=pytest.mark.slow)])
+def test_an_empty_category_and_one_sample_and_nan_are_shown(visit, serve, tmp_path, view):
     path = viewer_projects.write(tmp_path / "p", 12)
     whole = store.open_analysis(path, "spectral")["3"]
     store.write_category(path, "spectral", "1", whole.isel(sample=slice(0, 1)))
@@ -213,9 +214,8 @@ def test_an_empty_category_and_one_sample_and_nan_are_shown(visit, serve, tmp_pa
     store.write_part(path, 9, _nan_part())
     address = serve(path)
     for category in ("0", "1", "2"):
-        for view in ("explore", "clusters"):
-            viewer = visit(f"?category={category}&view={view}&beside=spectral", at=address)
-            assert viewer.page.locator(".banner").get_by_role("alert").all_inner_texts() == []
+        viewer = visit(f"?category={category}&view={view}&beside=spectral", at=address)
+        assert viewer.page.locator(".banner").get_by_role("alert").all_inner_texts() == []
 
 
 def _nan_part() -> xr.Dataset:

@@ -159,8 +159,10 @@ def _unique(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def _stamp(path: Path) -> tuple:
-    """What changes when a project is written to: an open project is read again then."""
-    files = [path, path / "project.json", path / "attributions", *sorted(path.glob("analyses/*"))]
+    """What changes when samples or analyses are written: an open project is read again then. Not its folder, which
+    changes with every finding that is kept: all windows would have a second copy of all that is open."""
+    own = [path] if path.is_file() else [path / name for name in ("project.json", "attributions", "analyses")]
+    files = [*own, *sorted(path.glob("analyses/*"))]
     return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
 
 

@@ -60,7 +60,7 @@ NAMED = {"ids": {1: "length"}, "mask": {1: "length"}}
 def test_one_explainer_for_all_lengths(attention, free):
     model = model_of(Classifier)
     explain = lrp.explainer(model, text(2, 7), ROWS[attention], free=free)
-    for batch, length in ((2, 7), (3, 12), (1, 2)):
+    for batch, length in ((3, 12), (1, 2)):
         given = text(batch, length)
         own = lrp.explainer(model, given, ROWS[attention])
         torch.testing.assert_close(explain(given).output, model(**given))

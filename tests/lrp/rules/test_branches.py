@@ -173,7 +173,7 @@ def test_batch_norm_alone_passes_or_shares_as_an_affine_layer():
     torch.testing.assert_close(shared, scale * x / stab(model(x).detach()) * seed)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float16, pytest.param(torch.bfloat16, marks=pytest.mark.slow)])
 def test_half_precision_is_finite_and_near(dtype):
     """As documented: cosine with float64 above 0.99 in float16, 0.95 in bfloat16, on a residual network."""
     from lrp._torchvision import torchvision

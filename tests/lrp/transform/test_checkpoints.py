@@ -11,7 +11,7 @@ from lrp import composites
 
 
 class Reader(nn.Module):
-    def __init__(self, layers=3, shared=False):
+    def __init__(self, layers=2, shared=False):
         super().__init__()
         self.layers = layers
         made = [nn.TransformerEncoderLayer(16, 2, 64, batch_first=True) for _ in range(1 if shared else layers)]
@@ -38,8 +38,8 @@ def test_relevance_is_the_same_and_less_is_kept(shared):
     graph = lrp.trace(model, x[:, :5], free={1: "length"})
     plain = lrp.explainer(graph, composites.attn_lrp())
     thrifty = lrp.explainer(graph, composites.attn_lrp(), checkpoint="body.*")
-    assert len(thrifty.program.kept) == 3 and thrifty.program.checkpoint == ("body.*",)
-    assert kept(thrifty, x) == 3 * x.nbytes < kept(plain, x) / 5
+    assert len(thrifty.program.kept) == 2 and thrifty.program.checkpoint == ("body.*",)
+    assert kept(thrifty, x) == 2 * x.nbytes < kept(plain, x) / 5
     for found, wanted in zip(thrifty(x, 1), plain(x, 1), strict=True):
         assert torch.equal(found, wanted)
     again = pickle.loads(pickle.dumps(thrifty))

@@ -10,7 +10,8 @@ from spray.stages.affinity import knn_affinity, knn_graph
 from spray.stages.clustering import combine
 from spray.stages.embedding import spectral_embedding
 from spray.stages.laplacian import symmetric_laplacian
-from spray.stages.ranking import eigengap, tau
+from spray.stages.ranking.scores import eigengap
+from spray.stages.ranking.tau import tau
 
 
 def null_tau(
