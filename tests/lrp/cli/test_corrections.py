@@ -148,6 +148,27 @@ def test_a_correction_without_training_makes_its_own_groups(run, world):
     assert "0 artefact  40" in done.stdout and "method project: as asked" in done.stdout
 
 
+def test_what_onnx_needs_is_said_before_anything_is_computed(run, monkeypatch):
+    monkeypatch.setattr("lrp.cli.correction.models.find_spec", lambda name: None)
+    done = run("correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.onnx")
+    assert done.exit_code == 1 and "install onnx and onnxscript, which PyTorch's export to ONNX needs" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_an_onnx_file_computes_the_same(run, world):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    done = run("correct", "P", "--finding", "corner", "--method", "project", "--test", "test.npz", "--out", "a.onnx")
+    assert done.exit_code == 0, done.stderr
+    assert run("correct", "P", "--finding", "corner", "--method", "project", "--test", "test.npz", "--out", "a.pt2")
+    session = runtime.InferenceSession(world / "a.onnx")
+    x = np.load(world / "test.npz")["images"]
+    found = session.run(None, {session.get_inputs()[0].name: x})[0]
+    exported = torch.export.load(world / "a.pt2").module()
+    assert np.abs(found - exported(torch.as_tensor(x)).detach().numpy()).max() < 1e-5
+
+
 @pytest.mark.slow
 def test_a_state_dict_goes_back_into_the_model(run, world):
     words = "--method paste --epochs 1 -q --test test.npz --data train.npz".split()
@@ -181,7 +202,7 @@ def test_a_bad_selection_is_told(run, finding, said):
     [
         (["locate", "P", "--finding", "tag"], "P has no finding 'tag'; there are: corner, one"),
         (["locate", "P", "--finding", "corner", "--layer", "7"], "no layer or node '7'"),
-        (["correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.bin"], "ends in .pt2, .pt"),
+        (["correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.bin"], "ends in .onnx, .pt2"),
         (["correct", "P", "--finding", "corner", "--test", "no.npz", "--out", "a.pt"], "no file or folder no.npz"),
         (
             ["correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "tag", "--out", "a.pt"],
