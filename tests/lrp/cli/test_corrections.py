@@ -63,6 +63,8 @@ def world(tmp_path_factory):
     np.savez(folder / "train.npz", images=x.numpy(), labels=y.numpy())
     test, truth = images(80, lambda y: torch.arange(len(y)) % 4 < 2, 1)
     np.savez(folder / "test.npz", images=test.numpy(), labels=truth.numpy(), corner=(torch.arange(80) % 4 < 2).numpy())
+    unseen, told = images(40, lambda y: (y == 1) & (torch.arange(len(y)) % 4 == 1), 2)
+    np.savez(folder / "unseen.npz", images=unseen.numpy(), labels=told.numpy())
     explain = lrp.explainer(model, x[:1], lrp.composites.epsilon_gamma_box(0.0, 1.0))
     data = torch.utils.data.TensorDataset(x, y)
     path = lrp.attribute_dataset(
@@ -102,11 +104,11 @@ def test_found_removed_proven(run, world):
 
     done = run(
         "correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "corner", "--out", "after.pt2",
-        "--project", "P-after", "--figure", "groups.png", "--rate", "3e-3", "-q",
+        "--project", "P-after", "--validation", "unseen.npz", "--figure", "groups.png", "--rate", "3e-3", "-q",
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     assert "layer 1 (full): the direction orders unseen samples with AUROC 1.00" in done.stdout
-    assert "tried on held-out samples" in done.stdout and (world / "groups.png").exists()
+    assert "judged on 40 samples that the model has not seen" in done.stdout and (world / "groups.png").exists()
     report = store.read_netcdf(world / "P-after" / "correction.nc", lambda d: d.load(), remedy="")
     accuracy = report.value.sel(measure="accuracy")
     before, after = (float(accuracy.sel(model=model, group="worst")) for model in ("before", "after"))
