@@ -164,7 +164,7 @@ def done(project: Path) -> list[Path]:
     """Corrected projects that came of requests, the first one first; what cannot be read has none."""
     try:
         paths = [folder(project, one.number) for one in read(project) if one.state == DONE]
-    except ProjectError:
+    except (ProjectError, OSError, RuntimeError):  # that, and a circle of links, is said where the project is opened
         return []
     return [path for path in paths if (path / REPORT).is_file()]
 

@@ -126,6 +126,8 @@ def correct(
     Prints, for each class with and without the artefact, accuracy, relevance on the artefact, sensitivity to it and
     changed predictions, before and after, with 95 % intervals.
     """
+    if watch and training["state"] is not None:
+        raise Unusable("--state is of one correction, --watch does many: leave one out")
     if watch:
         watched(project, lambda one, folder: _corrected(
             setting, project, one.finding, one.layer, one.method, folder.with_suffix(".pt2"), folder, None, **training

@@ -205,6 +205,8 @@ def test_a_bad_selection_is_told(run, finding, said):
         (["locate", "P", "--finding", "tag"], "P has no finding 'tag'; there are: corner, one"),
         (["locate", "P", "--finding", "corner", "--layer", "7"], "no layer or node '7'"),
         (["correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.bin"], "ends in .onnx, .pt2"),
+        (["correct", "P", "--test", "test.npz"], "give --finding NAME and --out FILE; or --watch"),
+        (["correct", "P", "--test", "test.npz", "--watch", "--state", "s"], "--state is of one correction"),
         (["correct", "P", "--finding", "corner", "--test", "no.npz", "--out", "a.pt"], "no file or folder no.npz"),
         (
             ["correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "tag", "--out", "a.pt"],
