@@ -16,15 +16,17 @@ from lrp.cli.errors import Unusable
 from lrp.cli.load import imported, options
 
 
-def opened(source: str, model: nn.Module, kind: str | None, given: Mapping[str, Any]) -> Any:
+def opened(source: str, model: Callable[[], nn.Module], kind: str | None, given: Mapping[str, Any]) -> Any:
     """The dataset, read with the options that were given; of arrays, the inputs that the model asks for.
+
+    `model` makes it, where it is needed.
 
     Raises:
         Unusable: The reader has no such option; the message lists those that it has.
     """
     said = {name: LOAD.get(name, lambda same: same)(value) for name, value in given.items() if value is not None}
     of_arrays = source.lower().endswith((".npz", ".h5", ".hdf5", ".nc", ".zarr"))
-    if of_arrays and "inputs" not in said and len(asked := arguments(model)) > 1:
+    if of_arrays and "inputs" not in said and len(asked := arguments(model())) > 1:
         said["inputs"] = asked
     try:
         return lrp.open_data(source, kind=kind, **said)

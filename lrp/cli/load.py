@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.metadata
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import xxhash
 from torch import Tensor, nn
 
 from lrp.cli.errors import Unusable
@@ -39,12 +42,50 @@ def load_model(spec: str, weights: Path | None, *, classes: int | None = None, s
     return model.eval()
 
 
-def on_device(model: nn.Module, device: str) -> nn.Module:
-    """The model, moved; an error if there is no such device."""
+def made(spec: str, weights: Path | None, *, classes: int | None, seed: int, device: str) -> nn.Module:
+    """The same, moved to a device; an error if there is no such device."""
+    model = load_model(spec, weights, classes=classes, seed=seed)
     try:
         return model.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise Unusable(f"--device {device}: {str(error).splitlines()[0]}") from error
+        raise _no_device(device, error) from error
+
+
+def device_of(device: str) -> torch.device:
+    """A device by its name."""
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise _no_device(device, error) from error
+
+
+def _no_device(device: str, error: Exception) -> Unusable:
+    return Unusable(f"--device {device}: {str(error).splitlines()[0]}")
+
+
+def identity(spec: str, weights: Path | None, classes: int | None, seed: int) -> dict[str, Any] | None:
+    """All that the numbers of such a model depend on, without making it.
+
+    None where making it alone tells: the code of a model of one's own, the files of one on a hub.
+    """
+    kind, _, name = spec.partition(":")
+    own = [path for path in sorted(Path(name).rglob("*")) if path.is_file()] if kind in TRAINED else []
+    if kind not in LIBRARIES or (kind in TRAINED and not own):
+        return None
+    library = LIBRARIES[kind]
+    try:
+        version = importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # which making the model says better
+    files = {str(path.relative_to(name)): file_digest(path) for path in own}
+    given = None if weights is None else file_digest(weights)
+    return {"model": spec, library: version, "classes": classes, "seed": seed, "files": files, "weights": given}
+
+
+def file_digest(path: Path) -> str:
+    """Of its content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()  # type: ignore[arg-type]
 
 
 def _torchvision(name: str, classes: int | None) -> nn.Module:
@@ -83,6 +124,9 @@ MADE: dict[str, Callable[[str, int | None], nn.Module]] = {
     "torchvision": _torchvision, "timm": _timm, "hf": _pretrained
 }  # fmt: skip
 """What stands before the colon -> a model by its name and number of classes."""
+
+LIBRARIES = {"torchvision": "torchvision", "timm": "timm", "hf": "transformers"}
+"""What stands before the colon -> the package that makes the model."""
 
 TRAINED = frozenset({"hf"})
 """Those that come with their weights."""

@@ -6,10 +6,12 @@ import functools
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import torch
@@ -17,8 +19,11 @@ from torch import Tensor, nn
 
 import lrp
 from lrp._torch import pytree
+from lrp.attribution import Explain
+from lrp.cli import cache
 from lrp.cli.errors import Unusable
-from lrp.cli.load import TRAINED, key, load_composite, load_model, load_normalization, on_device
+from lrp.cli.load import TRAINED, device_of, identity, key, load_composite, load_normalization, made
+from lrp.cli.method import load_method
 from lrp.composites.table import Composite
 from lrp.dataset import NORMALIZATIONS, Normalization
 from lrp.process import collector_held, memory_kept
@@ -29,12 +34,13 @@ EXPECTED = (Unusable, ProjectError, lrp.SampleError, lrp.MissingRule, lrp.TraceE
 EXPECTED += (OSError, ValueError, LookupError, ImportError)
 
 
-class Setting(NamedTuple):
+@dataclass(frozen=True)
+class Setting:
     """What every command needs."""
 
     spec: str
     """What `--model` says."""
-    model: nn.Module
+    make: Callable[[], nn.Module]
     words: tuple[str | None, Sequence[str]]
     """Of the composite: its name and options."""
     scale: Normalization
@@ -42,6 +48,30 @@ class Setting(NamedTuple):
     gray: bool
     output: str | int | None
     """Which output of the model, where it has several."""
+    identity: Mapping[str, Any] | None = None
+    """What the model is, for explainers kept in the cache; None for no cache."""
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model, made when it is first asked for: a kept explainer does without."""
+        return self.make()
+
+    def explainer(self, x: Any, composite: Composite, output: str | int | None, free: Any = None) -> lrp.Explainer:
+        """An explainer for such inputs, from the cache where there is one."""
+
+        def make() -> lrp.Explainer:
+            return lrp.explainer(self.model, x, composite, output=output, free=free)
+
+        if self.identity is None:
+            return make()
+        asked = {"output": output, "inputs": cache.inputs(x, free), "device": str(self.device)}
+        return cache.kept({**self.identity, **asked}, composite, make, self.device)
+
+    def method(self, text: str, x: Any, composite: Composite, output: str | int | None) -> Explain:
+        """A method as `--method` names it; of those plain LRP alone is kept in the cache."""
+        if text == "lrp":
+            return self.explainer(x, composite, output)
+        return load_method(text, self.model, x, composite, output)
 
     def composite(self, x: Any) -> Composite:
         """The composite for such inputs; of several, which are no pictures alone, the one without bounds."""
@@ -81,18 +111,27 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> None:
         with reported(debug=debug):
             scale = load_normalization(normalize, model)
-            found = on_device(load_model(model, weights, classes=classes, seed=seed), device)
             if weights is None and model.partition(":")[0] not in TRAINED:
                 click.echo("no --weights: the model's weights are random", err=True)
             load_composite(composite, option, scale)  # what is wrong with it is said before data are opened
+            make = partial(made, model, weights, classes=classes, seed=seed, device=device)
+            known = identity(model, weights, classes, seed) if rest.pop("cache", False) else None
             words = (composite, option)
-            setting = Setting(model, found, words, scale, torch.device(device), gray, key(output))
+            setting = Setting(model, make, words, scale, device_of(device), gray, key(output), known)
             with collector_held(), memory_kept():
                 command(*args, setting=setting, **rest)
 
     for add in reversed(_SHARED):
         wrapped = add(wrapped)
     return wrapped
+
+
+def cache_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--no-cache`, of commands that make one explainer; it is told by the `Setting`'s identity."""
+    return click.option(
+        "--cache/--no-cache", default=True, show_default=True, help="Keep the explainer that is made, and use one that "
+        "was kept: of a model of torchvision, timm or a folder of Hugging Face's, in the folder LRP_CACHE."
+    )(command)  # fmt: skip
 
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -80,12 +80,12 @@ def _explainers(setting: Setting) -> Callable[[dict[str, Tensor]], lrp.Explainer
         if not made:
             try:
                 free = {1: "length"}
-                made["any"] = lrp.explainer(setting.model, x, rows, output=output, free=free)
+                made["any"] = setting.explainer(x, rows, output, free)
                 return made["any"]
             except lrp.TraceError as error:
                 if "ties" not in str(error):
                     raise
-        return made.setdefault(ids.shape[1], lrp.explainer(setting.model, x, rows, output=output))
+        return made.setdefault(ids.shape[1], setting.explainer(x, rows, output))
 
     return of
 

@@ -20,6 +20,9 @@ from lrp.saved.file import Loaded
 from spray import store
 from spray.files import make_folder
 
+IDENTITY = "identity"
+"""The note of a saved explainer that holds the fingerprint of what was saved."""
+
 LONGEST, HEAD = 80, 24  # characters of a setting that are shown
 
 
@@ -85,6 +88,8 @@ def fingerprint(source: Any) -> dict[str, Any]:
         inner = {f"option {k}": fingerprint(v) for k, v in source.options if isinstance(v, Method | Explainer)}
         return fingerprint(source.of) | inner | ({"options": digest(tensors)} if tensors else {})
     if isinstance(source, Loaded):
+        if IDENTITY in source.facts["notes"]:  # of what it was saved from: both may go on with one project
+            return source.facts["notes"][IDENTITY]
         return {"saved": source.facts["digest"], "composite": source.facts["composite"]}
     if isinstance(source, Explainer):
         composite = source.program.composite

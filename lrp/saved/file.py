@@ -38,7 +38,7 @@ class Loaded(Explainer):
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the file says of where it comes from: composite, versions, digest."""
+    """What the file says of where it comes from: composite, versions, notes, digest."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"({', '.join(map(str, sizes))})" for sizes in self.program.graph.sizes)
@@ -58,7 +58,7 @@ def known(loaded: Loaded, samples_at_once: int | None, axes: Sequence[Any]) -> L
     return loaded
 
 
-def save(explain: Explainer, path: str | PathLike[str]) -> Path:
+def save(explain: Explainer, path: str | PathLike[str], *, notes: Mapping[str, Any] | None = None) -> Path:
     """Write an explainer, to be read by `load` in another process without the model and without tracing it.
 
     The file holds both programs as lists of calls of PyTorch's operators and the prepared weights (safetensors), the
@@ -67,6 +67,8 @@ def save(explain: Explainer, path: str | PathLike[str]) -> Path:
     Args:
         explain: From `lrp.explainer`; of a compiled one the programs are saved as they were before.
         path: The file; `resnet50.safetensors`, say. An old one is replaced when the new one is whole.
+        notes: Facts of your own, as JSON has them, which `load(path).facts["notes"]` gives back. Default: those of a
+            loaded one, else none.
 
     Returns:
         The file.
@@ -82,14 +84,15 @@ def save(explain: Explainer, path: str | PathLike[str]) -> Path:
         >>> torch.equal(lrp.load(file)(x).relevance, explain(x).relevance)
         True
     """
-    held, header = _content(explain)
+    held, header = _content(explain, notes)
     with replacing(Path(path)) as temporary:
         safetensors.torch.save_file(held, temporary, header)
     return Path(path)
 
 
-def _content(explain: Explainer) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _content(explain: Explainer, notes: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of an explainer's file, and its header."""
+    before = explain.facts["notes"] if isinstance(explain, Loaded) else {}
     program = explain.program
     if is_compiled(program):
         raise ValueError("a compiled explainer is machine code: save the one that was made without compile=True")
@@ -112,6 +115,7 @@ def _content(explain: Explainer) -> tuple[dict[str, Tensor], dict[str, str]]:
         "device": next((value.device.type for value in weights), "cpu"),
         "composite": _composite(program.composite),
         "versions": versions(),
+        "notes": before if notes is None else dict(notes),
     }  # fmt: skip
     plain = {name: value.detach().permute(_order(value)).cpu().clone(memory_format=torch.contiguous_format)
              for name, value in held.items()}  # fmt: skip
@@ -172,7 +176,7 @@ def _loaded(facts: dict[str, Any], held: dict[str, Tensor], device: Any) -> Load
         made.append(from_data(facts[which], own, where))
     passes: Any = Passes(from_facts(facts), *made, kept=tuple(facts["kept"]), composite=_rows(facts["composite"]))
     weights: Any = [held[name] for name in facts["weights"]]
-    told = {key: facts[key] for key in ("composite", "versions", "digest")}
+    told = {key: facts.get(key, {}) for key in ("composite", "versions", "notes", "digest")}
     axes = [None if names is None else tuple(names) for names in facts["axes"]]
     return known(Loaded(passes, weights, facts=told), facts["samples_at_once"], axes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from lrp._torch import pytree
 from lrp.cli import pretrained
 from lrp.cli.data import data_options, opened
 from lrp.cli.errors import Unusable
-from lrp.cli.method import HELP, load_method
-from lrp.cli.options import Setting, model_options
+from lrp.cli.method import HELP
+from lrp.cli.options import Setting, cache_option, model_options
 from lrp.cli.target import FORMS, dataset_target
 from lrp.dataset.cost import statistics_cost
 from lrp.dataset.run import left_out
@@ -31,6 +32,7 @@ SEARCHED = 100  # samples that are tried for one that can be read
 
 @click.command()
 @model_options
+@cache_option
 @click.option(
     "--data",
     required=True,
@@ -98,11 +100,13 @@ def attribute(
     saved = setting.spec.startswith("hf:")
     if saved and reading.get("text") and not reading.get("tokenizer"):
         reading = {**reading, "tokenizer": setting.spec}
-    dataset = opened(data, setting.model, kind, {**pictures, **reading})
+    if options["statistics"] or options["concepts"]:
+        setting = replace(setting, identity=None)  # kept explainers have no layers to look into
+    dataset = opened(data, lambda: setting.model, kind, {**pictures, **reading})
     example = _example(dataset, setting, len(dataset) if skip_errors else SEARCHED)
     composite = setting.composite(example)
     output = pretrained.output_of(setting.model, example) if saved and setting.output is None else setting.output
-    explain = {name: load_method(name, setting.model, example, composite, output) for name in methods}
+    explain = {name: setting.method(name, example, composite, output) for name in methods}
     path = lrp.attribute_dataset(
         explain, dataset, out, target=dataset_target(target),
         normalize=setting.normalize(example),

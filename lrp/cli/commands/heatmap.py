@@ -11,8 +11,7 @@ import click
 from lrp import heatmap as draw
 from lrp.cli import texts as words
 from lrp.cli.errors import Unusable
-from lrp.cli.method import load_method
-from lrp.cli.options import FILE, Setting, model_options
+from lrp.cli.options import FILE, Setting, cache_option, model_options
 from lrp.cli.pictures import pictures
 from lrp.cli.target import FORMS, described
 from lrp.cli.target import target as load_target
@@ -21,6 +20,7 @@ from lrp.heatmap.files import LOSSLESS, save
 
 @click.command()
 @model_options
+@cache_option
 @click.argument("images", nargs=-1, type=FILE)
 @click.option("--text", "texts", multiple=True, metavar="WORDS", help="Explain this text, and print it in colours; "
               "several times. The model is one with a tokenizer, hf:FOLDER.")  # fmt: skip
@@ -67,7 +67,7 @@ def heatmap(
     for file in images:
         picture = pictures([file], size, setting.gray)
         x = setting.scale(picture).to(setting.device)
-        explain = explain or load_method(method, setting.model, x, setting.composite(x), setting.output)
+        explain = explain or setting.method(method, x, setting.composite(x), setting.output)
         output, relevance = explain(x, wanted)
         options: dict[str, Any] = {"level": level, "scaling": scaling, "enlarge": enlarge}
         drawn = (
