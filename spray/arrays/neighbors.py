@@ -1,10 +1,12 @@
 """Exact Euclidean nearest neighbours by matrix products, of every pair once and block by block.
 
-Of many samples the candidates are found in single precision, at less than half of the price, and their distances computed
-in double. A sample whose neighbours rounding could have decided is searched for again in double precision.
+Of many samples the candidates are found in single precision, at less than half of the price, and their distances are
+computed in double. Where rounding could have decided who is a neighbour, the search is done again in double precision.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +16,8 @@ SPARE = 4  # candidates more than asked for, so that rounding cannot decide whic
 SPARE_SINGLE = 8  # of single precision
 CANCELLED = 1e-3  # d^2 this small beside |x|^2 + |y|^2 lost digits, and is computed from the difference
 LEAST, MOST = 1e-20, 1e20  # |x|^2 of the largest sample between which single precision neither under- nor overflows
+
+T, R = TypeVar("T"), TypeVar("R")
 
 Best = tuple[np.ndarray, np.ndarray]
 """Squared distances and places of the candidates so far, `(sample, rank)`, nearest first."""
@@ -60,14 +64,15 @@ def _pairs(values: np.ndarray, mean: np.ndarray, squares: np.ndarray, width: int
     n = len(values)
     width, blocks = min(width, n - 1), _blocks(n)
     best = np.full((n, width), np.inf, squares.dtype), np.full((n, width), -1, dtype=np.int64)
-    for i, rows in enumerate(blocks):
-        for columns in blocks[i:]:
-            apart = _apart(values, mean, squares, rows, columns)
-            if rows == columns:
-                np.fill_diagonal(apart, np.inf)
-            else:
-                _merge(best, columns, rows.start, apart.T)
-            _merge(best, rows, columns.start, apart)
+    pairs = [(rows, columns) for i, rows in enumerate(blocks) for columns in blocks[i:]]
+    for (rows, columns), apart in zip(
+        pairs, ahead(lambda pair: _apart(values, mean, squares, *pair), pairs), strict=True
+    ):
+        if rows == columns:
+            np.fill_diagonal(apart, np.inf)
+        else:
+            _merge(best, columns, rows.start, apart, axis=1)
+        _merge(best, rows, columns.start, apart)
     return best
 
 
@@ -110,20 +115,33 @@ def _apart(values: np.ndarray, mean: np.ndarray, squares: np.ndarray, rows: Any,
     return total
 
 
-def _merge(best: tuple[np.ndarray, np.ndarray], rows: slice, offset: int, apart: np.ndarray) -> None:
-    """Take those of `apart` (rows of the block, others from `offset` on) that beat the candidates so far."""
+def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`map`, with the next one computed by another thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[R] | None = None
+        for item in items:
+            coming, done = pool.submit(function, item), coming
+            if done is not None:
+                yield done.result()
+        if coming is not None:
+            yield coming.result()
+
+
+def _merge(best: Best, rows: slice, offset: int, apart: np.ndarray, axis: int = 0) -> None:
+    """Take those of `apart` (the rows along `axis`, others from `offset` on) that beat the candidates so far."""
     distances, places = best[0][rows], best[1][rows]
     width = distances.shape[1]
     bound = distances[:, -1]
-    if np.isinf(bound).any() and apart.shape[1] > width:
-        bound = np.minimum(
-            bound, np.nextafter(np.partition(apart, width - 1, axis=1)[:, width - 1], apart.dtype.type(np.inf))
-        )
-    row, other = np.nonzero(apart < bound[:, None])
-    if not len(row):
+    if np.isinf(bound).any() and apart.shape[1 - axis] > width:
+        nearest = np.partition(apart, width - 1, axis=1 - axis).take(width - 1, 1 - axis)
+        bound = np.minimum(bound, np.nextafter(nearest, apart.dtype.type(np.inf)))
+    flat = np.flatnonzero(apart < (bound if axis else bound[:, None]))  # flat is much faster than by rows and columns
+    if not len(flat):
         return
+    at = np.divmod(flat, apart.shape[1])
+    row, other = at[axis], at[1 - axis]
     row_of = np.concatenate([np.repeat(np.arange(len(distances)), width), row])
-    found = np.concatenate([distances.ravel(), apart[row, other]])
+    found = np.concatenate([distances.ravel(), apart.ravel()[flat]])
     place = np.concatenate([places.ravel(), other + offset])
     order = np.lexsort((place, found, row_of))
     row_of, found, place = row_of[order], found[order], place[order]
