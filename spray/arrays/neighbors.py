@@ -6,7 +6,7 @@ computed in double. Where rounding could have decided who is a neighbour, the se
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,6 @@ SPARE = 4  # candidates more than asked for, so that rounding cannot decide whic
 SPARE_SINGLE = 8  # of single precision
 CANCELLED = 1e-3  # d^2 this small beside |x|^2 + |y|^2 lost digits, and is computed from the difference
 LEAST, MOST = 1e-20, 1e20  # |x|^2 of the largest sample between which single precision neither under- nor overflows
-
-T, R = TypeVar("T"), TypeVar("R")
 
 Best = tuple[np.ndarray, np.ndarray]
 """Squared distances and places of the candidates so far, `(sample, rank)`, nearest first."""
@@ -115,10 +113,10 @@ def _apart(values: np.ndarray, mean: np.ndarray, squares: np.ndarray, rows: Any,
     return total
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """`map`, with the next one computed by another thread while the last one is used."""
     with ThreadPoolExecutor(1) as pool:
-        coming: Future[R] | None = None
+        coming: Future[Any] | None = None
         for item in items:
             coming, done = pool.submit(function, item), coming
             if done is not None:
