@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, fx
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack as outside_transforms
 from torch._ops import OpOverload
+from torch._subclasses.fake_impls import fast_detach
+from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import dispatch_functionalize
-from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
+from torch.fx.experimental.proxy_tensor import get_proxy_mode, get_proxy_slot, make_fx, track_tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes as unseen_by_modes
 
@@ -30,14 +32,19 @@ FOLDER = Path(torch.__file__).parent
 __all__ = [
     "FOLDER",
     "OpOverload",
+    "another",
     "argument_names",
     "dispatch_functionalize",
+    "expression",
     "fake_mode_of",
     "fixed_size",
     "is_mutable",
+    "is_without_values",
     "make_fx",
     "outside_transforms",
     "pytree",
+    "recorded_as",
+    "recorded_graph",
     "result_structure",
     "sample_share",
     "schema_arguments",
@@ -106,6 +113,40 @@ def traced_calls() -> list[fx.Node]:
     mode = get_proxy_mode()
     assert mode is not None, "nothing is being recorded"
     return [node for node in mode.tracer.graph.nodes if node.op == "call_function"]
+
+
+def recorded_graph() -> fx.Graph:
+    """What the running `make_fx` records into."""
+    mode = get_proxy_mode()
+    assert mode is not None, "nothing is being recorded"
+    return mode.tracer.graph
+
+
+def recorded_as(value: Tensor) -> fx.Node | None:
+    """The node of a value in the running recording; None for a constant, which has none."""
+    mode = get_proxy_mode()
+    assert mode is not None, "nothing is being recorded"
+    found = get_proxy_slot(value, mode.tracer, None)
+    return None if found is None or found.constant is not None else found.proxy.node
+
+
+def another(value: Tensor, node: fx.Node) -> Tensor:
+    """A fake value like `value`, which `node` stands for in the running recording."""
+    mode = get_proxy_mode()
+    assert mode is not None and isinstance(value, FakeTensor), "nothing is being recorded"
+    found = fast_detach(value.fake_mode, value)
+    track_tensor(found, fx.Proxy(node, mode.tracer), constant=None, tracer=mode.tracer)
+    return found
+
+
+def is_without_values(value: Tensor) -> bool:
+    """Whether a tensor is of a trace: its sizes and type alone."""
+    return isinstance(value, FakeTensor)
+
+
+def expression(size: Any) -> Any:
+    """A number or what stands for it in a trace; equal sizes have equal ones."""
+    return size.node.expr if isinstance(size, torch.SymInt | torch.SymFloat | torch.SymBool) else size
 
 
 def result_structure(module: fx.GraphModule) -> tuple[Sequence[Any], pytree.TreeSpec]:

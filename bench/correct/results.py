@@ -11,8 +11,8 @@ import numpy as np
 from bench.correct.criteria import ASKED, METHODS, SELECTIONS, Asked
 
 SHOWN = {
-    "clean": "clean", "misled": "misled", "worst": "worst group", "mean": "mean group", "relevance": "relevance",
-    "changed": "changed",
+    "clean": "clean", "worst clean": "worst clean class", "misled": "misled", "worst": "worst group",
+    "mean": "mean group", "relevance": "relevance", "changed": "changed",
 }  # fmt: skip
 
 

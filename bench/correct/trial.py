@@ -62,7 +62,7 @@ def _chosen(found: Located, world: World, seed: int) -> Choice:
     data = Samples(world.train.x, world.train.y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that no method helps: the numbers tell
-        return choose(found, data, seed=seed, epochs=world.tuned, progress=False)
+        return choose(found, data, validation=world.validation, seed=seed, epochs=world.tuned, progress=False)
 
 
 def _corrected(method: str, graph: Graph, found: Located, world: World, seed: int) -> Graph:
@@ -105,8 +105,10 @@ def _measured(world: World, before: Graph, after: Graph, found: Located | None) 
         made = report(before, after, world.test, COMPOSITE, layer=layer, v=v)
     value = made.value.sel(model="after")
     misled = [f"{c} artefact" for c in world.misled]
+    clean = [f"{c} clean" for c in np.unique(world.test.y.numpy())]
     return {
         "clean": float(value.sel(group="clean", measure="accuracy")),
+        "worst clean": float(value.sel(group=clean, measure="accuracy").min()),
         "misled": float(value.sel(group=misled, measure="accuracy").mean()),
         "worst": float(value.sel(group="worst", measure="accuracy")),
         "mean": float(value.sel(group="mean", measure="accuracy")),

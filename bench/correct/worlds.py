@@ -18,13 +18,15 @@ from bench.demo.projects import gray_pictures
 from bench.find.artefacts import corner, sticker
 from bench.find.data import letters
 from bench.find.networks import convolutions
-from lrp.correct import Samples
+from lrp.correct import Samples, split
 
 
 class World(NamedTuple):
-    """Training and test samples with the artefact's true places, classes in which it was planted, and how to train."""
+    """Training and test samples with the artefact's true places, validation samples as they come (nobody knows which
+    carry the artefact), classes in which it was planted, and how to train."""
 
     train: Samples
+    validation: Samples
     test: Samples
     classes: tuple[int, ...]
     network: Callable[[], nn.Sequential]
@@ -44,7 +46,12 @@ def digits(seed: int, quick: bool) -> World:
     both = np.repeat([False, True], len(data.test))
     test = np.concatenate([data.test, data.paste(data.test)])
     tested = _boxed(test, np.concatenate([data.test_label] * 2), both)
-    return World(_boxed(data.inputs, data.label, data.marked), tested, (1,), network, 8, (0,))
+    train, validation = split(_boxed(data.inputs, data.label, data.marked), seed=seed)
+    return World(train, _unlabelled(validation), tested, (1,), network, 8, (0,))
+
+
+def _unlabelled(data: Samples) -> Samples:
+    return Samples(data.x, data.y)
 
 
 def _boxed(images: np.ndarray, label: np.ndarray, marked: np.ndarray) -> Samples:
@@ -57,16 +64,20 @@ def _boxed(images: np.ndarray, label: np.ndarray, marked: np.ndarray) -> Samples
 def _letters(mark: Callable[..., np.ndarray], seed: int, quick: bool) -> World:
     """A mark on half of one letter's images; tested on every letter with and without it."""
     of = seed % len(LETTERS)
-    images, label = letters(60 if quick else 150, 32, seed)
     rng = np.random.default_rng(seed)
-    rows = np.flatnonzero(label == of)
-    marked = np.isin(np.arange(len(label)), rng.permutation(rows)[: len(rows) // 2])
+
+    def drawn(each: int, seed: int) -> Samples:
+        images, label = letters(each, 32, seed)
+        rows = np.flatnonzero(label == of)
+        marked = np.isin(np.arange(len(label)), rng.permutation(rows)[: len(rows) // 2])
+        return _marked(images, label, marked, mark, rng)
+
+    train, validation = drawn(60 if quick else 400, seed), drawn(20 if quick else 40, 20_000 + seed)
     test, truth = letters(20 if quick else 40, 32, 10_000 + seed)
-    train = _marked(images, label, marked, mark, rng)
     both = np.repeat([False, True], len(truth))
     tested = _marked(np.concatenate([test] * 2), np.concatenate([truth] * 2), both, mark, rng)
     others = tuple(c for c in range(len(LETTERS)) if c != of)
-    return World(train, tested, (of,), _convolutional, 14, others, 2e-3, 8)
+    return World(train, _unlabelled(validation), tested, (of,), _convolutional, 14, others, 2e-3, 8)
 
 
 def _marked(
@@ -87,15 +98,21 @@ def _convolutional() -> nn.Sequential:
 def _squares(shares: tuple[float, float, float, float], seed: int, quick: bool) -> World:
     """The class is the brightness of a square somewhere, the artefact a bright background (arXiv:2604.04518).
 
-    `shares` are those of (dark square, dark background), (dark, bright), (bright, dark), (bright, bright). 800 training
-    images, of which `split` holds a fifth out, and a balanced test.
+    `shares` are those of (dark square, dark background), (dark, bright), (bright, dark), (bright, bright), of 800
+    training and 200 validation images; the test is balanced.
     """
     rng, side = np.random.default_rng(seed), 64
-    count = np.round(np.array(shares) * (400 if quick else 800)).astype(int)
-    train = _square(np.repeat([0, 0, 1, 1], count), np.repeat([0, 1, 0, 1], count), side, rng)
+    groups = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+
+    def drawn(number: int) -> Samples:
+        y, bright = np.repeat(groups, np.round(np.array(shares) * number).astype(int), axis=0).T
+        return _square(y, bright, side, rng)
+
+    train = drawn(400 if quick else 800)
     each = 50 if quick else 400
     test = _square(np.repeat([0, 0, 1, 1], each), np.repeat([0, 1, 0, 1], each), side, rng)
-    return World(train, test, (1,), _residual, 12, (0,), 1e-3, 10)
+    validation = drawn(100 if quick else 200)
+    return World(train, _unlabelled(validation), test, (1,), _residual, 12, (0,))
 
 
 def _square(y: np.ndarray, bright: np.ndarray, side: int, rng: np.random.Generator) -> Samples:

@@ -70,7 +70,8 @@ def report(results: dict[str, Found]) -> str:
     rows = []
     for name, found in results.items():
         shares = (f"{found.accuracy:.1%}", f"{found.reliance:.1%}")
-        scores = (found.clustering, f"{found.ami:.2f}", f"{found.verdict:.2f}", f"{found.pure:.0%}", found.suspected)
+        pure = f"{found.pure:.0%}" if found.pure == found.pure else "-"
+        scores = (found.clustering, f"{found.ami:.2f}", f"{found.verdict:.2f}", pure, found.suspected)
         rows.append((name, found.kind, str(found.samples), *shares, *scores))
     return table(rows, HEAD)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +53,8 @@ class Found(NamedTuple):
     ami: Adjusted mutual information of that clustering and the cue, in the poisoned class.
     verdict: That of the clustering in which the verdict points at a group.
     suspected: The class that the verdict puts first.
-    pure: Share of the samples in the group that the verdict points at that carry the cue, in the poisoned class.
+    pure: Share of the samples in the group that the verdict points at that carry the cue, in the poisoned class;
+        NaN where it points at none.
     """
 
     kind: str
@@ -97,7 +100,7 @@ def build(demo: Demo, path: Path, seed: int, *, progress: bool = True) -> Found:
 
 def trained(demo: Demo, data: Planted, file: Path, seed: int, progress: bool = True) -> nn.Module:
     """The network, from its file where it has been trained already."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         model = demo.network(data)
         if file.exists():
@@ -108,6 +111,17 @@ def trained(demo: Demo, data: Planted, file: Path, seed: int, progress: bool = T
             with replacing(file) as temporary:
                 save_file(model.state_dict(), temporary)
     return model.eval()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in one order: training turns the last digit of a sum into another network, so cores would be a seed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def train(model: nn.Module, demo: Demo, data: Planted, progress: bool) -> None:
@@ -168,8 +182,10 @@ def scored(data: Planted, model: nn.Module, path: Path, seed: int) -> Found:
 
 
 def purity(path: Path, category: str) -> float:
-    """Share of the samples in the verdict's group that carry the cue: what a person sees who opens it."""
+    """Share of the samples in the verdict's group that carry the cue: what a person sees who opens it; NaN of none."""
     found = store.open_analysis(path, VERDICT)[category]
+    if "suspect_cluster" not in found.attrs:  # a class of too few samples to be judged
+        return float("nan")
     marked = store.open_attributions(path).marked.sel(sample=found.sample).values
     group = found.cluster.sel(clustering=VERDICT).values == found.attrs["suspect_cluster"]
     return float(marked[group].mean())

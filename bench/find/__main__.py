@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bench.find.ablation import ablation, left_out
 from bench.find.data import NATURAL
 from bench.find.plan import PLANS
 from bench.find.ranking import effect_of, f1, members_of, older_scores, rank_of, verdicts
@@ -26,13 +28,13 @@ COMPARED = 10
 """Classes from which on other scores are asked, too."""
 
 
-def result(trial: Trial, folder: Path) -> dict[str, Any] | None:
-    """What one trial gave, from its file if it is there; None while another process is at it."""
+def result(trial: Trial, folder: Path, make: Callable[[Trial], dict[str, Any]] | None = None) -> dict[str, Any] | None:
+    """What `make` gave of one trial, from its file if it is there; None while another process is at it."""
     file = folder / f"{trial}.json"
     make_folder(folder, folder)
     with claim(folder / f"{trial}.lock", 0) as ours:
         if not file.exists() and ours:
-            write_text(file, json.dumps(_result(trial), indent=1), folder)
+            write_text(file, json.dumps((make or _result)(trial), indent=1), folder)
     return json.loads(file.read_text()) if file.exists() else None
 
 
@@ -68,6 +70,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("experiment/find"), help="folder of the trials")
     parser.add_argument("--classes", type=int, help="only time the verdict on so many classes of 1300, 2000 features")
     parser.add_argument("--digits", action="store_true", help="only the verdict on two and three classes of digits")
+    parser.add_argument("--kinds", action="store_true", help="only the verdict on texts, tables and signals")
+    parser.add_argument("--ablation", action="store_true", help="views and steps left out, on the trials of the split")
     given = parser.parse_args()
     torch.set_num_threads(1)  # as fast for small networks, and the same result however many cores there are
     if given.classes:
@@ -80,17 +84,24 @@ def main() -> None:
 
         print(measured())
         return
+    if given.kinds:
+        from bench.find.kinds import measured as of_kinds
+
+        print(of_kinds())
+        return
     split, start, results = "quick" if given.quick else given.split, time.perf_counter(), []
+    folder = given.out / ("ablation" if given.ablation else "") / split
+    one_result, told = (left_out, ablation) if given.ablation else (_result, report)
     for trial in PLANS[split]():
         if given.named and not any(text in str(trial) for text in given.named):
             continue
-        known = (given.out / split / f"{trial}.json").exists()
+        known = (folder / f"{trial}.json").exists()
         if not known and time.perf_counter() - start > 60 * given.minutes:
             continue
-        if (found := result(trial, given.out / split)) is not None:
+        if (found := result(trial, folder, one_result)) is not None:
             results.append(found)
             print(f"{trial}: {found.get('ranks', {}).get('verdict', '-')}", flush=True)
-    print(report(results, split))
+    print(told(results, split))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,19 @@ def gray(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return images
 
 
+def mosaic(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A censored box, as wide as a quarter of the image, somewhere: two by two squares of their mean colour."""
+    size, images = images.shape[-1], images.copy()
+    half = size // 8
+    for image in images:
+        y, x = rng.integers(0, size - 2 * half, 2)
+        for top in (y, y + half):
+            for left in (x, x + half):
+                square = image[:, top : top + half, left : left + half]
+                square[:] = square.mean((1, 2), keepdims=True)
+    return images
+
+
 def tint(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A warm cast over all of the image."""
     del rng
@@ -97,6 +110,6 @@ def _compressed(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-DEVELOPMENT: dict[str, Artefact] = {"corner": corner, "text": text, "sticker": sticker, "blur": blur}
+DEVELOPMENT: dict[str, Artefact] = {"corner": corner, "text": text, "sticker": sticker, "blur": blur, "mosaic": mosaic}
 REPORT: dict[str, Artefact] = {"border": border, "tint": tint, "gray": gray, "blocks": blocks}
 ARTEFACTS = DEVELOPMENT | REPORT

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from torch.utils.data import TensorDataset
 
 import lrp
 import spray
 from bench.data.planted import Planted, planted
-from bench.demo.build import own_logits, predicted, train
-from bench.demo.projects import DEMOS, gray_pictures
+from bench.demo.build import Samples, own_logits, predicted, train
+from bench.demo.projects import DEMOS, Demo
 from bench.find.ranking import f1, members_of, rank_of
 from spray._tables import table
 from spray.analysis import judge
@@ -87,34 +86,32 @@ def data_of(case: Case) -> Planted:
     )
 
 
-def judged(case: Case) -> dict[str, Any]:
-    """Accuracy, reliance, suspicion of each class, F1 of the group that is named."""
-    data = data_of(case)
+def judged(data: Planted, demo: Demo, seed: int, normalize: lrp.Normalization | None = None) -> dict[str, Any]:
+    """Accuracy, reliance, suspicion of each class, F1 of the group that is named: all by the defaults of `demo`."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(case.seed)
-        model = gray_pictures(data)
-        train(model, DEMOS["digits"], data, False)
+        torch.manual_seed(seed)
+        model = demo.network(data)
+        train(model, demo, data, False)
     model.eval()
-    told, others = predicted(model, data.test), data.test_label != case.of
-    pasted = predicted(model, case.cue(data.test[others]))
-    inputs, label = torch.as_tensor(data.inputs), torch.as_tensor(data.label)
-    explain = lrp.explainer(model, inputs[:1], DEMOS["digits"].composite)
+    of, told, others = data.poisoned, predicted(model, data.test), data.test_label != data.poisoned
+    pasted = predicted(model, data.paste(data.test[others]))
+    explain = lrp.explainer(model, torch.as_tensor(data.inputs[:1]), demo.composite)
     with tempfile.TemporaryDirectory() as folder:
         path = lrp.attribute_dataset(
             explain,
-            TensorDataset(inputs, label),
+            Samples(data),
             Path(folder) / "project",
             target=own_logits(model, data),
-            normalize=lrp.Normalization((0.0,), (1.0,)),
+            normalize=normalize,
+            keep=lrp.Kept(**demo.kept),
             progress=False,
         )
-        found = judge(spray.open_attributions(path).compute(), progress=False)
-    own = found[str(case.of)]
+        found = judge(spray.open_attributions(path).drop_vars("marked").compute(), progress=False)
     return {
         "accuracy": float(np.mean(told == data.test_label)),
-        "reliance": float(np.mean((pasted == case.of) & (told[others] != case.of))),
+        "reliance": float(np.mean((pasted == of) & (told[others] != of))),
         "suspicion": {name: float(found[name].attrs["suspicion"]) for name in found},
-        "f1": f1(data.marked[data.label == case.of], members_of(own)),
+        "f1": f1(data.marked[data.label == of], members_of(found[str(of)])),
     }
 
 
@@ -122,7 +119,7 @@ def measured() -> str:
     """A row a model."""
     rows = []
     for case in cases():
-        found = judged(case)
+        found = judged(data_of(case), DEMOS["digits"], case.seed, lrp.Normalization((0.0,), (1.0,)))
         suspicion, of = found["suspicion"], str(case.of)
         others = max(value for name, value in suspicion.items() if name != of)
         what = [case.cue.__name__, f"{case.share:g}"] if case.share else ["none", "0"]

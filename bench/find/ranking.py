@@ -26,23 +26,32 @@ def verdicts(attributions: xr.Dataset) -> dict[str, xr.Dataset]:
 
 
 def older_scores(attributions: xr.Dataset, planted: str) -> tuple[dict[str, dict[str, float]], float]:
-    """Score -> category -> value, of the `spectral` recipe and of CoRelAy's pipeline; the best F1 of any cluster."""
+    """Score -> category -> value, of `spectral`, CoRelAy's pipeline and PCX; the best F1 of any cluster."""
     stages = [functools.partial(spectral_kmeans, clusters=range(2, 9)), hdbscan]
     default = spray.recipes.spectral(clusterings=stages, embeddings=[])
     counted = functools.partial(kmeans, clusters=range(2, 9))
     pipeline = spray.recipes.spectral(neighbors=10, components=32, window=None, clusterings=[counted], embeddings=[])
+    layers = [name.removeprefix("hidden_magnitude_") for name in map(str, attributions) if "_magnitude_" in name]
+    mixtures = spray.recipes.pcx(layer=layers[len(layers) // 2], embeddings=[])
     nodes, found = {}, {}
-    for name, recipe in (("spectral", default), ("CoRelAy", pipeline)):
-        tree = spray.analyse(attributions[["relevance"]], recipe, progress=False)
+    for name, recipe in (("spectral", default), ("CoRelAy", pipeline), ("PCX", mixtures)):
+        seen = attributions if name == "PCX" else attributions[["relevance"]]
+        tree = spray.analyse(seen, recipe, progress=False)
         assert isinstance(tree, xr.DataTree)
         nodes[name] = {key: node.to_dataset() for key, node in tree.children.items()}
     for score in ("clever_hans", "cluster_gap"):
         found[score] = {key: float(data.attrs[score]) for key, data in nodes["spectral"].items()}
     found["CoRelAy, eigengap"] = {key: float(data.attrs["eigengap"]) for key, data in nodes["CoRelAy"].items()}
     found["CoRelAy, tau"] = {key: float(data.tau.max()) for key, data in nodes["CoRelAy"].items()}
+    found["PCX, gain of BIC"] = {key: _gain(data) for key, data in nodes["PCX"].items()}
     truth = attributions.marked.sel(sample=nodes["spectral"][planted].sample).values
     clusters = np.concatenate([each[planted].cluster.values for each in nodes.values()])
     return found, max(f1(truth, row == number) for row in clusters for number in np.unique(row))
+
+
+def _gain(mixture: xr.Dataset) -> float:
+    """By how much several prototypes say more of a category than one, per sample: (BIC_1 - min BIC) / n."""
+    return float(mixture.bic.values[0] - mixture.bic.values.min()) / mixture.sizes["sample"]
 
 
 def rank_of(scores: dict[str, float], category: str) -> float:

@@ -13,7 +13,6 @@ import torch
 import lrp
 from bench.transformers.checks import CLOSED, OFF, Row, strongest
 from bench.transformers.models import FAMILIES, Family, Inputs
-from lrp.composites import attn_lrp
 from lrp.explain.target import seed_of
 from lrp.graph.export.errors import TraceError
 
@@ -23,7 +22,7 @@ def explained(family: Family, dtype: torch.dtype, epsilon: float) -> tuple[lrp.E
     model = family.built(dtype)
     with torch.no_grad():
         model(**family.example(2, 9, dtype))  # some write into their weights at the first prediction (RWKV)
-    rows = attn_lrp(epsilon=epsilon)
+    rows = family.rows(epsilon=epsilon)
     try:
         free = {1: "length"} if family.free else None
         example = family.example(2, 12, dtype)
@@ -35,7 +34,7 @@ def explained(family: Family, dtype: torch.dtype, epsilon: float) -> tuple[lrp.E
 
 
 def measure(name: str, dtype: torch.dtype) -> Row:
-    """One family, explained with `attn_lrp` in a batch of 3 texts of 9 tokens by a trace of 2 texts of 12."""
+    """One family, explained with its rows in a batch of 3 texts of 9 tokens by a trace of 2 texts of 12."""
     family, start = FAMILIES[name], time.perf_counter()
     try:
         explain, model, lengths = explained(family, dtype, 1e-12 if dtype == torch.float64 else 1e-9)

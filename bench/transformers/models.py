@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lrp import composites
 from lrp._torchvision import torchvision
 
 torchvision()  # transformers imports it, which fails where its operators do not load
@@ -29,12 +31,14 @@ class Family:
     """A model, inputs of a batch and a length, and which output is explained.
 
     free: Whether the length of its inputs may vary.
+    rows: What it is explained with, given epsilon.
     """
 
     make: Callable[[], nn.Module]
     inputs: Callable[[int, int], Inputs]
     output: str = "logits"
     free: bool = True
+    rows: Callable[..., composites.Composite] = composites.attn_lrp
 
     def built(self, dtype: torch.dtype = torch.float64) -> nn.Module:
         """The model with weights N(0, 1/n) and biases N(0, .1), or its values would vanish beside its biases."""
@@ -177,6 +181,13 @@ def _clip() -> Family:
     return Family(make, inputs, "logits_per_image", free=False)
 
 
+def _rwkv() -> Family:
+    """Its keys held, as MambaLRP holds what makes the weights of a state: the running maximum of the keys is taken from
+    them, so that some are exactly zero and have no share that could be told."""
+    made = text("RwkvForCausalLM", "RwkvConfig", context_length=64, **SSM)
+    return replace(made, rows=partial(composites.mamba_lrp, selective="*attention.key"))
+
+
 def _whisper() -> Family:
     heard = {**BOTH, "num_mel_bins": 8, "max_source_positions": 30, "vocab_size": VOCABULARY, **ENDS}
     config = hf.WhisperConfig(**heard, num_labels=5, classifier_proj_size=8)
@@ -229,7 +240,7 @@ FAMILIES: dict[str, Family] = {
     "mamba": text("MambaForCausalLM", "MambaConfig", state_size=4, use_mambapy=False, **SSM),
     "mamba2": text("Mamba2ForCausalLM", "Mamba2Config", state_size=8, num_heads=8, head_dim=8, n_groups=1,
                    chunk_size=8, **SSM),
-    "rwkv": text("RwkvForCausalLM", "RwkvConfig", context_length=64, **SSM),
+    "rwkv": _rwkv(),
     "t5, encoder": text("T5EncoderModel", "T5Config", output="last_hidden_state", **T5),
     "t5, gated": text("T5EncoderModel", "T5Config", output="last_hidden_state", feed_forward_proj="gated-gelu", **T5),
     "t5": translated("T5ForConditionalGeneration", "T5Config", decoder_start_token_id=0, **T5),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
+from lrp.explain.pieces import samples_at_once
 from lrp.graph.aten import operator_name
-from lrp.graph.graph import Example, Graph, check_input
+from lrp.graph.graph import Example, check_input
 from lrp.graph.lookups import INDICES
 from lrp.graph.op import Op
 from lrp.rules import Part, Rule, Term, stabilize
@@ -60,17 +61,18 @@ def audit(program: Program, weights: Weights, x: Example, seed: Tensor) -> xr.Da
     """
     import xarray as xr
 
-    samples = list(_one_by_one(program.graph, check_input(program.graph, x), seed))
+    samples = list(_one_by_one(program, check_input(program.graph, x), seed))
     if not samples:
         raise ValueError("an audit needs at least one sample, got an empty batch")
     return xr.concat([_account(program, weights, *sample) for sample in samples], "sample")
 
 
-def _one_by_one(graph: Graph, inputs: list[Tensor], seed: Tensor) -> Iterator[tuple[list[Tensor], Tensor]]:
+def _one_by_one(program: Program, inputs: list[Tensor], seed: Tensor) -> Iterator[tuple[list[Tensor], Tensor]]:
     """Each sample's inputs and seed. Inside a model the batch may be part of any axis, so no sum there tells samples
-    apart; and a model that is tied to its batch size runs on all of it, with the seed of one."""
+    apart; and a model whose samples are not independent runs on all of them, with the seed of one."""
+    apart = samples_at_once(program.graph, program.plan) is not None
     for i in range(len(seed)):
-        if graph.batch is None and {len(value) for value in inputs} == {len(seed)}:
+        if apart and {len(value) for value in inputs} == {len(seed)}:
             yield [value[i : i + 1] for value in inputs], seed[i : i + 1]
         else:
             yield inputs, torch.zeros_like(seed).index_copy(0, torch.tensor([i], device=seed.device), seed[i : i + 1])

@@ -2,12 +2,13 @@
 
 from lrp.correct.choosing import CANDIDATES, Choice, choose
 from lrp.correct.directions import activations, auroc, best_place, cav
-from lrp.correct.figure import figure as draw
+from lrp.correct.exchange import carrying, exchanged, fitted
 from lrp.correct.location import localize, masks
 from lrp.correct.losses import Loss, augment, insensitive, pasted, right_reasons
-from lrp.correct.measures import as_text, is_worse, of_predictions, report
 from lrp.correct.methods import METHODS, balanced, correct
 from lrp.correct.module import as_module
+from lrp.correct.proof.figure import figure as draw
+from lrp.correct.proof.measures import as_text, is_worse, of_predictions, report
 from lrp.correct.rewrites.projections import component, predicted, present, project
 from lrp.correct.rewrites.pruning import prune
 from lrp.correct.rewrites.reweighting import reweight
@@ -30,11 +31,14 @@ __all__ = [
     "auroc",
     "balanced",
     "best_place",
+    "carrying",
     "cav",
     "choose",
     "component",
     "correct",
     "draw",
+    "exchanged",
+    "fitted",
     "insensitive",
     "is_worse",
     "localize",

@@ -11,6 +11,7 @@ import torch
 
 from lrp.canonizers import canonize
 from lrp.composites.presets import GRADIENT
+from lrp.correct.exchange import carrying, exchanged, fitted
 from lrp.correct.losses import Loss, augment, insensitive, paste, pasted, right_reasons
 from lrp.correct.rewrites.projections import predicted, project
 from lrp.correct.rewrites.pruning import prune
@@ -34,6 +35,14 @@ def _trained(term: Callable[[Located], Loss], with_masks: bool = False) -> Corre
         return found.graph.having(tune(found.graph, kept, held, [term(found)], seed=seed, **options).params)
 
     return correction
+
+
+def _exchanged(found: Located, data: Samples, *, seed: int = 0, **options: Any) -> Graph:
+    present = carrying(found, data)
+    artefact, mask = fitted(data.x, present)
+    kept, held = split(Samples(data.x, data.y, present, mask), seed=seed)
+    term = exchanged(found.graph, Samples(artefact, data.y, present))
+    return found.graph.having(tune(found.graph, kept, held, [term], seed=seed, **options).params)
 
 
 def joined(data: Samples, source: Samples) -> Samples:
@@ -93,6 +102,7 @@ def _right_lrp(found: Located) -> Loss:
 
 METHODS: Mapping[str, Correction] = {
     "paste": _trained(lambda found: pasted(found.graph, found.source)),
+    "exchange": _exchanged,
     "insensitive": _trained(_gradient),
     "right-reasons": _trained(_right, with_masks=True),
     "right-reasons-lrp": _trained(_right_lrp, with_masks=True),
@@ -102,8 +112,9 @@ METHODS: Mapping[str, Correction] = {
     "last-layer": _reweighted,
     "prune": _pruned,
 }
-"""Corrections by name: fine-tuning with the located artefact pasted on everything, RR-ClArC, RRR by the gradient and by
-LRP, A-ClArC, P-ClArC everywhere and where a class of the selection is predicted, DFR, EGEM."""
+"""Corrections by name: fine-tuning with the located artefact pasted on everything, or exchanged between samples,
+RR-ClArC, RRR by the gradient and by LRP, A-ClArC, P-ClArC everywhere and where a class of the selection is predicted,
+DFR, EGEM."""
 
 
 def correct(found: Located, data: Samples, method: str, **options: Any) -> Graph:

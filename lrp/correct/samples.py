@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields
 
 import torch
@@ -57,3 +58,22 @@ def split(data: Samples, share: float = 0.2, seed: int = 0) -> tuple[Samples, Sa
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
         held[shuffled[: max(1, round(share * len(rows)))]] = True
     return data.rows(~held), data.rows(held)
+
+
+def unseen(validation: Samples, data: Samples) -> Samples:
+    """Validation samples that are no training samples; that others are left out is warned of.
+
+    Raises:
+        ValueError: None is left, or they are of another shape.
+    """
+    if validation.x.shape[1:] != data.x.shape[1:]:
+        raise ValueError(
+            f"validation samples are {tuple(validation.x.shape[1:])}, training samples {tuple(data.x.shape[1:])}"
+        )
+    known = {x.cpu().numpy().tobytes() for x in data.x}
+    new = torch.tensor([x.cpu().numpy().tobytes() not in known for x in validation.x], dtype=torch.bool)
+    if not new.any():
+        raise ValueError("all validation samples are training samples, or there is none: give some that are not")
+    if shared := int((~new).sum()):
+        warnings.warn(f"{shared} of {len(new)} validation samples are training samples: left out", stacklevel=4)
+    return validation.rows(new)

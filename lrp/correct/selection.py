@@ -149,6 +149,12 @@ def locate(
             "finding, and correct that",
             stacklevel=2,
         )
+    elif effect < -SLIGHT:
+        warnings.warn(
+            f"what was located, pasted on others of the class, speaks against it by {-effect:.2f} standard deviations "
+            "of its margin: the selection may be the exceptions to a cue of another class; exchange works on these too",
+            stacklevel=2,
+        )
     elif effect < SLIGHT:
         warnings.warn(
             f"what was located, pasted on others of the class, speaks for it by {effect:.2f} standard deviations of "
@@ -170,7 +176,10 @@ def _effect(graph: Graph, source: Samples, on: Samples, batch: int = 256) -> flo
         return 0.0
     pasted = paste(on.x, source.rows(chosen), torch.Generator().manual_seed(0))
     before, after = (_margin(graph, x, on.y, batch) for x in (on.x, pasted))
-    return float((after - before).mean() / before.std().clamp(min=1e-12)) if len(on) > 1 else 0.0
+    if len(on) < 2:
+        return 0.0
+    least = 1e-3 * torch.cat([before, after]).std()  # where the class is all alike, its margin has no spread
+    return float((after - before).mean() / before.std().clamp(min=least).clamp(min=1e-12))
 
 
 def _margin(graph: Graph, x: Tensor, y: Tensor, batch: int) -> Tensor:

@@ -40,17 +40,38 @@ def overlay(network: Network, groups: Groups, generator: torch.Generator) -> Ten
     """What stays in place, laid over: x' = mean_in + (1 - a) (x - mean_out), a the opacity of each place.
 
     Blending a colour over an image with opacity a makes its deviation (1 - a) times what it was; so
-    a = 1 - sd_in / sd_out, where that is more than chance, else 0 and x' = x.
+    a = 1 - sd_in / (c sd_out), where that is more than chance, else 0 and x' = x. c is the `contrast` of the group.
     """
     del generator
-    return network.output(laid(groups))
+    return network.output(laid(groups, contrast(groups)))
 
 
-def laid(groups: Groups) -> Tensor:
+def contrast(groups: Groups) -> Tensor:
+    """sd_in / sd_out of the median place, at most 1: a group of dim images varies less everywhere and is no overlay.
+
+    Args:
+        groups: Of samples `(sample, ...)`.
+
+    Returns:
+        A number.
+
+    Example:
+        >>> import torch
+        >>> outside = torch.rand(400, 1, 4, 4)
+        >>> round(float(contrast(Groups(outside[:200] / 2, outside, outside))), 1)
+        0.5
+    """
+    inside, outside = _variance(groups.inside), _variance(groups.outside)
+    ratio = (inside / outside)[outside > 0].sqrt()
+    return ratio.quantile(0.5).clamp(max=1.0) if len(ratio) else outside.new_ones(())
+
+
+def laid(groups: Groups, usual: Tensor) -> Tensor:
     """The others with the overlay, see `overlay`.
 
     Args:
         groups: Of samples `(sample, channel, ...)`.
+        usual: Their contrast.
 
     Returns:
         Of the others' shape.
@@ -59,12 +80,12 @@ def laid(groups: Groups) -> Tensor:
         >>> import torch
         >>> outside, others = torch.rand(400, 1, 1, 2), torch.rand(5, 1, 1, 2)
         >>> inside = torch.rand(200, 1, 1, 2) * torch.tensor([1.0, 0.0])  # the right pixel is black
-        >>> found = laid(Groups(inside, outside, others))
+        >>> found = laid(Groups(inside, outside, others), torch.ones(()))
         >>> bool((found[..., 0] == others[..., 0]).all()), bool(found[..., 1].abs().max() < 1e-6)
         (True, True)
     """
     inside, outside, others = groups
-    opacity = 1 - (_variance(inside) / _variance(outside).clamp(min=1e-12)).sqrt()
+    opacity = 1 - (_variance(inside) / _variance(outside).clamp(min=1e-12)).sqrt() / usual.clamp(min=1e-6)
     opacity = torch.where(opacity > CERTAIN / (2 * len(inside)) ** 0.5, opacity, 0.0)
     over = inside.mean(0, keepdim=True) + (1 - opacity) * (others - outside.mean(0, keepdim=True))
     return torch.where(opacity > 0, over, others)
@@ -120,7 +141,7 @@ def patch(network: Network, groups: Groups, generator: torch.Generator) -> Tenso
     where = places[torch.randint(len(places), (len(others),), generator=generator)]
     crops = Groups(_cut(inside, places, size), _cut(outside, elsewhere, size), _cut(others, where, size))
     changed = others.clone()
-    for image, (top, left), square in zip(changed, where.tolist(), laid(crops), strict=True):
+    for image, (top, left), square in zip(changed, where.tolist(), laid(crops, contrast(groups)), strict=True):
         image[:, top : top + size[0], left : left + size[1]] = square
     return network.output(changed)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from lrp.effect.changes import CHANGES, Groups
 from lrp.effect.network import Network
 
-CONTROLS = 4  # random groups of the same class
+CONTROLS = 4  # random groups of the same class, beside the one of the others that is most like the suspect
 LEAST = 5  # samples of a group
 USED: Mapping[str, float] = {
     "overlay": 0.03,
@@ -32,7 +32,7 @@ class Effect(NamedTuple):
     logit: float
     """Mean change of the class's output, less that of the mean over classes."""
     control_turned: float
-    """The most of groups of the same size, drawn from the rest of the class."""
+    """The most of groups of the same size: drawn from the rest of the class, and of the others those most like it."""
     control_logit: float
 
     @property
@@ -44,7 +44,11 @@ class Effect(NamedTuple):
 def effects(
     network: Network, inside: Tensor, outside: Tensor, others: Tensor, target: int, *, seed: int = 0
 ) -> dict[str, Effect]:
-    """What each change does, beside what it does when its group is drawn at random.
+    """What each change does, beside what it does when its group is another one.
+
+    Groups at random have nothing in common. What a class shares with others (some images are dim, or of one
+    background) turns samples too, where a model minds it; so another control is the same share of the *others*, those
+    farthest along mean_in - mean_out in deviations: alike, but of another class.
 
     Args:
         network: The model.
@@ -78,17 +82,17 @@ def effects(
         )
     with torch.no_grad():
         before = network.output(others)
-        at_random = [_drawn(outside, len(inside), seed + number) for number in range(CONTROLS)]
+        controls = [_drawn(outside, len(inside), seed + number) for number in range(CONTROLS)]
+        controls += _alike(inside, outside, others)
         found = {}
         for name, (change, fits) in CHANGES.items():
             if not fits(network, others):
                 continue
             each = [
                 _change(before, change(network, Groups(*pair, others), torch.Generator().manual_seed(seed)), target)
-                for pair in [(inside, outside), *at_random]
+                for pair in [(inside, outside), *controls]
             ]
-            controls = zip(*each[1:], strict=True)
-            found[name] = Effect(*each[0], *map(max, controls))
+            found[name] = Effect(*each[0], *map(max, zip(*each[1:], strict=True)))
     return found
 
 
@@ -97,6 +101,17 @@ def _drawn(samples: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed)).to(samples.device)
     size = max(2, min(size, len(samples) // 2))
     return samples[order[:size]], samples[order[size:]]
+
+
+def _alike(inside: Tensor, outside: Tensor, others: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The others' share that is most like the group, and the rest of them; none of samples that are no numbers."""
+    size = round(len(inside) / (len(inside) + len(outside)) * len(others))
+    if not inside.is_floating_point() or min(size, len(others) - size) < 2:
+        return []
+    variance = outside.var(0)
+    gap = torch.where(variance > 0, (inside.mean(0) - outside.mean(0)) / variance, 0.0)
+    order = (others * gap).flatten(1).sum(1).argsort(descending=True)
+    return [(others[order[:size]], others[order[size:]])]
 
 
 def _change(before: Tensor, after: Tensor, target: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from lrp.graph.graph import Graph, computed
 from lrp.graph.op import HALF, Op
 from lrp.graph.operators import has
 from lrp.transform.assignment import Plan, shape
+from lrp.transform.steps import Step, each
 
 Weights = Mapping[str, Mapping[str, Any]]
 """For each node its own constant arguments ("params") and what its rule made of them ("rule")."""
@@ -49,21 +50,20 @@ def prepare(
 
 
 def forward(
-    graph: Graph, plan: Plan, weights: Weights, inputs: list[Tensor]
+    graph: Graph, plan: Plan, weights: Weights, inputs: list[Tensor], step: Step = each
 ) -> tuple[dict[fx.Node, Any], dict[fx.Node, Op]]:
     """Values of all nodes, and operators bound to what is known only at run time."""
     env: dict[fx.Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
     bound: dict[fx.Node, Op] = {}
     for node, op in plan.ops.items():
         bound[node] = op = op.bind(env)
-        run = partial(op, weights[node.name]["params"])
-        values = [env[source] for source in op.inputs]
+        params, values = weights[node.name]["params"], [env[source] for source in op.inputs]
         if op.kind in ("winner", "attention") and node in plan.rules:
             # the winners' positions, and what attention's own backward needs, are kept from here, not computed again
-            env[node], saved, *_ = torch.func.vjp(run, *values)
+            env[node], saved, *_ = torch.func.vjp(partial(op, params), *values)
             bound[node] = replace(op, saved=saved)
         else:
-            env[node] = run(*values)
+            env[node] = step(op, None, op, params, *values)
     return env, bound
 
 
@@ -106,6 +106,7 @@ def backward(
     seed: Tensor,
     tap: Tap | None = None,
     gates: Collection[fx.Node] = (),
+    step: Step = each,
 ) -> list[Tensor | None]:
     """Walk the nodes backwards; look the rule up; add where paths meet. Relevance of each input, None for indices.
 
@@ -127,7 +128,8 @@ def backward(
         op, prepared = bound[node], weights[node.name]["rule"]
         inputs = tuple(env[source] for source in op.inputs)
         try:
-            shares = rule.propagate(op, prepared, inputs, env[_same(plan, node)], complete(node))
+            values = prepared, inputs, env[_same(plan, node)], complete(node)
+            shares = step(op, rule, partial(rule.propagate, op), *values)
         except Exception as error:
             place = f"{node.name} ({op.name} in layer {op.layer or '(top)'}, output {shape(op)})"
             raise ValueError(f"the rule {rule} does not fit {place}: {error}") from error

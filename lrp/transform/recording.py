@@ -26,6 +26,7 @@ from lrp.graph.normal.functionalize import any_layout
 from lrp.graph.operators import has
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, nothing, prepare, tensors
+from lrp.transform.steps import each, once
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def record(
     def both(given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
         values = iter(given)
         weights = pytree.tree_unflatten([next(values) if isinstance(v, Tensor) else v for v in leaves], spec)
-        env, bound = forward(graph, plan, weights, inputs)
+        env, bound = forward(graph, plan, weights, inputs, step)
         predicting.update(traced_calls())
         seen: dict[fx.Node, Tensor] = {}
 
@@ -113,13 +114,13 @@ def record(
             seen[node] = relevance
             return relevance
 
-        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap, () if beside else masks)
+        relevance = backward(graph, plan, weights, env, bound, seeds[0], tap, () if beside else masks, step)
         if not beside and (absent := [layer for layer, node in zip(masked, masks, strict=True) if node not in seen]):
             raise ValueError(f"no path leads through all of {', '.join(masked)}: none reaches {', '.join(absent)}")
         hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
-    for function in (both, dispatch_functionalize(both)):
+    for function, step in ((both, once()), (dispatch_functionalize(both), each)):
         predicting.clear()
         with torch.no_grad():
             module = make_fx(function, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)

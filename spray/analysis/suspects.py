@@ -36,7 +36,7 @@ from spray.verdict import (
 
 log = logging.getLogger(__name__)
 NAME = "verdict"  # of the analysis
-VERSION = 3  # raised when a verdict changes
+VERSION = 4  # raised when a verdict changes
 FIRST = 8  # samples to look at
 READ = {"relevance", "image", "token_text", "feature_name", "channel_name"}
 """Variables that views, and the reasons in words, are made of."""

@@ -127,7 +127,7 @@ def keep(project: Path, finding: Finding) -> str:
         raise ValueError("a finding needs a name")
     if max(len(name), len(finding.text), len(finding.author)) > LONGEST_TEXT:
         raise ValueError(f"a name or note has at most {LONGEST_TEXT} characters")
-    made = replace(finding, name=name, created=_now(), author=finding.author.strip() or user())
+    made = replace(finding, name=name, created=now(), author=finding.author.strip() or user())
     return list(_change(project, lambda kept: _added(kept, made)).findings)[-1]
 
 
@@ -219,7 +219,8 @@ def user() -> str:
         return ""
 
 
-def _now() -> str:
+def now() -> str:
+    """ISO time in UTC, in seconds."""
     return datetime.now(UTC).isoformat("T", "seconds")
 
 

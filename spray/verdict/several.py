@@ -41,7 +41,8 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
         return [first]
     inner = _among(spaces, first.members, normal, rest, seed)
     outer = _among(spaces, ~first.members, normal, rest, seed)
-    groups = [first.members] if inner is None else [inner, first.members & ~inner]
+    parts = [] if inner is None else [inner, first.members & ~inner]
+    groups = [first.members] if not parts or _are_one(spaces, parts, ~first.members) else parts
     groups += [] if outer is None else [outer]
     if len(groups) == 1:
         return [first]
@@ -62,6 +63,14 @@ def _among(spaces: Spaces, chosen: np.ndarray, normal: Usual, rest: int, seed: i
     members = np.zeros(len(chosen), bool)
     members[chosen] = found.members
     return members
+
+
+def _are_one(spaces: Spaces, parts: list[np.ndarray], rest: np.ndarray) -> bool:
+    """Whether the same sets both apart from the rest: what falls into two by something else has one artefact."""
+    values = np.hstack([space.values for space in spaces.values()])
+    gaps = [values[members].mean(0) - values[rest].mean(0) for members in parts]
+    length = np.linalg.norm(gaps[0]) * np.linalg.norm(gaps[1])
+    return bool(gaps[0] @ gaps[1] >= ALIKE * length)
 
 
 def _as_given(spaces: Spaces, group: np.ndarray, chosen: np.ndarray, normal: Usual, rest: int) -> Suspect:

@@ -4,6 +4,7 @@ What a category needs of the others are their means and the sum of their scatter
 categories gathers them, in any order and in any number of processes.
 """
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ def statistics(values: np.ndarray) -> Statistics:
     """
     values = values.astype(np.float64)
     mean = values.mean(0)
-    return Statistics(np.array([len(values)]), mean[None], (values - mean).T @ (values - mean))
+    centred = values - mean  # one array on both sides of the product: half of it is computed
+    return Statistics(np.array([len(values)]), mean[None], centred.T @ centred)
 
 
 def added(parts: Iterable[Statistics]) -> Statistics:
@@ -61,7 +63,7 @@ def added(parts: Iterable[Statistics]) -> Statistics:
         ([2, 2], [[2.0]])
     """
     size, mean, scatter = zip(*parts, strict=True)
-    return Statistics(np.concatenate(size), np.concatenate(mean), np.sum(scatter, axis=0))
+    return Statistics(np.concatenate(size), np.concatenate(mean), functools.reduce(np.add, scatter))
 
 
 def without(all_of_them: Statistics, at: int, own: Statistics) -> Statistics:

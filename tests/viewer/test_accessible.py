@@ -23,6 +23,7 @@ UNDECIDED = (
     "partially obscured",  # scrolled half out of sight
     "partially overlaps other elements",  # an open menu, opaque
     "overlapped by another element",  # what is below it
+    "too short to determine if it is actual text content",  # a number of one digit in a table's cell
 )
 State = Callable[[Viewer], object]
 

@@ -103,6 +103,7 @@ def test_every_kind_from_the_model_to_the_page(small, serve, visit):
     folder, found = small
     assert {found[name].kind for name in SHOWN} == {"image", "text", "table", "signal"}
     assert all(name in report(found) for name in SHOWN)
+    assert np.isnan(found["letters"].pure) and re.search(r"^letters .* -  +\S+$", report(found), re.M)  # 12 of a class
     address = serve(*(folder / name for name in SHOWN))
     for name in SHOWN:
         attributions = spray.open_attributions(folder / name)

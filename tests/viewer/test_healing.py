@@ -122,7 +122,15 @@ def test_a_cut_network_heals_too(browser, address):
 
 
 def test_a_page_is_never_blank_while_its_scripts_load(browser, address):
-    """The scripts take seconds; the page's places, and that it loads, are there at once."""
+    """The scripts take seconds; the page's places, and that it loads, are painted long before, and within 0.3 s."""
+    times = [_slowly(browser, address) for _ in range(3)]
+    first, loaded = min(times)  # of three: whatever else the machine does only delays
+    print("first paint, scripts there (ms after the first byte): " + ", ".join(f"{a:.0f} {b:.0f}" for a, b in times))
+    assert first < 300 and all(paint < scripts / 2 for paint, scripts in times) and loaded > 1500
+
+
+def _slowly(browser, address) -> tuple[float, float]:
+    """Over 400 kB/s: milliseconds from the first byte to the first paint, and to the last script."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     network = context.new_cdp_session(page)
@@ -136,9 +144,11 @@ def test_a_page_is_never_blank_while_its_scripts_load(browser, address):
     assert places and places["height"] > 100
     page.wait_for_selector("html[data-ready]")
     expect(page.get_by_text("Loading the viewer")).to_be_hidden()
-    first, ready = page.evaluate("""() => [
-        performance.getEntriesByName("first-contentful-paint")[0].startTime, performance.now()
-    ].map((time) => time - performance.getEntriesByType("navigation")[0].responseStart)""")
-    print(f"first paint {first:.0f} ms after the first byte, ready at {ready:.0f} ms")
-    assert first < 300 < 1500 < ready
+    first, loaded = page.evaluate("""() => {
+        const scripts = performance.getEntriesByType("resource").filter(entry => entry.initiatorType === "script")
+        const start = performance.getEntriesByType("navigation")[0].responseStart
+        const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime
+        return [paint - start, Math.max(...scripts.map(entry => entry.responseEnd)) - start]
+    }""")
     context.close()
+    return first, loaded

@@ -16,7 +16,7 @@ from spray import store
 from tests.support import viewer_projects
 from viewer import html
 from viewer.export import tables as exports
-from viewer.projects import Clusterings, open_category, open_projects
+from viewer.projects import Clusterings, Finding, findings, open_category, open_projects
 from viewer.projects.tree import MOST_COMPARED, count_at, cut_height
 from viewer.scene import Blank, Scene, resolve
 from viewer.scene.gallery import gallery
@@ -29,7 +29,7 @@ from viewer.scene.sheet import sheet
 from viewer.session import Session, spare
 from viewer.session.actions import react
 from viewer.session.change import Change, Refusal
-from viewer.state import CHOICES, State, decode, encode, window
+from viewer.state import CHOICES, State, decode, encode, links, window
 from viewer.state.paint import css
 
 
@@ -121,6 +121,22 @@ def test_a_damaged_category_is_a_problem_with_a_way_to_the_others(tmp_path):
     assert isinstance(problem, Div) and "seven (7)" in problem.text
     session.page.action = json.dumps({"name": "category", "value": "7"})
     assert isinstance(session.scene, Scene)
+
+
+def test_an_open_project_is_shared_until_samples_or_analyses_are_written(tmp_path):
+    """What visitors keep with it is no reason to read it again: every window would have a copy."""
+    path = viewer_projects.write(tmp_path / "p", 9)
+    store.open_attributions(path)  # which keeps an index of the parts
+    first = open_projects([str(path)])["p"]
+    findings.keep(path, Finding("a mark", "", (), "spectral", "3", (5, 8)))
+    assert links.keep(path, encode(np.array([5, 8])))
+    assert open_projects([str(path)])["p"] is first
+    store.write_category(path, "other", "3", store.open_analysis(path, "spectral")["3"].load())
+    second = open_projects([str(path)])["p"]
+    assert second is not first and second.analyses["other"] == ("3",)
+    part = store.open_attributions(path).load().isel(sample=[0]).assign_coords(sample=[999])
+    store.write_part(path, 3, part.drop_vars(["part", "row"], errors="ignore"))
+    assert open_projects([str(path)])["p"].attributions.sizes["sample"] == 10
 
 
 def test_a_banner_says_that_a_project_is_incomplete(tmp_path):

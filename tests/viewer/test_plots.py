@@ -1,12 +1,15 @@
 """What is done in the plots: clicks, brushes, hovering, zooming."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from spray import store
-from viewer.state import decode
+from viewer.state import decode, encode
 
 
 def test_clicking_an_eigenvalue_chooses_that_many_clusters(visit):
@@ -123,3 +126,39 @@ def test_zoom_is_part_of_the_link_and_shows_pictures_of_what_is_in_view(visit, d
         assert found.page.evaluate(scale) == pytest.approx(bounds, rel=1e-4)
     again.choose("Embedding", "spectral")
     again.page.wait_for_function("!location.search.includes('window=')")
+
+
+def test_small_points_drawn_by_the_processor_have_their_place_and_colour(visit, digits):
+    """What is drawn pixel by pixel (static/points.js) looks as Bokeh's own points do: in colour, others fainter."""
+    viewer = visit("?category=3&selection=" + encode(np.array([5 + 3 * row for row in range(0, 240, 4)])))
+    assert viewer.page.locator("html").get_attribute("data-drawing") == "canvas"
+    category = store.open_analysis(digits, "spectral")["3"]
+    group, points = category.cluster.values[0], category.tsne.values
+    far = np.abs(points[:, None] - points[None]).max(-1) + 9 * np.eye(len(points))
+    alone = {number: np.flatnonzero(group == number)[far[group == number].min(1).argmax()] for number in (0, 1)}
+    seen, drawn = {}, {}
+    for size in (4, 3):
+        viewer.page.evaluate(
+            """size => { const plot = Bokeh.documents[0].get_model_by_name("scatter")
+            const prototype = CanvasRenderingContext2D.prototype
+            const { drawImage } = prototype
+            window.images = 0
+            prototype.drawImage = function (...given) { window.images += 1; return drawImage.apply(this, given) }
+            const { glyph, selection_glyph, nonselection_glyph } =
+                plot.renderers.find(r => r.data_source.name === "points")
+            for (const one of [glyph, selection_glyph, nonselection_glyph]) one.size = size }""",
+            size,
+        )
+        viewer.settled()
+        viewer.page.wait_for_timeout(100)
+        drawn[size] = viewer.page.evaluate("window.images")
+        shot = np.asarray(Image.open(io.BytesIO(viewer.page.screenshot())).convert("RGB")).astype(int)
+        for number, row in alone.items():
+            x, y = (int(value) for value in viewer.at(*points[row]))
+            seen[size, number] = shot[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)
+    assert drawn[3] > drawn[4]
+    for number in alone:
+        own, bokehs = (seen[size, number] for size in (3, 4))
+        darkest = [pixels[pixels.sum(1).argmin()] for pixels in (own, bokehs)]
+        assert np.abs(darkest[0] - darkest[1]).max() < 30, (number, own, bokehs)
+    assert seen[3, 0].sum(1).min() < 450 < 600 < seen[3, 1].sum(1).min()  # selected, and not

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import xarray as xr
 
 from spray import store
 from spray.files import refuse_links
+from spray.store import corrections
 from spray.virelay.project import open_virelay
 from viewer.projects import classes
 from viewer.projects.channels import Variables
@@ -37,6 +38,7 @@ class Project:
     error: str = ""
     foreign: Mapping[str, Mapping[str, xr.Dataset]] | None = None  # the analyses of a project that is not ours
     incomplete: str = ""  # a line that says so, if samples are missing
+    of: str = ""  # the key of the project that this one is a correction of, made by a request there
 
     def categories(self, analysis: str) -> Mapping[str, xr.Dataset]:
         """Category -> dataset, each read when it is asked for."""
@@ -124,7 +126,22 @@ def open_projects(paths: Sequence[str]) -> dict[str, Project]:
             projects[key] = _open(key, Path(path).resolve(), _stamp(Path(path)))
         except (OSError, ValueError, RuntimeError) as error:  # gone meanwhile, not readable, or a circle of links
             projects[key] = Project(key, Path(path), error=str(error) or repr(error))
-    return projects
+    return projects | _corrected(projects)
+
+
+def _corrected(projects: Mapping[str, Project]) -> dict[str, Project]:
+    """What came of corrections that were asked for in these projects."""
+    found: dict[str, Project] = {}
+    for key, project in projects.items():
+        for path in corrections.done(project.home):
+            own = _unique(f"{key} corrected {path.name}", {**projects, **found})
+            found[own] = _open_corrected(own, path.resolve(), _stamp(path), key)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _open_corrected(key: str, path: Path, stamp: tuple, of: str) -> Project:
+    return replace(_open(key, path, stamp), of=of)
 
 
 def _name(path: Path) -> str:
@@ -142,8 +159,10 @@ def _unique(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def _stamp(path: Path) -> tuple:
-    """What changes when a project is written to: an open project is read again then."""
-    files = [path, path / "project.json", path / "attributions", *sorted(path.glob("analyses/*"))]
+    """What changes when samples or analyses are written: an open project is read again then. Not its folder, which
+    changes with every finding that is kept: all windows would have a second copy of all that is open."""
+    own = [path] if path.is_file() else [path / name for name in ("project.json", "attributions", "analyses")]
+    files = [*own, *sorted(path.glob("analyses/*"))]
     return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
 
 

@@ -174,6 +174,11 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "drop": outside.drop,
     "concept": naming.name,
     "undelete": outside.undelete,
+    "correct": lambda _, value: settings(correcting=str(value), at_layer="auto", by_method="auto"),
+    "at_layer": lambda _, value: settings(at_layer=str(value)),
+    "by_method": lambda _, value: settings(by_method=str(value)),
+    "queue": outside.queue,
+    "proof": lambda _, value: settings(correcting=str(value), view="compare"),
     "share": outside.share,
     "export": outside.export,
 }

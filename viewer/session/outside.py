@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from spray.store import corrections
 from viewer import export as files
 from viewer.projects import Finding, findings
 from viewer.scene import Blank, Scene
@@ -37,9 +38,10 @@ def recall(scene: Scene, value: str) -> Change:
 
 
 def rename(scene: Scene, value: Mapping[str, str]) -> Change:
-    old, new, against = value["of"], value["value"], scene.state.against
+    old, new = value["of"], value["value"]
     write = partial(findings.rename, scene.project.home, old, new)
-    return Change(write, {"against": new.strip() if against == old else against}, redraw=True)
+    named = {name: getattr(scene.state, name) for name in ("against", "correcting")}
+    return Change(write, {name: new.strip() if was == old else was for name, was in named.items()}, redraw=True)
 
 
 def drop(scene: Scene, value: str) -> Change:
@@ -48,6 +50,14 @@ def drop(scene: Scene, value: str) -> Change:
 
 def undelete(scene: Scene, value: str) -> Change:
     return Change(write=lambda: _told(value, findings.undelete(scene.project.home, value)), redraw=True)
+
+
+def queue(scene: Scene, value: str) -> Change:
+    """Ask for a correction, which `lrp correct --watch` makes."""
+    if scene.project.foreign is not None:
+        raise Refusal("A project of ViRelAy's cannot be corrected: its model is not known. Convert it first.")
+    ask = partial(corrections.ask, scene.project.home, value, scene.state.at_layer, scene.state.by_method)
+    return Change(write=lambda: ask() and None, redraw=True)
 
 
 def import_state(_: Scene | Blank, text: Any) -> Change:

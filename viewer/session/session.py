@@ -140,19 +140,26 @@ class Session:
         if scene.state.selection != old.state.selection and links.is_long(scene.state):
             self.later(partial(links.keep, scene.project.home, scene.state.selection), self._kept)
         for view in due:
-            if view.finish is not None and isinstance(scene, Scene):
-                self.later(partial(view.work, scene), partial(self._finish, view, scene))
+            self._work(view, scene)
+
+    def _work(self, view: View, scene: Scene | Blank) -> None:
+        if view.finish is not None and isinstance(scene, Scene):
+            self.later(partial(view.work, scene), partial(self._finish, view, scene))
 
     def _kept(self, done: bool) -> None:
         if not done:
             self.message(links.NOT_KEPT)
 
     def hear(self) -> None:
-        """Somebody has changed the project's findings: draw anew what shows them."""
+        """Somebody has changed the project's findings or corrections: draw anew what shows them."""
+        found = open_projects([str(project.path) for project in self.projects.values() if not project.of])
+        self.projects = {**found, **self.projects}  # those that were open are shown as they were
+        self.scene = self.scene._replace(projects=self.projects)
         with self.filling():
             for view in self.views:
                 if view.has_findings:
                     self.guarded(view.draw, self.scene)
+                    self._work(view, self.scene)
 
     @contextmanager
     def filling(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Windows hear within a second what others do to the findings of their project, in this server or another process.
+"""Windows hear within a second what others do to the findings and corrections of their project, in any process.
 
 While windows are open, each of their projects' files is looked at every `PAUSE` seconds, off the event loop: its disk
 may be slow.
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from bokeh.document import Document
 
+from spray.store import corrections
 from viewer.projects import findings
 from viewer.scene import Blank, Scene
 
@@ -60,4 +61,4 @@ async def _watch() -> None:
 
 
 def _stamps(homes: Iterable[Path]) -> dict[Path, Any]:
-    return {home: findings.stamp(home) for home in homes}
+    return {home: (findings.stamp(home), corrections.stamp(home)) for home in homes}

@@ -7,6 +7,8 @@ Sharing, exporting, importing, undoing and testing are this one value. Text from
 from dataclasses import dataclass
 from typing import Any
 
+from spray.store.corrections import METHODS
+
 
 @dataclass(frozen=True)
 class State:
@@ -50,6 +52,9 @@ class State:
     percentile: float = 100.0
     gamma: float = 1.0
     against: str = ""  # a finding to compare the selection with; none: the rest of the category
+    correcting: str = ""  # a finding whose correction is prepared, or shown
+    at_layer: str = "auto"  # where its direction is taken
+    by_method: str = "auto"  # and how it is corrected
     other: str = ""  # a method, of this project or another, that shows the same samples
     spectrum: str = "eigenvalues"
     layer: str = ""  # whose channels are shown as concepts
@@ -66,5 +71,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "page_size": (20, 50, 100),
     "sort": ("file", "random", "typical", "unusual", "confident", "unsure", "relevance"),
     "correct": ("", "right", "wrong"),
+    "by_method": tuple(METHODS),
 }
 BOUNDS = {"least": (0, 1), "most": (0, 1), "limit": (1e-30, 1e30), "percentile": (50, 100), "gamma": (0.1, 10)}

@@ -5,7 +5,7 @@ import { byId, named, root, send, watch } from "./page.js";
 import { table } from "./selection.js";
 
 const HIT = 16; // pixels between the pointer and a sample that is meant
-const PREVIEW_DELAY = 60; // ms that the pointer rests before a picture is fetched
+const PREVIEW_DELAY = 40; // ms that the pointer rests before a picture is fetched
 const REST = 250; // ms without a move before a window is reported
 const PLOTS = ["scatter", "beside_plot"];
 const shown = { windows: {}, timers: {}, applying: false, hovered: null, sample: null, asking: false };

@@ -183,12 +183,26 @@ function keepFocus(pane) {
   }));
 }
 
+// A text that a button carries
+
+async function copyText(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(button.previousElementSibling); // no clipboard on plain http
+    button.textContent = "Press Ctrl+C";
+  }
+}
+
 // Clicks and keys
 
 function click(event) {
   const path = event.composedPath();
   const side = path.find((node) => node.nodeName === "BUTTON" && node.dataset.side);
   const target = path.find((node) => node.dataset?.action);
+  const copied = path.find((node) => node.dataset?.copy);
+  if (copied) copyText(copied);
   if (side) showSide(side.dataset.side);
   typed = null;
   pressed = target && event.detail === 0 ? { ...target.dataset } : null; // no mouse has clicked

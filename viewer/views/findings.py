@@ -39,6 +39,7 @@ def _entry(finding: Finding) -> Markup:
     tags = html.tag("div", *(html.tag("span", tag, class_="tag") for tag in finding.tags), class_="tags")
     buttons = (
         html.button("recall", finding.name, "Show", class_="plain", aria_label=f"Show {finding.name}"),
+        html.button("correct", finding.name, "Correct", class_="plain", aria_label=f"Correct {finding.name}"),
         html.button("drop", finding.name, "Delete", class_="plain", aria_label=f"Delete {finding.name}"),
     )
     name = {"value": finding.name, "data_input": "rename", "data_of": finding.name, "maxlength": 200}

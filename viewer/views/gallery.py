@@ -1,13 +1,10 @@
 """The selected samples as pictures, one page at a time."""
 
-from contextlib import suppress
-
 from markupsafe import Markup
 
 from viewer import html
-from viewer.pictures import picture
 from viewer.scene import Scene
-from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS, scene_look
+from viewer.scene.addresses import LOOK_SETTINGS, SCALE_SETTINGS
 from viewer.scene.gallery import Gallery, gallery
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
@@ -49,15 +46,8 @@ def _is_slow(scene: Scene) -> bool:
 
 
 def _read(scene: Scene) -> Gallery | None:
-    """What took too long for drawing; else the pictures, rendered while the browser is still busy with the plot."""
-    found = gallery(scene.project, scene.category, scene.state)
-    if _is_slow(scene):
-        return found
-    with suppress(KeyError, ValueError, OSError, RuntimeError):  # their addresses answer with what is wrong
-        look = scene_look(scene)
-        for shown in found.tiles:
-            picture(scene.project, shown.sample, scene.state.mode, look)
-    return None
+    """What took too long for drawing."""
+    return gallery(scene.project, scene.category, scene.state) if _is_slow(scene) else None
 
 
 def _pager(scene: Scene, found: Gallery) -> Markup:

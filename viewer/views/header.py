@@ -1,8 +1,11 @@
 """Project tabs, and what there is to do where nothing can be shown."""
 
+from collections.abc import Mapping
+
 from markupsafe import Markup
 
 from viewer import html
+from viewer.projects import Project
 from viewer.scene import Blank, Scene
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
@@ -28,9 +31,10 @@ def view(_update: Update) -> View:
     problem = pane("problem")
 
     def render(scene: Scene | Blank) -> None:
-        letters = sum(len(project.name) for project in scene.projects.values())
-        many = len(scene.projects) > MOST_TABS or (letters > MOST_LETTERS and len(scene.projects) > 1)
-        found = [_menu(scene)] if many else [_tab(scene, key) for key in scene.projects]
+        shown = {key: project for key, project in scene.projects.items() if not project.of}
+        letters = sum(len(project.name) for project in shown.values())
+        many = len(shown) > MOST_TABS or (letters > MOST_LETTERS and len(shown) > 1)
+        found = [_menu(scene, shown)] if many else [_tab(scene, key) for key in shown]
         tabs.text = html.tag("nav", *found, aria_label="Projects")
         problem.text = HELP if not scene.projects else _problem(scene)
         problem.visible = bool(problem.text)
@@ -38,11 +42,11 @@ def view(_update: Update) -> View:
     return View((tabs, problem), ("project", "analysis", "category"), render, blank=render)
 
 
-def _menu(scene: Scene | Blank) -> Markup:
+def _menu(scene: Scene | Blank, shown: Mapping[str, Project]) -> Markup:
     """Many projects fit into a menu only."""
     options = (
         html.tag("option", project.name + (" !" if project.error else ""), value=key, selected=_chosen(scene, key))
-        for key, project in scene.projects.items()
+        for key, project in shown.items()
     )
     return html.tag("select", *options, data_input="project", aria_label="Project")
 

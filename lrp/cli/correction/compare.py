@@ -11,12 +11,13 @@ import torch
 import xarray as xr
 
 import lrp
-from lrp.cli.correction.correct import FOLDER, REPORT
+from lrp.cli.correction.correct import FOLDER
 from lrp.cli.errors import Unusable
 from lrp.cli.options import reported
 from lrp.cli.project import finding_of
 from lrp.correct import Samples, as_text, is_worse
 from spray import store
+from spray.store.corrections import REPORT
 
 
 @click.command()

@@ -13,6 +13,7 @@ import xarray as xr
 import lrp
 from lrp.cli.correction.evidence import Evidence, Stored, evidence, samples
 from lrp.cli.correction.models import WRITERS
+from lrp.cli.correction.watching import watch as watched
 from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting, model_options
 from lrp.cli.target import dataset_target
@@ -25,9 +26,8 @@ from spray import store
 from spray.files import replacing, write_bytes
 from spray.pictures.grid import grid
 from spray.pictures.images import input_pixels, png, value_range
+from spray.store.corrections import REPORT
 
-REPORT = "correction.nc"
-"""The file of a corrected project that holds its report."""
 SHOWN, SIDE = 8, 64  # pictures in a row of a contact sheet, and pixels of one at least
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -90,13 +90,17 @@ def _sheet(given: Evidence, found: Located, out: Path) -> None:
 @click.command()
 @model_options
 @click.argument("project", type=FOLDER)
-@finding_option
+@click.option("--watch", is_flag=True, help="Do what visitors of the viewer ask for, until it is stopped; instead of "
+              "--finding, --layer, --method, --out and --project.")  # fmt: skip
+@click.option("--finding", metavar="NAME", help="Samples with the artefact, kept in the project.")
 @_layer
 @click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
-              help="auto: the best of four, tried; paste: train with the located artefact on everything; insensitive: "
-              "RR-ClArC; right-reasons: RRR; "
+              help="auto: the best of five, tried; paste: train with the located artefact on everything; exchange: "
+              "with that of other samples, where it is a background, say; insensitive: RR-ClArC; right-reasons: RRR; "
               "augment: A-ClArC; project: P-ClArC; last-layer: DFR; prune: EGEM.")  # fmt: skip
 @click.option("--data", help="What the model was trained on, as in lrp attribute. Default: the project's own samples.")
+@click.option("--validation", metavar="DATA", help="Samples that the model was not trained on, none of --test: what "
+              "method auto is judged on. Default: held-out training samples, which say less.")  # fmt: skip
 @click.option("--test", required=True, metavar="DATA", help="What the proof is made on, as in lrp attribute.")
 @click.option("--artefact", metavar="NAME", help="The array of --test that tells which samples carry the artefact. "
               "Default: the located artefact is pasted on every test sample, and both are compared.")  # fmt: skip
@@ -107,22 +111,37 @@ def _sheet(given: Evidence, found: Located, out: Path) -> None:
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--draw", default=0, show_default=True, help="Seed of training.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="A file to go on from after a kill.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The corrected model: "
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The corrected model: "
               ".pt2, an exported program, or .pt or .safetensors, its state_dict.")  # fmt: skip
 @click.option("--project", "after", type=click.Path(file_okay=False, path_type=Path), help="A project of the same "
               "samples, explained by the corrected model; it keeps the report.")  # fmt: skip
 @click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="The report as a picture.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def correct(
-    setting: Setting, project: Path, finding: str, layer: str, method: str, data: str | None, test: str,
-    artefact: str | None, epochs: int, rate: float, weight: float, batch_size: int, draw: int, state: Path | None,
-    out: Path, after: Path | None, figure: Path | None, quiet: bool,
+    setting: Setting, project: Path, watch: bool, finding: str | None, layer: str, method: str, out: Path | None,
+    after: Path | None, figure: Path | None, **training: Any,
 ) -> None:  # fmt: skip
     """Correct a model's reliance on the artefact of a finding, and prove it on test data.
 
     Prints, for each class with and without the artefact, accuracy, relevance on the artefact, sensitivity to it and
     changed predictions, before and after, with 95 % intervals.
     """
+    if watch:
+        watched(project, lambda one, folder: _corrected(
+            setting, project, one.finding, one.layer, one.method, folder.with_suffix(".pt2"), folder, None, **training
+        ))  # fmt: skip
+        return
+    if finding is None or out is None:
+        raise Unusable("give --finding NAME and --out FILE; or --watch, to do what visitors of the viewer ask for")
+    _corrected(setting, project, finding, layer, method, out, after, figure, **training)
+
+
+def _corrected(
+    setting: Setting, project: Path, finding: str, layer: str, method: str, out: Path, after: Path | None,
+    figure: Path | None, *, data: str | None, validation: str | None, test: str, artefact: str | None, epochs: int,
+    rate: float, weight: float, batch_size: int, draw: int, state: Path | None, quiet: bool,
+) -> str:  # fmt: skip
+    """Correct, prove, write; which method was taken, and why."""
     if out.suffix not in WRITERS:
         raise Unusable(f"--out {out}: give a file that ends in {', '.join(WRITERS)}")
     given = evidence(project, finding, setting)
@@ -135,7 +154,8 @@ def correct(
     options |= {"optimizer": _adam(rate), "progress": not quiet}
     name, why, tried = method, "as asked", ""
     if method == "auto":
-        choice = choose(found, training, seed=draw, **options)
+        unseen = None if validation is None else samples(validation, setting, like)
+        choice = choose(found, training, validation=unseen, seed=draw, **options)
         name, why, tried = choice.method, choice.why, str(choice)
         click.echo(tried)
     click.echo(f"method {name}: {why}")
@@ -156,6 +176,7 @@ def correct(
         click.echo(after)
     for said in is_worse(report):
         click.echo(f"warning: {said}", err=True)
+    return f"{name}: {why}"
 
 
 def _adam(rate: float) -> Any:

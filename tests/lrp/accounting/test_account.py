@@ -70,3 +70,33 @@ def test_the_audit_books_a_class_token_as_moved_in():
     torch.testing.assert_close(
         torch.from_numpy((cat.arrived - cat.moved_in).values), pullback(output.detach()).sum((1, 2))
     )
+
+
+class Pairs(nn.Module):
+    """Each sample's likeness to all others, as in CLIP: `(batch, batch)`."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(3, 4, bias=False)
+
+    def forward(self, x):
+        y = self.dense(x)
+        return y @ y.T
+
+
+class Centred(nn.Module):
+    """Each sample apart from the mean of all."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+@pytest.mark.parametrize("model", [Pairs(), Centred()], ids=["pairs", "centred"])
+def test_samples_that_are_not_independent_are_accounted_for_together(model):
+    x = torch.randn(4, 3, dtype=torch.float64)
+    explain = lrp.explainer(model.double().eval(), x[:2], lrp.composites.attn_lrp(epsilon=1e-12))
+    output, relevance = explain(x, lambda o: o)
+    account = lrp.audit(explain.program, explain.weights, x, output)
+    torch.testing.assert_close(torch.as_tensor(account.seed.values), output.sum(1))
+    torch.testing.assert_close(torch.as_tensor(account.input.values).sum(), relevance.sum())
+    assert abs(account.residual).max() < 1e-9

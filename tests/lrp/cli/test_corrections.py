@@ -14,6 +14,7 @@ from torch import nn
 import lrp
 from lrp.cli.group import main
 from spray import store
+from spray.pictures.grid import GAP
 from spray.store import findings
 
 SIDE = 6
@@ -88,7 +89,7 @@ def test_found_removed_proven(run, world):
     near = located.stdout.split("not in it: ")[1].split("\n")[0].split(", ")
     assert all(int(sample) % 4 == 3 for sample in near)  # others of the class
     with Image.open(world / "sheet.png") as sheet:
-        assert sheet.size == (8 * 8 * 10, 3 * 8 * 10)
+        assert sheet.size == (8 * (64 + GAP) + GAP, 3 * (64 + GAP) + GAP)  # eight pictures in each of three rows
 
     done = run(
         "correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "corner", "--out", "after.pt2",

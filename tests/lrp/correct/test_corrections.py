@@ -273,3 +273,68 @@ def test_samples_that_do_not_fit():
         Samples(torch.zeros(2, 3), torch.zeros(2))
     with pytest.raises(ValueError, match=r"mask must be \(sample, 1, 2, 2\)"):
         Samples(torch.zeros(2, 3, 2, 2), torch.zeros(2, dtype=torch.long), mask=torch.zeros(2, 1, 4, 4))
+
+
+@pytest.fixture(scope="module")
+def backgrounds():
+    """Class 1 has a bright spot somewhere, and most of it a bright background, which the model reads the class off."""
+    torch.manual_seed(0)
+    y, bright = torch.arange(240) % 2, torch.arange(240) % 2 == 1
+    bright[::40] = True
+    bright[1::40] = False
+    x = 0.2 + 0.6 * bright[:, None, None, None] + 0.02 * torch.randn(240, 1, 8, 8)
+    where = torch.randint(0, 7, (240, 2))
+    for one, (row, column), number in zip(x, where.tolist(), y.tolist(), strict=True):
+        one[0, row : row + 2, column : column + 2] = 0.4 + 0.2 * number
+    return x, y, bright, where
+
+
+def test_what_is_the_samples_own_is_not_fitted(backgrounds):
+    x, _, bright, where = backgrounds
+    artefact, mask = correct.fitted(x, bright)
+    own = torch.zeros(240, 1, 8, 8)
+    for one, (row, column) in zip(own, where.tolist(), strict=True):
+        one[0, row : row + 2, column : column + 2] = 1
+    assert float(mask[own > 0].mean()) < 0.02 and float(mask[own == 0].mean()) > 0.97
+    level = 0.2 + 0.6 * bright.double()
+    assert ((artefact - level[:, None, None, None]).abs() < 0.15).all()  # of the spot, nothing is left
+    again, swapped = correct.fitted(x, ~bright)
+    assert torch.equal(again, artefact) and torch.equal(swapped, mask)
+
+
+def test_nothing_to_exchange_is_said(backgrounds):
+    x, y, bright, _ = backgrounds
+    with pytest.raises(ValueError, match="all training samples carry the artefact, or none does"):
+        correct.fitted(x, torch.ones(240, dtype=torch.bool))
+    with pytest.raises(ValueError, match="differ at no place"):
+        correct.fitted(torch.rand(240, 1, 8, 8), bright)
+    with pytest.raises(ValueError, match="which sources carry the artefact"):
+        correct.exchanged(None, Samples(x, y))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_exchanged_backgrounds_tell_nothing(backgrounds):
+    """Also from the few exceptions, which is said."""
+    x, y, bright, _ = backgrounds
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 2))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    for _ in range(6):
+        for rows in torch.randperm(240).split(32):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+    graph, data = lrp.trace(model.eval(), x[:1]), Samples(x, y)
+    with pytest.warns(UserWarning, match="speaks against it by .* the exceptions to a cue of another class"):
+        found = correct.locate(graph, data, bright & (y == 0), lrp.composites.epsilon_plus())
+    assert (correct.carrying(found, data) == bright).all()
+    adam = partial(torch.optim.Adam, lr=5e-3)
+    after = correct.correct(
+        found, data, "exchange", epochs=60, patience=60, batch_size=16, optimizer=adam, progress=False
+    )
+    against = bright == (y == 0)
+
+    def right(one):
+        return float((one(one.params, x[against]).argmax(1) == y[against]).double().mean())
+
+    assert right(graph) < 0.2 and right(after) > 0.7

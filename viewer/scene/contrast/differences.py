@@ -23,8 +23,7 @@ def differences(scene: Scene) -> list[Found] | None:
     first, second = _some(selected), _some(passing(category, scene.state) & ~selected)
     rows = np.concatenate([first, second])
     known = {name: category.variables[name][rows] for name in names if name != "label" or not category.labels}
-    known |= {name: known[name].astype(str) for name in NAMED if name in known}  # classes have no order
-    return associations(known, np.arange(len(rows)) < len(first))
+    return associations(known, np.arange(len(rows)) < len(first), groups=NAMED)
 
 
 def _some(rows: np.ndarray) -> np.ndarray:

@@ -33,8 +33,11 @@ def group_colour(number: int) -> tuple[int, int, int]:
     """Red, green, blue of group `number`; negative groups are noise. No two of the first 1024 groups share one."""
     if number < 0:
         return NOISE
-    red, green, blue = _palette()[number % MOST_COLOURS].tolist()
-    return red, green, blue
+    at = number % MOST_COLOURS
+    if at >= len(SET):
+        red, green, blue = _palette()[at].tolist()
+        return red, green, blue
+    return SET[at] >> 16, SET[at] >> 8 & 255, SET[at] & 255
 
 
 @cache
