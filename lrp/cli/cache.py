@@ -96,12 +96,21 @@ def _read(file: Path, key: Mapping[str, Any], device: torch.device) -> Loaded | 
 def _write(file: Path, made: lrp.Explainer, key: Mapping[str, Any]) -> None:
     try:
         save(made, file, notes={KEY: key, IDENTITY: fingerprint(made)})
-        prune(file.parent, float(os.environ.get(SIZE) or GIGABYTES) * 1e9)
+        prune(file.parent, _bound())
     except (ValueError, OSError) as error:  # an operator that cannot be saved, a full disk, a folder that is not ours
         click.echo(f"the explainer is not kept for the next time: {error}", err=True)
     else:
         told = f"the explainer is kept in {file}" if file.exists() else f"the explainer is larger than {SIZE} allows"
         click.echo(f"{told} (--no-cache keeps none)", err=True)
+
+
+def _bound() -> float:
+    """Bytes that stay."""
+    said = os.environ.get(SIZE) or GIGABYTES
+    try:
+        return float(said) * 1e9
+    except ValueError:
+        raise ValueError(f"{SIZE}={said} is no number of gigabytes") from None
 
 
 def prune(place: Path, most: float) -> None:

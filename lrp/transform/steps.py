@@ -51,8 +51,8 @@ class Template:
     def copy(self, leaves: Sequence[Any]) -> Any:
         """The same step for other values of the same sizes and types."""
         graph = recorded_graph()
-        env = {old: recorded_as(leaf) for old, leaf in zip(self.given, leaves, strict=True) if old is not None}
-        values = dict(zip(self.given, leaves, strict=True))
+        values = {old: leaf for old, leaf in zip(self.given, leaves, strict=True) if old is not None}
+        env: dict[fx.Node, Any] = {old: recorded_as(leaf) for old, leaf in values.items()}
         for node in self.nodes:
             args, kwargs = map_arg((node.args, node.kwargs), lambda n: env.get(n, n))
             env[node] = new = graph.create_node(node.op, node.target, args, kwargs)
@@ -109,7 +109,8 @@ def _label(leaf: Any, labels: Mapping[Any, Any]) -> Any:
         return labels[leaf]
     if isinstance(leaf, Tensor):
         sizes = tuple(map(expression, (*leaf.shape, *leaf.stride(), leaf.storage_offset())))
-        return leaf.ndim, sizes, leaf.dtype, leaf.device, leaf.is_conj(), leaf.is_neg()
+        constant = recorded_as(leaf) is None
+        return leaf.ndim, sizes, leaf.dtype, leaf.device, leaf.is_conj(), leaf.is_neg(), constant
     if isinstance(leaf, torch.SymInt | torch.SymFloat | torch.SymBool):
         return type(leaf), expression(leaf)
     return type(leaf), repr(leaf)  # 0.0 and -0.0 are equal, and are not the same
@@ -119,19 +120,23 @@ def _template(last: fx.Node, leaves: Sequence[Any], result: Any, whole: bool) ->
     """What was recorded behind `last`, also what nothing reads, if `whole`; None if it may not be copied."""
     given = [recorded_as(leaf) if isinstance(leaf, Tensor) else None for leaf in leaves]
     found, structure = pytree.tree_flatten(result)
-    nodes, node = [], last.next
+    nodes: list[fx.Node] = []
+    node = last.next
     while node.op != "root":
         nodes.append(node)
         node = node.next
-    known = {*given, *nodes}
+    known = {node for node in (*given, *nodes) if node is not None}
     if not all(leaf is None or (isinstance(leaf, Tensor) and is_without_values(leaf)) for leaf in found):
         return None
     ends = [None if leaf is None else recorded_as(leaf) for leaf in found]
-    values = {node: leaf for node, leaf in zip(ends, found, strict=True) if leaf is not None}
-    if any(node.op != "call_function" or is_mutable(node.target) for node in nodes) or not known.issuperset(values):
+    values = {end: leaf for end, leaf in zip(ends, found, strict=True) if end is not None}
+    if any(end not in known for end, leaf in zip(ends, found, strict=True) if leaf is not None):
+        return None
+    if any(node.op != "call_function" or is_mutable(node.target) for node in nodes):
         return None
     # sizes are the same, and are read where they were first
-    wanted, copied = set(values), []
+    wanted: set[fx.Node] = set(values)
+    copied: list[fx.Node] = []
     for node in reversed(nodes):
         if (whole or node in wanted) and not _is_size(node):
             copied.append(node)

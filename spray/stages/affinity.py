@@ -1,6 +1,8 @@
 """Who resembles whom: nearest neighbours of each sample, and the symmetric graph they make."""
 
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,13 @@ from spray.arrays import graph
 from spray.arrays.labels import features, sample_ids
 from spray.arrays.neighbors import euclidean_neighbors
 from spray.arrays.rules import by_rule, neighbors_of
+
+Found = tuple[np.ndarray, np.ndarray, dict[str, Any]]
+"""Positions and distances of neighbours, and how they were searched for."""
+EXACT = {"search": "exact", "recall": 1.0}
+TRIED, ENOUGH = 256, 0.95
+"""Samples that an approximation is tried on, and the recall below which it is told aloud."""
+SINGLE = 1e-5  # in which the approximation computes
 
 SYMMETRIC: dict[str, Callable[..., Any]] = {
     "mean": lambda a: 0.5 * (a + a.T),
@@ -33,7 +42,8 @@ def knn_graph(
 
     A sample is never its own neighbour; its duplicates are, at distance 0. With n <= `neighbors` every other sample
     is a neighbour, and a single sample has none. Exact up to `approximate_above` samples (None: always); above, nearest
-    neighbour descent (Dong et al. 2011) finds nearly all of them, and the extra `embeddings` is needed.
+    neighbour descent (Dong et al. 2011) finds most of them, and the extra `embeddings` is needed. The attributes of the
+    variables say which it was (`search`), and which share of the true neighbours it found (`recall`, of 256 samples).
 
     Args:
         data: `(sample, ...)`, all other dimensions are features.
@@ -47,6 +57,10 @@ def knn_graph(
 
     Raises:
         ValueError: `neighbors` is below 1, or a number is not finite (the error names the samples).
+        ImportError: The approximation is needed, and its library is not there; the message says what to install.
+
+    Warns:
+        UserWarning: The approximation found less than 0.95 of the neighbours.
 
     Example:
         >>> import xarray as xr
@@ -58,33 +72,49 @@ def knn_graph(
     order = np.argsort(ids, kind="stable")
     ordered = values if np.array_equal(order, np.arange(len(ids))) else values[order]
     count = min(by_rule("neighbors", neighbors, len(ids), neighbors_of), len(ids) - 1)
-    if approximate_above is not None and len(ids) > approximate_above:
-        near, distances = _approximate(ordered, count, metric, seed)
-    else:
-        near, distances = _exact(ordered, count, metric)
-    return graph.neighbours(ids, order, near, distances)
+    approximate = approximate_above is not None and len(ids) > approximate_above
+    search = partial(_approximate, seed=seed) if approximate else _exact
+    near, distances, how = search(ordered, count, metric)
+    found = graph.neighbours(ids, order, near, distances)
+    return found.assign({name: variable.assign_attrs(how) for name, variable in found.data_vars.items()})
 
 
-def _exact(values: np.ndarray, neighbors: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _exact(values: np.ndarray, neighbors: int, metric: str) -> Found:
     if not neighbors:
-        return np.empty((len(values), 0), int), np.empty((len(values), 0))
+        return np.empty((len(values), 0), int), np.empty((len(values), 0)), EXACT
     if metric == "euclidean":
-        return euclidean_neighbors(values, neighbors)
+        return *euclidean_neighbors(values, neighbors), EXACT
     if metric == "correlation":  # the cosine of centred samples, which is a matrix product
         values, metric = values - values.mean(1, keepdims=True), "cosine"
     search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", metric=metric).fit(values)
     distances, near = search.kneighbors()  # without a query, a sample is not its own neighbour
-    return _ranked(near, distances)
+    return *_ranked(near, distances), EXACT
 
 
-def _approximate(values: np.ndarray, neighbors: int, metric: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _approximate(values: np.ndarray, neighbors: int, metric: str, seed: int) -> Found:
     """One neighbour more is asked for, as a sample counts as its own; a duplicate may come before it."""
     pynndescent = optional("pynndescent", purpose="approximate neighbours")
     index = pynndescent.NNDescent(values, metric=metric, n_neighbors=neighbors + 1, random_state=seed)
     near, distances = index.neighbor_graph
     itself = (near == np.arange(len(near))[:, None]) | (near < 0)
     near, distances = _ranked(near, np.where(itself, np.inf, distances))
-    return near[:, :neighbors], distances[:, :neighbors]
+    near, distances = near[:, :neighbors], distances[:, :neighbors]
+    recall = _recall(values, distances, metric, seed)
+    if recall < ENOUGH:
+        warnings.warn(
+            f"the approximate search found {recall:.0%} of the true neighbours of {TRIED} samples: fewer features (a "
+            "projection, pooling) make it better, approximate_above=None makes it exact",
+            stacklevel=3,
+        )
+    return near, distances, {"search": f"pynndescent {pynndescent.__version__}", "recall": recall}
+
+
+def _recall(values: np.ndarray, distances: np.ndarray, metric: str, seed: int) -> float:
+    """The share of true neighbours among those found, of some samples; any of equally far ones is right."""
+    rows = np.random.default_rng(seed).choice(len(values), min(TRIED, len(values)), replace=False)
+    search = NearestNeighbors(n_neighbors=distances.shape[1] + 1, algorithm="brute", metric=metric).fit(values)
+    farthest = search.kneighbors(values[rows])[0][:, -1:]  # the sample itself is one of them
+    return float((distances[rows] <= farthest * (1 + SINGLE)).mean())
 
 
 def _ranked(near: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -61,13 +61,20 @@ def test_principal_components_are_the_singular_vectors():
 
 
 @pytest.mark.slow
-def test_approximate_neighbours_are_nearly_all_of_the_exact_ones():
+def test_approximate_neighbours_are_nearly_all_of_the_exact_ones(monkeypatch):
     pytest.importorskip("pynndescent")
     data, _ = blobs(600, features=6, centres=5, spread=1.0)
     exact, found = knn_graph(data, neighbors=8), knn_graph(data, neighbors=8, approximate_above=100)
     shared = [len(set(a) & set(b)) for a, b in zip(exact.neighbor.values, found.neighbor.values, strict=True)]
     assert np.mean(shared) / 8 > 0.95
     assert not (found.neighbor == found.sample).any() and (np.diff(found.distance, axis=1) >= 0).all()
+    assert exact.neighbor.attrs == exact.distance.attrs == {"search": "exact", "recall": 1.0}
+    assert found.neighbor.search.startswith("pynndescent ") and found.neighbor.recall > 0.95
+    monkeypatch.setattr(affinity, "TRIED", 600)
+    monkeypatch.setattr(affinity, "ENOUGH", 1.01)
+    with pytest.warns(UserWarning, match="found .* of the true neighbours of 600 samples"):
+        found = knn_graph(data, neighbors=8, approximate_above=100)
+    assert found.neighbor.recall == pytest.approx(np.mean(shared) / 8, abs=1e-9)
 
 
 def test_what_is_missing_is_named(monkeypatch):

@@ -59,3 +59,19 @@ def test_constant_rows_take_the_first_of_equal_ones():
     near, distances = euclidean_neighbors(np.ones((30, 3)), 2)
     assert (distances == 0).all() and set(near[2:].ravel()) == {0, 1}
     assert near[0].tolist() == [1, 2] and near[1].tolist() == [0, 2]
+
+
+def test_what_single_precision_cannot_tell_apart_is_searched_for_again(monkeypatch):
+    """A tenth of the samples have near copies, the others none."""
+    again, search = [], _neighbors._searched
+    monkeypatch.setattr(_neighbors, "_searched", lambda *args: again.extend(args[3]) or search(*args))
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(200, 5))
+    copies = values[:2].repeat(15, axis=0) + 1e-5 * rng.normal(size=(30, 5))
+    check(np.concatenate([values, copies]), 3)
+    assert 30 <= len(again) < 60 and set(range(200, 230)) <= set(again)
+
+
+@pytest.mark.parametrize("factor", [1e-15, 1e-9, 1e9, 1e15])
+def test_tiny_and_huge_numbers(factor):
+    check(factor * np.random.default_rng(0).normal(size=(40, 4)), 3)
