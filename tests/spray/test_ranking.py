@@ -17,7 +17,7 @@ from spray import hdbscan, kmeans, recipes, spectral_kmeans
 from spray.recipes import from_features
 from spray.stages.prototypes import cluster_means, gaussian_prototypes, prototypes
 from spray.stages.ranking import attribution_tau, clever_hans, cluster_scores, crossed_tau, eigengap, null_tau, tau
-from spray.stages.ranking.tau import RIDGE
+from spray.stages.ranking.separability import RIDGE
 from tests.support.spray_data import blobs, noise, shuffled
 
 

@@ -7,6 +7,6 @@ thousands of categories; it is a heuristic for what to look at first, not a test
 
 from spray.stages.ranking.null import null_tau
 from spray.stages.ranking.scores import clever_hans, cluster_scores, eigengap
-from spray.stages.ranking.tau import attribution_tau, crossed_tau, tau
+from spray.stages.ranking.separability import attribution_tau, crossed_tau, tau
 
 __all__ = ["attribution_tau", "clever_hans", "cluster_scores", "crossed_tau", "eigengap", "null_tau", "tau"]

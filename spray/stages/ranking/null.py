@@ -11,7 +11,7 @@ from spray.stages.clustering import combine
 from spray.stages.embedding import spectral_embedding
 from spray.stages.laplacian import symmetric_laplacian
 from spray.stages.ranking.scores import eigengap
-from spray.stages.ranking.tau import tau
+from spray.stages.ranking.separability import tau
 
 
 def null_tau(

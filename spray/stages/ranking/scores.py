@@ -6,7 +6,7 @@ from sklearn.metrics import silhouette_samples
 
 from spray.arrays.labels import features, few_threads, sample_ids
 from spray.stages.clustering import leading
-from spray.stages.ranking.tau import tau
+from spray.stages.ranking.separability import tau
 
 ZERO = 1e-9  # an eigenvalue below it is 0
 SILHOUETTES = 5000  # samples whose pairwise distances a silhouette is made of
