@@ -89,7 +89,8 @@ def _summary(good: Sequence[Result], planted: Sequence[Result]) -> str:
             rows.append([name, band, "used", counted([_effect(one) for one in some])])
         usual = [v for one in clean if fits(one["trial"]) for v in one["scores"]["verdict"].values()]
         strong = [_own(one) for one in planted if fits(one["trial"]) and one["reliance"] >= STRONG]
-        rows.append([name, "reliance >= .15", "area under the curve", f"{area(strong, usual):.3f}"])
+        if strong and usual:
+            rows.append([name, "reliance >= .15", "area under the curve", f"{area(strong, usual):.3f}"])
     rows.append(["unpoisoned", "", "look here", counted([_largest(one) >= LOOK for one in clean])])
     firsts = [next(iter(one["effects"].values()))["used"] for one in clean]
     rows.append(["unpoisoned", "", "first class used", counted(firsts)])

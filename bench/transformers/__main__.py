@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
     "precision": _tables("precision"),
     "lxt": _tables("lxt"),
     "faithfulness": _tables("faithfulness"),
+    "randomization": _tables("randomization"),
 }
 
 

@@ -17,11 +17,18 @@ log = logging.getLogger(__name__)
 @contextmanager
 def claimed(path: Path, number: int) -> Iterator[bool]:
     """Whether a shard is ours to compute: not done, and no other process at it; it stays ours inside the `with`."""
-    file = path / "cache" / "claims" / f"{number:05d}.lock"
+    with held(path, f"{number:05d}") as ours:
+        yield ours and not _done(path, number)
+
+
+@contextmanager
+def held(path: Path, name: str, seconds: float = 0) -> Iterator[bool]:
+    """Whether what has this name in a project is ours inside the `with`, after waiting so long for who is at it."""
+    file = path / "cache" / "claims" / f"{name}.lock"
     refuse_links(file, path)
     make_folder(file.parent, path)
-    with claim(file, 0, path) as ours:
-        yield ours and not _done(path, number)
+    with claim(file, seconds, path) as ours:
+        yield ours
 
 
 def _done(path: Path, number: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.fx.node import map_arg
 
 from lrp._torch import (
     dispatch_functionalize,
+    expression,
     fake_mode_of,
     fixed_size,
     make_fx,
@@ -26,7 +28,7 @@ from lrp.graph.normal.functionalize import any_layout
 from lrp.graph.operators import has
 from lrp.transform.assignment import Plan
 from lrp.transform.passes import backward, forward, nothing, prepare, tensors
-from lrp.transform.steps import each, once
+from lrp.transform.steps import Step, each, once
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ def record(
         seeds = [torch.empty_like(node.meta["val"]) for node in [graph.output, *masks]]
     predicting: set[fx.Node] = set()
 
-    def both(given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
+    def both(step: Step, given: list[Tensor], inputs: list[Tensor], seeds: list[Tensor]) -> Any:
         values = iter(given)
         weights = pytree.tree_unflatten([next(values) if isinstance(v, Tensor) else v for v in leaves], spec)
         env, bound = forward(graph, plan, weights, inputs, step)
@@ -120,7 +122,7 @@ def record(
         hidden = [(env[n], seen[n] if n in seen else nothing(env[n], seeds[0])) for n in taps]
         return env[graph.output], (relevance, hidden) if at or masked else relevance
 
-    for function, step in ((both, once()), (dispatch_functionalize(both), each)):
+    for function in (partial(both, once()), dispatch_functionalize(partial(both, each))):
         predicting.clear()
         with torch.no_grad():
             module = make_fx(function, tracing_mode="symbolic")(tensors(leaves), inputs, seeds)
@@ -164,6 +166,8 @@ def _tidy(module: fx.GraphModule, predicting: set[fx.Node], seeds: int) -> Recor
     predicting |= _name_sizes(module.graph, placeholders[:-seeds])
     # what only a path reads that this recording leaves out has its name all the same
     module.graph.eliminate_dead_code(lambda node: node in predicting or node.is_impure())
+    _size_once(module.graph)
+    _number(module.graph)
     output, result = pytree.tree_unflatten(*result_structure(module))
     return Recording(module, placeholders[:-seeds], placeholders[-seeds:], frozenset(predicting), output, result)
 
@@ -192,6 +196,27 @@ def _name_sizes(graph: fx.Graph, given: list[fx.Node]) -> set[fx.Node]:
         node.replace_all_uses_with(named[place])
         graph.erase_node(node)
     return {node for (source, _), node in named.items() if source in given}
+
+
+def _size_once(graph: fx.Graph) -> None:
+    """Compute each size once: a recorder does so for each operator that asks for it."""
+    known: dict[Any, fx.Node] = {}
+    for node in list(graph.nodes):
+        if node.op == "call_function" and isinstance(node.meta.get("val"), torch.SymInt):
+            first = known.setdefault(expression(node.meta["val"]), node)
+            if first is not node:
+                node.replace_all_uses_with(first)
+                graph.erase_node(node)
+
+
+def _number(graph: fx.Graph) -> None:
+    """Name the operators after what they are and count them: a recorder counts what it leaves out as well."""
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target is not torch.Tensor.size:
+            stem = operator_name(node.target)
+            number = counts[stem] = counts.get(stem, -1) + 1
+            node.name = f"{stem}_{number}" if number else stem
 
 
 def function(found: Recording, inputs: Sequence[fx.Node], result: Any) -> fx.GraphModule:

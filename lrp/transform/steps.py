@@ -45,23 +45,22 @@ class Template:
 
     nodes: Sequence[fx.Node]
     given: Sequence[fx.Node | None]
-    found: Sequence[Any]
-    structure: pytree.TreeSpec
+    found: Mapping[fx.Node, Tensor]
+    result: Any
 
     def copy(self, leaves: Sequence[Any]) -> Any:
         """The same step for other values of the same sizes and types."""
         graph = recorded_graph()
-        env = {old: recorded_as(leaf) for old, leaf in zip(self.given, leaves, strict=True) if old is not None}
-        values = dict(zip(self.given, leaves, strict=True))
+        values = {old: leaf for old, leaf in zip(self.given, leaves, strict=True) if old is not None}
+        env: dict[fx.Node, Any] = {old: recorded_as(leaf) for old, leaf in values.items()}
         for node in self.nodes:
             args, kwargs = map_arg((node.args, node.kwargs), lambda n: env.get(n, n))
             env[node] = new = graph.create_node(node.op, node.target, args, kwargs)
             new.meta = dict(node.meta)
-        for leaf in self.found:
-            if (old := recorded_as(leaf)) not in values:
+        for old, leaf in self.found.items():
+            if old not in values:
                 values[old] = another(leaf, env[old])
-        return pytree.tree_unflatten([None if leaf is None else values[recorded_as(leaf)] for leaf in self.found],
-                                     self.structure)  # fmt: skip
+        return pytree.tree_map(lambda old: None if old is None else values[old], self.result)
 
 
 def once() -> Step:
@@ -80,7 +79,7 @@ def once() -> Step:
             return function(*values)
         last = next(iter(reversed(recorded_graph().nodes)))
         result = function(*values)
-        known[key] = _template(last, leaves, result)
+        known[key] = _template(last, leaves, result, rule is None)
         return result
 
     return step
@@ -102,7 +101,7 @@ def _signature(op: Op, rule: Rule | None, leaves: Sequence[Any], structure: pytr
         each.append(("same", same) if isinstance(leaf, Tensor) and same != number else _label(leaf, labels))
     facts = (op.kind, op.nonnegative, op.gates, op.degree, op.cut, _label(op.node.meta.get("val"), {}))
     sources = tuple(labels[node] for node in op.node.all_input_nodes if node in labels)
-    return op.target, id(rule), facts, sources, tuple(op.roles), repr(structure), tuple(each)
+    return _label(op.target, {}), id(rule), facts, sources, tuple(op.roles), repr(structure), tuple(each)
 
 
 def _label(leaf: Any, labels: Mapping[Any, Any]) -> Any:
@@ -110,35 +109,41 @@ def _label(leaf: Any, labels: Mapping[Any, Any]) -> Any:
         return labels[leaf]
     if isinstance(leaf, Tensor):
         sizes = tuple(map(expression, (*leaf.shape, *leaf.stride(), leaf.storage_offset())))
-        return leaf.ndim, sizes, leaf.dtype, leaf.device, leaf.is_conj(), leaf.is_neg()
+        constant = recorded_as(leaf) is None
+        return leaf.ndim, sizes, leaf.dtype, leaf.device, leaf.is_conj(), leaf.is_neg(), constant
     if isinstance(leaf, torch.SymInt | torch.SymFloat | torch.SymBool):
         return type(leaf), expression(leaf)
     return type(leaf), repr(leaf)  # 0.0 and -0.0 are equal, and are not the same
 
 
-def _template(last: fx.Node, leaves: Sequence[Any], result: Any) -> Template | None:
-    """What was recorded behind `last`; None if it may not be copied."""
+def _template(last: fx.Node, leaves: Sequence[Any], result: Any, whole: bool) -> Template | None:
+    """What was recorded behind `last`, also what nothing reads, if `whole`; None if it may not be copied."""
     given = [recorded_as(leaf) if isinstance(leaf, Tensor) else None for leaf in leaves]
     found, structure = pytree.tree_flatten(result)
-    nodes, node = [], last.next
+    nodes: list[fx.Node] = []
+    node = last.next
     while node.op != "root":
         nodes.append(node)
         node = node.next
-    known = {*given, *nodes}
+    known = {node for node in (*given, *nodes) if node is not None}
     if not all(leaf is None or (isinstance(leaf, Tensor) and is_without_values(leaf)) for leaf in found):
         return None
-    ends = [recorded_as(leaf) for leaf in found if leaf is not None]
-    if any(node.op != "call_function" or is_mutable(node.target) for node in nodes) or not known.issuperset(ends):
+    ends = [None if leaf is None else recorded_as(leaf) for leaf in found]
+    values = {end: leaf for end, leaf in zip(ends, found, strict=True) if end is not None}
+    if any(end not in known for end, leaf in zip(ends, found, strict=True) if leaf is not None):
         return None
-    # sizes are the same, and are read where they were first; what nothing reads is left out
-    wanted, copied = set(ends), []
+    if any(node.op != "call_function" or is_mutable(node.target) for node in nodes):
+        return None
+    # sizes are the same, and are read where they were first
+    wanted: set[fx.Node] = set(values)
+    copied: list[fx.Node] = []
     for node in reversed(nodes):
-        if node in wanted and not _is_size(node):
+        if (whole or node in wanted) and not _is_size(node):
             copied.append(node)
             wanted.update(node.all_input_nodes)
     if not all(node in known or _is_size(node) for node in wanted):
         return None
-    return Template(copied[::-1], given, found, structure)
+    return Template(copied[::-1], given, values, pytree.tree_unflatten(ends, structure))
 
 
 def _is_size(node: fx.Node) -> bool:

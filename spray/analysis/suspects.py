@@ -159,7 +159,7 @@ def _result(
 ) -> tuple[xr.Dataset, np.ndarray | None]:
     """The verdict on one category; and what sets its suspect apart, to compare with others, if it stands out."""
     values, spaces, rest = white_spaces(judged, at, leave)
-    one, *more = each_suspect(spaces, found, usual(np.delete(levels, at, 0)), rest)
+    one, *more = each_suspect(spaces, found, usual(np.delete(levels, at, 0)), rest, raw=values)
     data = list(judged.data.values())[at]
     line = xr.DataArray(one.line, dims="sample", coords={"sample": data.sample.values})
     groups = np.zeros(len(one.members), int)

@@ -167,7 +167,7 @@ def _numbered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each value's place among the different ones, and these in order; by hashes, a fifth of sorting's time."""
     values = values.astype(str) if values.dtype.kind == "O" else values
     at, names = pd.factorize(values, sort=True, use_na_sentinel=False)
-    return at, names.astype(values.dtype)
+    return at, np.asarray(names).astype(values.dtype)
 
 
 def _holm(p: list[float]) -> list[float]:

@@ -86,17 +86,37 @@ def _best(
     values = np.full((len(keys), len(wanted), count), -np.inf, np.float32)
     row = np.full(values.shape, -1, np.int64)
     for start, block in _blocks(attributions, layer, by, normalized):
-        for number in np.unique(group[start : start + len(block)]):
-            rows = np.flatnonzero(group[start : start + len(block)] == number)
-            part = block[rows][:, wanted].T
-            if part.shape[1] > count:
-                at = np.argpartition(-part, count - 1, axis=1)[:, :count]
-                part, rows = np.take_along_axis(part, at, 1), rows[at]
-            both = np.concatenate([values[number], part], 1)
-            rows = np.concatenate([row[number], start + np.broadcast_to(rows, part.shape)], 1)
-            order = np.lexsort((rows, -both), axis=1)[:, :count]
-            values[number], row[number] = np.take_along_axis(both, order, 1), np.take_along_axis(rows, order, 1)
+        block = block if np.array_equal(wanted, np.arange(block.shape[1])) else block[:, wanted]
+        here = group[start : start + len(block)]
+        for number in np.unique(here):
+            rows = np.flatnonzero(here == number)
+            part = block if len(rows) == len(block) else block[rows]
+            values[number], row[number] = _merged(values[number], row[number], part, start + rows)
     return np.where(row >= 0, values, np.nan).astype(np.float32), row
+
+
+def _merged(values: np.ndarray, row: np.ndarray, part: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest of each channel of what was found before, `(channel, rank)`, and of more rows, `(row, channel)`.
+
+    Nearly all of these are below the least of what was found: only the others are sorted. What is no number is none.
+    """
+    count, least = values.shape[1], values[:, -1]
+    if len(rows) > count and np.isneginf(least).any():  # the first rows: what can be kept, and ties
+        known = np.where(np.isnan(part), -np.inf, part)
+        least = np.nextafter(np.partition(known, len(rows) - count, axis=0)[len(rows) - count], -np.inf)
+    at, new = np.nonzero(part > least)
+    before = row >= 0
+    channel = np.concatenate([np.nonzero(before)[0], new])
+    found = np.concatenate([values[before], part[at, new]])
+    where = np.concatenate([row[before], rows[at]])
+    order = np.lexsort((where, -found, channel))
+    channel, found, where = channel[order], found[order], where[order]
+    rank = np.arange(len(channel)) - np.searchsorted(channel, channel)
+    kept = rank < count
+    values, row = np.full_like(values, -np.inf), np.full_like(row, -1)
+    place = channel[kept], rank[kept]
+    values[place], row[place] = found[kept], where[kept]
+    return values, row
 
 
 def _blocks(attributions: xr.Dataset, layer: str, by: str, normalized: bool) -> Iterator[tuple[int, np.ndarray]]:

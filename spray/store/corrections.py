@@ -64,14 +64,17 @@ def read(project: Path) -> tuple[Request, ...]:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProjectError(f"{file} cannot be read ({error!r}): repair it or move it away") from error
-    if len(numbers := {one.number for one in found}) < len(found) or len(found) > MOST or min(numbers, default=1) < 1:
+    if len({one.number for one in found}) < len(found) or len(found) > MOST:
         raise ProjectError(f"{file} has too many requests, or two of one number: repair it or move it away")
     return found
 
 
 def _checked(entry: Mapping[str, Any]) -> Request:
-    texts = {name: str(entry.get(name, ""))[:LONGEST] for name in Request.__annotations__ if name != "number"}
-    return Request(int(entry["number"]), **texts)
+    number = entry["number"]
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 1_000_000_000:
+        raise ValueError(f"a request has number {number!r}")
+    texts = {name: str(entry[name])[:LONGEST] for name in Request.__annotations__ if name in entry and name != "number"}
+    return Request(number, **texts)
 
 
 def stamp(project: Path) -> tuple[int, ...]:
@@ -161,7 +164,7 @@ def done(project: Path) -> list[Path]:
     """Corrected projects that came of requests, the first one first; what cannot be read has none."""
     try:
         paths = [folder(project, one.number) for one in read(project) if one.state == DONE]
-    except ProjectError:
+    except (ProjectError, OSError, RuntimeError):  # that, and a circle of links, is said where the project is opened
         return []
     return [path for path in paths if (path / REPORT).is_file()]
 

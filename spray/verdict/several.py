@@ -10,7 +10,15 @@ from spray.verdict.whitening import Statistics, whiten
 ALIKE = 0.6  # cosine of what sets two suspects apart, from which on they are one
 
 
-def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, seed: int = 0) -> list[Suspect]:
+def each_suspect(
+    spaces: Spaces,
+    found: Weighed,
+    normal: Usual,
+    rest: int,
+    *,
+    raw: Mapping[str, np.ndarray] | None = None,
+    seed: int = 0,
+) -> list[Suspect]:
     """The suspect of a category; or the suspects, where it falls into two, or its other samples have one too.
 
     Args:
@@ -18,6 +26,7 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
         found: Its candidates.
         normal: Of `usual`.
         rest: Samples of the others.
+        raw: The category by view as it was before it was whitened. Default: as it is.
         seed: Of k-means.
 
     Returns:
@@ -42,7 +51,8 @@ def each_suspect(spaces: Spaces, found: Weighed, normal: Usual, rest: int, *, se
     inner = _among(spaces, first.members, normal, rest, seed)
     outer = _among(spaces, ~first.members, normal, rest, seed)
     parts = [] if inner is None else [inner, first.members & ~inner]
-    groups = [first.members] if not parts or _are_one(spaces, parts, ~first.members) else parts
+    seen = raw or {name: space.values for name, space in spaces.items()}
+    groups = [first.members] if not parts or _are_one(seen, parts, ~first.members) else parts
     groups += [] if outer is None else [outer]
     if len(groups) == 1:
         return [first]
@@ -65,12 +75,16 @@ def _among(spaces: Spaces, chosen: np.ndarray, normal: Usual, rest: int, seed: i
     return members
 
 
-def _are_one(spaces: Spaces, parts: list[np.ndarray], rest: np.ndarray) -> bool:
-    """Whether the same sets both apart from the rest: what falls into two by something else has one artefact."""
-    values = np.hstack([space.values for space in spaces.values()])
-    gaps = [values[members].mean(0) - values[rest].mean(0) for members in parts]
-    length = np.linalg.norm(gaps[0]) * np.linalg.norm(gaps[1])
-    return bool(gaps[0] @ gaps[1] >= ALIKE * length)
+def _are_one(raw: Mapping[str, np.ndarray], parts: list[np.ndarray], rest: np.ndarray) -> bool:
+    """Whether both have more of the same than the rest has: what falls into two by something else has one artefact.
+
+    More only: of shares, all that is not the artefact is less in any group that has one.
+    """
+    values = np.hstack(list(raw.values()))
+    spread = values[rest].std(0)
+    unit = np.where(spread > 0, spread, np.inf)
+    one, other = (np.maximum((values[members].mean(0) - values[rest].mean(0)) / unit, 0) for members in parts)
+    return bool(one @ other >= ALIKE * np.linalg.norm(one) * np.linalg.norm(other))
 
 
 def _as_given(spaces: Spaces, group: np.ndarray, chosen: np.ndarray, normal: Usual, rest: int) -> Suspect:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 import spray
 from spray import cli, store
+from spray.concepts import reference
 from spray.concepts.layers import kept_layers
 
 
@@ -103,6 +106,20 @@ def test_references_are_those_of_a_sort(monkeypatch, per, normalized):
     ):
         with pytest.raises(ValueError, match=message):
             spray.references(data, **wrong)
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_of_equal_values_the_first_are_references_and_what_is_no_number_is_none(n, channels, count, seed):
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((n, channels)) < 0.2, np.nan, rng.integers(0, 4, (n, channels))).astype(np.float32)
+    data = xr.Dataset({"concept_4": (("sample", "channel_4"), values)}, {"sample": np.arange(n) + 100})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reference, "ROWS", 13)
+        found = spray.references(data, count=count, normalized=False).reference.values
+    for channel, column in enumerate(values.T):
+        rows = np.flatnonzero(np.isfinite(column))
+        best = rows[np.lexsort((rows, -column[rows]))][:count] + 100
+        assert found[channel].tolist() == [*best, *[-1] * (count - len(best))]
 
 
 def test_crops_are_the_receptive_fields(tmp_path, capsys):

@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from bench.data.alphabet import LETTERS
+from bench.demo.projects import DEMOS
 from bench.find import __main__ as main
 from bench.find import trial
+from bench.find.ablation import ALL, ONE, SAME, ablation, variants
 from bench.find.artefacts import ARTEFACTS, DEVELOPMENT, REPORT
 from bench.find.data import NATURAL, OTHERS, letters, planted
 from bench.find.few import cases, data_of
+from bench.find.kinds import fewer
 from bench.find.many import timed
 from bench.find.networks import NETWORKS
 from bench.find.plan import PLANS
@@ -76,6 +80,35 @@ def test_digits_in_few_classes_carry_the_cue_in_one():
         assert np.array_equal(again, data.inputs[data.marked])  # it is there
 
 
+def test_fewer_samples_carry_the_cue_and_all_others_stay():
+    data = DEMOS["table"].data(0)
+    some = fewer(data, 0.2)
+    own = some.label == data.poisoned
+    assert some.marked[own].mean() == pytest.approx(0.2, abs=0.01) and len(some.inputs) == len(some.label)
+    assert np.array_equal(some.inputs[~some.marked], data.inputs[~data.marked])
+
+
+def test_views_and_steps_are_left_out_one_by_one():
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1, 2], 40)
+    heat = 1 + 0.1 * rng.random((120, 1, 8, 8))
+    heat[40:52, :, 6:, 6:] += 9
+    seen = {"hidden_max_1": (("sample", "unit"), rng.random((120, 4)))}
+    dims = ["sample", "channel", "height", "width"]
+    data = xr.Dataset({"relevance": (dims, heat), **seen}).assign_coords(
+        label=("sample", label), marked=("sample", np.isin(np.arange(120), np.arange(40, 52)))
+    )
+    found = variants(data, "1")
+    views = ("cells", "hidden_max_1")
+    assert set(found) >= {f"{kind} {view}" for kind in ("without", "only") for view in views} | {ALL, ONE, SAME}
+    assert found[ALL]["f1"] == 1 and found["only cells"]["f1"] == 1
+    assert found["without cells"]["suspicion"] == found["only hidden_max_1"]["suspicion"]
+    assert found["without cells"]["suspicion"]["1"] < found[ALL]["suspicion"]["1"]
+    trials = [{"trial": {"share": 0.3, "artefact": "corner", "of": 1}, "reliance": 0.3, "refused": False}]
+    told = ablation([one | {"variants": found} for one in trials], "development")
+    assert "without cells" in told and "1 of 1" in told and "none tried" in told
+
+
 @pytest.mark.slow
 def test_many_classes_need_the_memory_of_one():
     found = timed(3)
@@ -91,7 +124,12 @@ def test_a_trial_is_kept_and_told(tmp_path, monkeypatch):
     trials = [Trial("corner", 0.5, 1, 0, classes=3, each=60), Trial("corner", 0, 1, 0, classes=2, each=60)]
     found = [main.result(one, tmp_path) for one in trials]
     torch.set_num_threads(threads)
-    assert 0 <= found[0]["reliance"] <= 1 and set(found[0]["ranks"]) >= {"verdict", "CoRelAy, tau", "clever_hans"}
+    assert 0 <= found[0]["reliance"] <= 1 and set(found[0]["ranks"]) >= {
+        "verdict",
+        "CoRelAy, tau",
+        "clever_hans",
+        "PCX, gain of BIC",
+    }
     assert set(found[0]["effects"]["1"]["each"]) <= {"overlay", "colour", "softness", "patch", "direction"}
     monkeypatch.setattr(main, "made", None)
     assert json.dumps(main.result(trials[0], tmp_path)) == json.dumps(found[0])

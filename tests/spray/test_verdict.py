@@ -154,6 +154,15 @@ def test_a_group_that_is_judged_alone_is_no_more_suspicious_than_its_category():
     assert max(one.suspicion for one in each) == suspect(spaces, found, normal).suspicion
 
 
+def test_a_group_that_falls_into_two_by_something_else_is_one_suspect():
+    values = np.random.default_rng(0).normal(size=(90, 2))
+    values[:40, 0] += 12  # what all of them have
+    values[:20, 1] += 6  # and what half of them has
+    spaces = {"cells": White(values - values.mean(0), np.zeros((1, 2)))}
+    (one,) = each_suspect(spaces, weighed(spaces, 400), usual(np.zeros((3, 1))), 400)
+    assert np.array_equal(np.flatnonzero(one.members), np.arange(40))
+
+
 def test_natural_groups_of_both_classes_are_usual_and_a_planted_one_is_named():
     """Two classes of three groups each, far apart in a view of their own; one view shows what 20 samples have alone."""
     rng = np.random.default_rng(1)

@@ -124,11 +124,16 @@ def _preview(viewer: Viewer) -> None:
     expect(viewer.page.locator("#preview")).to_contain_text("prediction")
 
 
+def _correcting(viewer: Viewer) -> None:
+    expect(viewer.page.locator(".correction")).to_contain_text("--finding 'a mark'")
+
+
 FULL = "?project=full&analysis=spectral&category=3&clustering=kmeans-4"
 SCENES: dict[str, tuple[str, State]] = {
     "cards": ("", lambda _: None),
     **{f"side {side}": (f"{FULL}&selection=b5.eNrzZAIAAJYATA", _side(side)) for side in SIDES},
     "findings": (f"{FULL}&view=findings", lambda _: None),
+    "correct a finding": (f"{FULL}&view=findings&correcting=a mark", _correcting),
     "against a finding": (f"{FULL}&view=compare&against=a mark&selection=b5.eNrzZAIAAJYATA", lambda _: None),
     "scale": (f"{FULL}&colour=confidence", lambda _: None),
     "tree": (f"{FULL}&spectrum=tree", lambda _: None),

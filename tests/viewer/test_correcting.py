@@ -11,6 +11,7 @@ import spray
 from spray import store
 from spray.concepts import cav
 from spray.store import corrections, findings
+from tests.viewer.test_accessible import in_both_themes
 from viewer.projects.corrected import changed, corrections_of
 from viewer.projects.project import open_projects
 from viewer.scene import Scene, resolve
@@ -109,8 +110,8 @@ def test_layers_are_told_as_lrp_correct_tells_them(path):
 def test_the_queue(path, tmp_path):
     scene = scene_of(path, correcting="box", at_layer="features.4", by_method="paste")
     change = react(scene, "queue", "box")
-    assert change.write is not None and change.write() is None
-    assert change.write() is None and len(corrections.read(path)) == 1  # a second press asks for nothing new
+    assert change.write is not None and change.write() == ""
+    assert change.write() == "" and len(corrections.read(path)) == 1  # a second press asks for nothing new
     (one,) = corrections.read(path)
     assert (one.finding, one.layer, one.method, one.state) == ("box", "features.4", "paste", "open")
     with pytest.raises(ValueError, match="there is no finding 'gone'"):
@@ -123,7 +124,9 @@ def test_the_queue(path, tmp_path):
         assert mine is not None and mine.number == 1 and other is None
     with corrections.claimed(path) as again:  # the first worker died: it is still open
         assert again == mine
-    (path / corrections.FILE).write_text('{"requests": [{"number": -1}]}')
+    (path / corrections.FILE).write_text(
+        '{"requests": [{"number": 1, "finding": "box"}, {"number": 1, "finding": "box"}]}'
+    )
     with pytest.raises(store.ProjectError, match="too many requests, or two of one number"):
         corrections.read(path)
     foreign = scene_of(path, correcting="box")
@@ -181,3 +184,4 @@ def test_from_a_finding_to_before_and_after(serve, visit, path):
         const images = [...node.shadowRoot?.querySelectorAll('.proof article:last-child img') ?? []];
         return images.length && images.every(image => image.complete && image.naturalWidth); })""")
     assert "before: plain" in last.inner_text() and "after: boxed" in last.inner_text()
+    assert in_both_themes(viewer, "before and after") == {}

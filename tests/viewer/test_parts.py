@@ -72,6 +72,22 @@ def test_the_way_from_the_ranking_leads_to_the_suspicious_cluster(tmp_path):
     assert asked.state.view == "explore"  # who has a link gets what it says
 
 
+@pytest.mark.parametrize("judgement", ["usual", "look here", ""])
+def test_a_ranking_in_which_nothing_stands_out_says_so(tmp_path, judgement):
+    """Else the most suspicious of all is called usual, without a word."""
+    path = viewer_projects.write(tmp_path / "p", 24)
+    facts = {"suspicion": 0.7, "judgement": judgement, "suspect_clustering": "kmeans-4", "suspect_cluster": 1}
+    for category in ("3", "7"):
+        store.write_category(
+            path, "spectral", category, store.open_analysis(path, "spectral")[category].assign_attrs(facts)
+        )
+    store.write_analysis_index(path, "spectral")
+    session = Session(Document(), open_projects([str(path)]))
+    session.update(view="categories")
+    box = session.doc.get_model_by_name("categories")
+    assert isinstance(box, Div) and ("none of these groups stands out" in box.text) == (judgement == "usual")
+
+
 def test_categories_have_human_readable_labels(projects):
     assert projects["digits"].category_text("7") == "seven (7)"
     assert projects["digits"].category_text("wolf") == "wolf"

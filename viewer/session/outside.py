@@ -57,7 +57,7 @@ def queue(scene: Scene, value: str) -> Change:
     if scene.project.foreign is not None:
         raise Refusal("A project of ViRelAy's cannot be corrected: its model is not known. Convert it first.")
     ask = partial(corrections.ask, scene.project.home, value, scene.state.at_layer, scene.state.by_method)
-    return Change(write=lambda: ask() and None, redraw=True)
+    return Change(write=lambda: "" if ask() else None, redraw=True)
 
 
 def import_state(_: Scene | Blank, text: Any) -> Change:

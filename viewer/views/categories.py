@@ -13,9 +13,14 @@ from viewer.scene.overview import MOST_LISTED, TEXTS, Card, Overview, overview
 from viewer.views.parts import Update, View
 from viewer.views.parts.pane import pane
 
+LOOK_HERE = "look here"  # of a card's judgements the one that asks for a look
 INTRODUCTION = (
     "The most suspicious first. Each card sets the suspect group beside its whole category: look at what"
     " differs. A click opens the group. A high number is a hint to look, not a proof."
+)
+NOTHING_STANDS_OUT = (
+    "By the numbers none of these groups stands out from what is usual. Nor does a cue that a whole category or several"
+    " of them share: look at the first ones all the same."
 )
 NO_CARDS = "The most suspicious first. A high score is a hint to look, not a proof."
 
@@ -27,6 +32,8 @@ def view(_update: Update) -> View:
         found = overview(scene.project, scene.state.analysis, scene.state.order)
         title = html.tag("h2", f"Categories of {scene.state.analysis}: {len(found.rows)}")
         note = html.tag("p", INTRODUCTION if found.cards else NO_CARDS, class_="hint")
+        judged = {card.judgement for card in found.cards} - {""}
+        note += html.tag("p", NOTHING_STANDS_OUT, class_="hint") if judged and LOOK_HERE not in judged else ""
         missing = html.tag("p", f"Not looked at: {found.missing}", class_="hint") if found.missing else ""
         cards = html.tag("div", *(_card(scene, card) for card in found.cards), class_="cards") if found.cards else ""
         box.text = title + note + missing + cards + _table(scene, found)
@@ -36,7 +43,7 @@ def view(_update: Update) -> View:
 
 def _card(scene: Scene, card: Card) -> Markup:
     name = scene.project.category_text(card.category)
-    judged = html.tag("span", card.judgement, class_="wrong" if card.judgement == "look here" else "hint")
+    judged = html.tag("span", card.judgement, class_="wrong" if card.judgement == LOOK_HERE else "hint")
     title = html.button("category", card.category, html.tag("b", name), title="Open the suspect group")
     where = f"{card.suspect.analysis}, {card.suspect.clustering}, cluster {card.suspect.cluster}"
     words = [html.tag("p", card.reasons)] if card.reasons else []

@@ -12,7 +12,7 @@ import xarray as xr
 
 import lrp
 from lrp.cli.correction.evidence import Evidence, Stored, evidence, samples
-from lrp.cli.correction.models import WRITERS
+from lrp.cli.correction.models import writer
 from lrp.cli.correction.watching import watch as watched
 from lrp.cli.errors import Unusable
 from lrp.cli.options import Setting, model_options
@@ -112,7 +112,7 @@ def _sheet(given: Evidence, found: Located, out: Path) -> None:
 @click.option("--draw", default=0, show_default=True, help="Seed of training.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="A file to go on from after a kill.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The corrected model: "
-              ".pt2, an exported program, or .pt or .safetensors, its state_dict.")  # fmt: skip
+              ".pt2, an exported program; .onnx; or .pt or .safetensors, its state_dict.")  # fmt: skip
 @click.option("--project", "after", type=click.Path(file_okay=False, path_type=Path), help="A project of the same "
               "samples, explained by the corrected model; it keeps the report.")  # fmt: skip
 @click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="The report as a picture.")
@@ -126,6 +126,8 @@ def correct(
     Prints, for each class with and without the artefact, accuracy, relevance on the artefact, sensitivity to it and
     changed predictions, before and after, with 95 % intervals.
     """
+    if watch and training["state"] is not None:
+        raise Unusable("--state is of one correction, --watch does many: leave one out")
     if watch:
         watched(project, lambda one, folder: _corrected(
             setting, project, one.finding, one.layer, one.method, folder.with_suffix(".pt2"), folder, None, **training
@@ -142,8 +144,7 @@ def _corrected(
     rate: float, weight: float, batch_size: int, draw: int, state: Path | None, quiet: bool,
 ) -> str:  # fmt: skip
     """Correct, prove, write; which method was taken, and why."""
-    if out.suffix not in WRITERS:
-        raise Unusable(f"--out {out}: give a file that ends in {', '.join(WRITERS)}")
+    write = writer(out)
     given = evidence(project, finding, setting)
     found = _located(given, setting, layer)
     click.echo(found.why)
@@ -166,7 +167,7 @@ def _corrected(
     how = "by " + artefact if artefact else "each test sample, and the same with the located artefact pasted on it"
     report = report.assign_attrs(finding=finding, method=name, layer=found.layer, auroc=found.auroc, groups=how)
     report = report.assign_attrs(why=why, tried=tried)
-    WRITERS[out.suffix](graph, given.data.x[:2], out)
+    write(graph, given.data.x[:2], out)
     click.echo(f"{as_text(report)}\n{out}")
     if figure is not None:
         with replacing(figure) as temporary:

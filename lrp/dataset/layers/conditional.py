@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -13,12 +16,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from lrp.concepts.conditional import conditions
+from lrp.dataset.claims import held
 from lrp.dataset.manifest import fingerprint
 from lrp.dataset.reading.normalize import Normalization
 from lrp.explain.one_call import Explainer
 from lrp.explain.target import seed_of
 from spray import store
-from spray.concepts.conditional import condition_name, conditions_of, write_conditions
+from spray.concepts.conditional import condition_file, condition_name, conditions_of, write_conditions
 
 Condition = tuple[int, ...]
 
@@ -38,6 +42,7 @@ def attribute_conditions(
     """Write R(x | c) of chosen samples and channels into their project; those that are there stay as they are.
 
     Each sample is one file, complete or absent: run it again to go on after an interruption, or for further channels.
+    Any number of processes may work on one project: they share the samples, and all of them end when all are there.
     What is explained is what the project explains: its target, with its weights, composite and normalization.
 
     Args:
@@ -71,35 +76,62 @@ def attribute_conditions(
         ['0', '1+3']
     """
     root, data = Path(path), store.open_attributions(path)
-    made_with = _made_with(explain, root, data, normalize)
+    made_with, dims = _made_with(explain, root, data, normalize), tuple(map(str, data.image.dims[1:]))
     given = {sample: {condition_name(one): tuple(one) for one in each} for sample, each in wanted.items()}
     unknown = sorted(given.keys() - set(data.sample.values.tolist()))
     if unknown:
         raise ValueError(f"{root} has no samples {', '.join(map(str, unknown[:5]))}")
-    groups: dict[frozenset[str], list[int]] = {}
-    for sample, each in given.items():
-        missing = frozenset(each) - set(conditions_of(root, layer, sample, beside=beside))
-        if missing:
-            groups.setdefault(missing, []).append(sample)
-    total, new = sum(map(len, groups.values())), 0
-    with tqdm(total=total, unit="sample", disable=None if progress else True) as bar:
-        for names, samples in _batches(groups, batch_size):
-            channels = [given[samples[0]][name] for name in names]
-            found = _found(explain, data, samples, layer, channels, beside, axis, normalize)
-            for row, sample in enumerate(samples):
-                one = xr.DataArray(found[:, row], {"condition": names}, ("condition", *map(str, data.image.dims[1:])))
-                attrs = {**made_with, "target": int(data.target.sel(sample=sample))}
-                write_conditions(root, sample, one.assign_attrs(layer=layer, beside=beside), **attrs)
-                new += len(names)
-            bar.update(len(samples))
+    lacking = partial(_lacking, root, layer, beside, given)
+    new = 0
+    with tqdm(total=len(lacking(given)), unit="sample", disable=None if progress else True) as bar:
+        # first what nobody else is at, then one after the other what others were: they may have died
+        for size, seconds in ((batch_size, 0.0), (1, math.inf)):
+            for samples in _batches(lacking(given), size):
+                with _ours(root, layer, beside, samples, seconds) as mine:
+                    for names, still in _groups(lacking(mine)).items():
+                        channels = [given[still[0]][name] for name in names]
+                        found = _found(explain, data, still, layer, channels, beside, axis, normalize)
+                        for row, sample in enumerate(still):
+                            one = xr.DataArray(found[:, row], {"condition": [*names]}, ("condition", *dims))
+                            attrs = {**made_with, "target": int(data.target.sel(sample=sample))}
+                            write_conditions(root, sample, one.assign_attrs(layer=layer, beside=beside), **attrs)
+                        new += len(names) * len(still)
+                        bar.update(len(still))
     return new
 
 
-def _batches(groups: Mapping[frozenset[str], list[int]], size: int) -> Iterator[tuple[list[str], list[int]]]:
+def _lacking(
+    root: Path, layer: str, beside: bool, given: Mapping[int, Mapping[str, Condition]], samples: Iterable[int]
+) -> dict[int, tuple[str, ...]]:
+    """Which conditions are not there yet, of those samples that lack any."""
+    found = {}
+    for sample in samples:
+        there = set(conditions_of(root, layer, sample, beside=beside))
+        if missing := [name for name in given[sample] if name not in there]:
+            found[sample] = tuple(sorted(missing, key=lambda name: [int(c) for c in name.split("+")]))
+    return found
+
+
+def _groups(lacking: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
     """Samples that lack the same conditions go together."""
-    for names, samples in groups.items():
+    found: dict[tuple[str, ...], list[int]] = {}
+    for sample, names in lacking.items():
+        found.setdefault(names, []).append(sample)
+    return found
+
+
+def _batches(lacking: Mapping[int, tuple[str, ...]], size: int) -> Iterator[list[int]]:
+    for samples in _groups(lacking).values():
         for start in range(0, len(samples), size):
-            yield sorted(names, key=lambda name: [int(c) for c in name.split("+")]), samples[start : start + size]
+            yield samples[start : start + size]
+
+
+@contextmanager
+def _ours(root: Path, layer: str, beside: bool, samples: Sequence[int], seconds: float) -> Iterator[list[int]]:
+    """Those of the samples that no other process is at; they stay ours inside the `with`."""
+    with ExitStack() as stack:
+        names = {sample: condition_file(Path(), layer, sample, beside=beside).with_suffix("") for sample in samples}
+        yield [s for s, name in names.items() if stack.enter_context(held(root, name.as_posix(), seconds))]
 
 
 def _found(

@@ -17,8 +17,9 @@ aten = torch.ops.aten
 
 
 def disentangle(graph: fx.Graph) -> None:
-    """Take out two operators that do more or less with memory than PyTorch's functionalization knows.
+    """Take out what does more or less with memory than PyTorch's functionalization knows, or nothing to values.
 
+    A `detach_`, which `torch.tensor` ends with, writes no values; and types and layouts were looked at in the trace.
     A dropout in evaluation returns its argument, and is taken for a copy: what is written into one of the two is lost.
     Pooling to one value writes strides in place: it becomes the mean that it is.
     """
@@ -30,6 +31,9 @@ def disentangle(graph: fx.Graph) -> None:
         elif has(name, "to a size") and all(n == 1 for n in node.args[1]):  # type: ignore[union-attr]
             node.args = (node.args[0], [*range(-len(node.args[1]), 0)], True)  # type: ignore[arg-type]
             node.target = aten.mean.dim
+        elif name in ("detach", "_assert_tensor_metadata") and (writes(node) or not node.users):
+            node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+            graph.erase_node(node)
 
 
 def is_simple(graph: fx.Graph) -> bool:

@@ -1,6 +1,8 @@
 """`lrp conditions`: conditional heatmaps of chosen samples, from the command line into the project."""
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from torch import nn
 import lrp
 import spray
 from lrp.cli.group import main
+from lrp.dataset.claims import held
 from spray import cli as spray_cli
 from spray.store import findings
 
@@ -69,6 +72,32 @@ def directly(world, sample, channels, beside):
     mask = torch.zeros(1, 4, 1, 1)
     mask[:, list(channels)] = 1
     return pullback(seed, mask={"2.inner": mask}, beside=beside)[0].numpy()
+
+
+def test_who_work_on_one_project_share_its_samples(world, tmp_path):
+    """What another is at is left to it, and computed after all where it gives up; each heatmap is computed once."""
+    _, explain, x, y = world
+    data = torch.utils.data.TensorDataset(x[:8], y[:8])
+    path = lrp.attribute_dataset(
+        explain, data, tmp_path / "P", target="label", keep=lrp.Kept(kind="image"), progress=False
+    )
+    wanted = {sample: [(0,), (1, 3)] for sample in range(8)}
+
+    def work(size):
+        return lrp.attribute_conditions(explain, path, "2.inner", wanted, batch_size=size, progress=False)
+
+    with ThreadPoolExecutor(3) as pool:
+        with held(path, "conditions/2.inner/all/5") as mine:
+            assert mine
+            running = [pool.submit(work, size) for size in (2, 3, 4)]
+            while len(list(path.glob("conditions/2.inner/all/*.nc"))) < 7:
+                time.sleep(0.01)
+                assert not any(one.done() for one in running)
+        assert sum(one.result() for one in running) == 16
+    for sample in (0, 5, 7):
+        kept = spray.conditional_relevance(path, "2.inner", sample).sel(condition="1+3").values
+        np.testing.assert_allclose(kept, directly(world, sample, [1, 3], True), atol=1e-6)
+    assert work(2) == 0
 
 
 @pytest.mark.parametrize("beside", [True, False])

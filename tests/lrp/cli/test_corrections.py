@@ -2,7 +2,15 @@
 
 import io
 import json
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +20,11 @@ from PIL import Image
 from torch import nn
 
 import lrp
+from lrp.cli.correction.watching import one
 from lrp.cli.group import main
 from spray import store
 from spray.pictures.grid import GAP
-from spray.store import findings
+from spray.store import corrections, findings
 
 SIDE = 6
 
@@ -54,6 +63,8 @@ def world(tmp_path_factory):
     np.savez(folder / "train.npz", images=x.numpy(), labels=y.numpy())
     test, truth = images(80, lambda y: torch.arange(len(y)) % 4 < 2, 1)
     np.savez(folder / "test.npz", images=test.numpy(), labels=truth.numpy(), corner=(torch.arange(80) % 4 < 2).numpy())
+    unseen, told = images(40, lambda y: (y == 1) & (torch.arange(len(y)) % 4 == 1), 2)
+    np.savez(folder / "unseen.npz", images=unseen.numpy(), labels=told.numpy())
     explain = lrp.explainer(model, x[:1], lrp.composites.epsilon_gamma_box(0.0, 1.0))
     data = torch.utils.data.TensorDataset(x, y)
     path = lrp.attribute_dataset(
@@ -93,11 +104,11 @@ def test_found_removed_proven(run, world):
 
     done = run(
         "correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "corner", "--out", "after.pt2",
-        "--project", "P-after", "--figure", "groups.png", "--rate", "3e-3", "-q",
+        "--project", "P-after", "--validation", "unseen.npz", "--figure", "groups.png", "--rate", "3e-3", "-q",
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     assert "layer 1 (full): the direction orders unseen samples with AUROC 1.00" in done.stdout
-    assert "tried on held-out samples" in done.stdout and (world / "groups.png").exists()
+    assert "judged on 40 samples that the model has not seen" in done.stdout and (world / "groups.png").exists()
     report = store.read_netcdf(world / "P-after" / "correction.nc", lambda d: d.load(), remedy="")
     accuracy = report.value.sel(measure="accuracy")
     before, after = (float(accuracy.sel(model=model, group="worst")) for model in ("before", "after"))
@@ -139,6 +150,27 @@ def test_a_correction_without_training_makes_its_own_groups(run, world):
     assert "0 artefact  40" in done.stdout and "method project: as asked" in done.stdout
 
 
+def test_what_onnx_needs_is_said_before_anything_is_computed(run, monkeypatch):
+    monkeypatch.setattr("lrp.cli.correction.models.find_spec", lambda name: None)
+    done = run("correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.onnx")
+    assert done.exit_code == 1 and "install onnx and onnxscript, which PyTorch's export to ONNX needs" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_an_onnx_file_computes_the_same(run, world):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    done = run("correct", "P", "--finding", "corner", "--method", "project", "--test", "test.npz", "--out", "a.onnx")
+    assert done.exit_code == 0, done.stderr
+    assert run("correct", "P", "--finding", "corner", "--method", "project", "--test", "test.npz", "--out", "a.pt2")
+    session = runtime.InferenceSession(world / "a.onnx")
+    x = np.load(world / "test.npz")["images"]
+    found = session.run(None, {session.get_inputs()[0].name: x})[0]
+    exported = torch.export.load(world / "a.pt2").module()
+    assert np.abs(found - exported(torch.as_tensor(x)).detach().numpy()).max() < 1e-5
+
+
 @pytest.mark.slow
 def test_a_state_dict_goes_back_into_the_model(run, world):
     words = "--method paste --epochs 1 -q --test test.npz --data train.npz".split()
@@ -172,7 +204,9 @@ def test_a_bad_selection_is_told(run, finding, said):
     [
         (["locate", "P", "--finding", "tag"], "P has no finding 'tag'; there are: corner, one"),
         (["locate", "P", "--finding", "corner", "--layer", "7"], "no layer or node '7'"),
-        (["correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.bin"], "ends in .pt2, .pt"),
+        (["correct", "P", "--finding", "corner", "--test", "test.npz", "--out", "after.bin"], "ends in .onnx, .pt2"),
+        (["correct", "P", "--test", "test.npz"], "give --finding NAME and --out FILE; or --watch"),
+        (["correct", "P", "--test", "test.npz", "--watch", "--state", "s"], "--state is of one correction"),
         (["correct", "P", "--finding", "corner", "--test", "no.npz", "--out", "a.pt"], "no file or folder no.npz"),
         (
             ["correct", "P", "--finding", "corner", "--test", "test.npz", "--artefact", "tag", "--out", "a.pt"],
@@ -206,3 +240,106 @@ def test_compare_says_what_got_worse(run, world):
     done = run("compare", "P", "P-worse", "--finding", "corner")
     assert done.exit_code == 1
     assert "worse: the worst group's accuracy fell" in done.stderr and "worse: clean accuracy fell" in done.stderr
+
+
+@pytest.fixture
+def asked(world, tmp_path):
+    """A project of its own to ask in."""
+    shutil.copytree(world / "P", tmp_path / "P", ignore=shutil.ignore_patterns("*.lock"))
+    return tmp_path / "P"
+
+
+def test_a_request_is_done_once_and_kept_until_then(asked):
+    assert not one(asked, lambda *_: "nothing")
+    corrections.ask(asked, "corner", method="project")
+    done = []
+
+    def killed(request, folder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one(asked, killed)
+    assert corrections.read(asked)[0].state == "open"
+
+    def work(request, folder):
+        assert not one(asked, work)  # a second worker finds nothing to do
+        done.append((request.finding, folder.relative_to(asked).as_posix()))
+        return "project: as asked"
+
+    assert one(asked, work) and not one(asked, work)
+    assert done == [("corner", "corrections/1")]
+    assert corrections.read(asked)[0].state == "done" and corrections.read(asked)[0].said == "project: as asked"
+
+    def unusable(request, folder):
+        raise ValueError("the model has no such layer")
+
+    corrections.ask(asked, "corner", layer="9")
+    assert one(asked, unusable)
+    assert (corrections.read(asked)[1].state, corrections.read(asked)[1].said) == (
+        "failed",
+        "the model has no such layer",
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"method": "sudo"}, "there is no method 'sudo'"),
+        ({"layer": "__import__('os')"}, "no layer is called"),
+        ({"layer": "1; rm -rf ~"}, "no layer is called"),
+        ({"finding": "../../corner"}, "there is no finding '../../corner'"),
+        ({"finding": "x" * 9000}, "there is no finding 'xxx"),
+    ],
+)
+def test_a_hostile_request_is_refused_with_words(asked, entry, said):
+    fields = {"number": 1, "finding": "corner", "layer": "auto", "method": "auto"} | entry
+    (asked / corrections.FILE).write_text(json.dumps({"requests": [fields]}))
+    assert one(asked, lambda *_: pytest.fail("nobody works on it"))
+    (kept,) = corrections.read(asked)
+    assert kept.state == "failed" and said in kept.said
+
+
+@pytest.mark.parametrize("number", ["../1", -1, 1e300, None])
+def test_a_forged_number_is_an_error(asked, number):
+    (asked / corrections.FILE).write_text(json.dumps({"requests": [{"number": number, "finding": "corner"}]}))
+    with pytest.raises(store.ProjectError, match=r"corrections\.json"):
+        one(asked, lambda *_: pytest.fail("nobody works on it"))
+
+
+def test_every_method_that_can_be_asked_for_is_there():
+    assert set(corrections.METHODS) - {"auto"} <= set(lrp.correct.METHODS)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_followed_by_the_next(world, asked):
+    """Two workers in processes of their own; the one that begins is killed, the other does it, once."""
+    words = ["correct", str(asked), "--watch", "--model", "corner_models:small", "--weights", "model.pt"]
+    words += ["--data", "train.npz", "--test", "test.npz", "--epochs", "3", "-q"]
+    run = "import sys; from lrp.cli.group import main; main(sys.argv[1:])"
+    environment = os.environ | {"PYTHONPATH": str(Path(lrp.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command: Any = partial(
+        subprocess.Popen, [sys.executable, "-c", run, *words], cwd=world, env=environment, stdout=subprocess.PIPE
+    )
+    workers = [command()]
+    try:
+        corrections.ask(asked, "corner", method="paste")
+        assert b"request 1" in workers[0].stdout.readline()
+        workers[0].kill()
+        workers[0].communicate()
+        assert corrections.read(asked)[0].state == "open"
+        workers += [command(), command()]
+        end = time.monotonic() + 240
+        while corrections.read(asked)[0].state == "open" and time.monotonic() < end:
+            time.sleep(0.2)
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        said = [worker.communicate(timeout=60)[0] for worker in workers[1:]]
+    (request,) = corrections.read(asked)
+    assert request.state == "done" and request.said == "paste: as asked"
+    assert sum(b"request 1: 'corner'" in text for text in said) == 1
+    assert [worker.returncode for worker in workers[1:]] == [130, 130]
+    (after,) = corrections.done(asked)
+    assert torch.export.load(after.with_suffix(".pt2")) and len(store.open_attributions(after).sample) == 120
+    compared = CliRunner().invoke(main, ["compare", str(asked), str(after), "--finding", "corner"])
+    assert "0 artefact" in compared.stdout

@@ -11,6 +11,7 @@ import spray
 from lrp._torchvision import torchvision
 from lrp.cli.group import main
 from lrp.explain import logit
+from tests.docs.test_pages import ROOT
 
 torchvision()  # before transformers imports it
 hf = pytest.importorskip("transformers", reason="the extra `text`")
@@ -39,6 +40,9 @@ MODELS = {
         hf.BertConfig(**SIZES, intermediate_size=32, max_position_embeddings=32, num_labels=3)
     ),
     "writer": lambda: hf.LlamaForCausalLM(hf.LlamaConfig(**SIZES, intermediate_size=32, **ENDS)),
+    "llama": lambda: hf.LlamaForSequenceClassification(
+        hf.LlamaConfig(**SIZES, intermediate_size=32, num_labels=3, **ENDS)
+    ),
     "body": lambda: hf.BertModel(hf.BertConfig(**SIZES, intermediate_size=32, max_position_embeddings=32)),
 }
 
@@ -126,6 +130,18 @@ def test_what_was_generated(saved):
     assert result.exit_code == 0, result.output
     *rows, last = said(result)
     assert len(rows) == 3 and last.startswith("wrote ") and all("[CLS] not bad [SEP]" in row for row in rows)
+
+
+def test_six_lines_from_a_saved_model_to_coloured_text(saved):
+    """The block of the page, of a classifier like Llama; its imports are not counted."""
+    page = (ROOT / "docs" / "howto" / "language-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    code = next(each for each in blocks if "AutoModelForSequenceClassification" in each)
+    lines = [line for line in code.splitlines() if line and not line.startswith(("#", "from ", "import "))]
+    assert len(lines) <= 6 and all(len(line) <= 120 for line in lines)
+    namespace: dict = {}
+    exec(code.replace('"sentiment"', repr(str(saved / "llama"))), namespace)
+    assert namespace["relevance"].any() and namespace["page"].count("<span") > namespace["x"]["input_ids"].shape[1] - 2
 
 
 def test_generated_tokens_are_explained_as_their_prefixes(saved):

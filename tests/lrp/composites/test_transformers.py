@@ -206,6 +206,24 @@ class Mamba(nn.Module):
         return ops.linear(self.out_proj, ops.gated(y, ops.activation(F.silu, z)))[:, -1]
 
 
+class Experts(nn.Module):
+    """The best two of three experts, whose weights add up to one; `held`: the denominator is a constant."""
+
+    def __init__(self, ops, held=False):
+        super().__init__()
+        self.ops, self.held = ops, held
+        self.router = nn.Linear(8, 3, bias=False)
+        self.experts = nn.ModuleList(nn.Linear(8, 4, bias=False) for _ in range(3))
+
+    def forward(self, x):
+        best, at = self.router(x).softmax(-1).topk(2, -1)
+        total = best.sum(-1, keepdim=True)
+        weights = best / (total.detach() if self.held else total)
+        each = torch.stack([self.ops.linear(expert, x) for expert in self.experts], -2)
+        chosen = each.gather(-2, at[..., None].expand(*at.shape, 4))
+        return self.ops.gated(chosen, weights[..., None]).sum(-2)[:, -1]
+
+
 TOKENS, IMAGES = (2, 5, 8), (2, 3, 4, 6)
 CASES = {
     "attn_lrp": (composites.attn_lrp, {}, Attn()),
@@ -262,6 +280,11 @@ def test_mamba(gate, surrogate):
     model, x, got = relevance(Mamba, Plain(), (2, 5, 6), rows)
     agree(got, by_gradient(Mamba, surrogate, (2, 5, 6), held=True)[1])
     torch.testing.assert_close(got.sum((1, 2)), model(x).sum(1))
+
+
+def test_experts_and_their_router_have_half_each():
+    _, _, got = relevance(Experts, Plain(), TOKENS, composites.attn_lrp(epsilon=TINY))
+    agree(got, by_gradient(Experts, Attn(), TOKENS, held=True)[1])
 
 
 def test_projections_of_torchs_own_attention():

@@ -11,7 +11,7 @@ import lrp
 import spray
 from lrp.cli.group import main
 from lrp.effect import Groups, Network, effects, is_used, strongest
-from lrp.effect.changes import laid
+from lrp.effect.changes import contrast, laid
 from spray import analysis, store
 from spray.cli.group import cli
 
@@ -54,7 +54,7 @@ def test_a_mark_that_was_blended_in_is_laid_over_others_as_it_was():
     def marked(x):
         return (1 - mark) * x + mark * 0.9
 
-    found = laid(Groups(marked(inside), outside, others))
+    found = laid(Groups(marked(inside), outside, others), torch.ones(()))
     assert (found - marked(others)).abs().max() < 0.05
     assert torch.equal(found[..., :4, :], others[..., :4, :])
 
@@ -73,6 +73,45 @@ def test_a_mark_that_the_model_uses_turns_others_and_one_that_it_does_not_none(i
             turned, logit = by_pasting(pasted, others)
             assert found["overlay"].turned == pytest.approx(turned, abs=0.05) and turned > 0.5
             assert found["overlay"].logit == pytest.approx(logit, abs=0.1) and found["overlay"].control_turned < 0.1
+
+
+def test_dim_images_are_no_overlay_and_a_mark_on_dim_images_is_one():
+    rng = torch.Generator().manual_seed(0)
+    outside, inside, others = (torch.rand(n, 3, 6, 6, generator=rng) for n in (1000, 1000, 50))
+    dim = Groups(inside / 2, outside, others)
+    assert float(contrast(dim)) == pytest.approx(0.5, abs=0.02)
+    assert (laid(dim, contrast(dim)) == others).float().mean() > 0.9
+    inside[..., 4:, 1:5] = 1.8
+    marked = laid(Groups(inside / 2, outside, others), contrast(Groups(inside / 2, outside, others)))
+    assert (marked[..., 4:, 1:5] - 0.9).abs().max() < 0.02
+    flat = Groups(*(torch.ones(20, 3, 4, 4) for _ in range(3)))  # no place varies: nothing to compare by
+    assert float(contrast(flat)) == 1 and torch.equal(laid(flat, contrast(flat)), flat.others)
+
+
+def test_what_other_classes_have_too_is_a_control():
+    class Bright(nn.Module):
+        """Class 0 is bright."""
+
+        def forward(self, x):
+            mean = x.mean((1, 2, 3))
+            return torch.stack([20 * mean - 10, 0 * mean], 1)
+
+    x = torch.as_tensor(np.random.default_rng(0).random((300, 3, 6, 6)).astype(np.float32))
+    x = (
+        x
+        * torch.linspace(0.4, 1.1, 300)[torch.randperm(300, generator=torch.Generator().manual_seed(0))][
+            :, None, None, None
+        ]
+    )
+    own, others = x[:150], x[150:]
+    bright = own.mean((1, 2, 3)) > own.mean((1, 2, 3)).median()
+    found = effects(Network(lrp.trace(Bright().eval(), x[:1]), ()), own[bright], own[~bright], others, 0)
+    # the bright half of any class does the same: the model minds brightness, and no group of this class alone
+    assert found["colour"].turned > 0.2 and abs(found["colour"].beyond) < 0.1
+    cast = own.clone()
+    cast[bright] += 0.6  # brighter than any image of the others is
+    used = effects(Network(lrp.trace(Bright().eval(), x[:1]), ()), cast[bright], cast[~bright], others, 0)
+    assert used["colour"].beyond > 0.2
 
 
 def by_pasting(pasted, others):
