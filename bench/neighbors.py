@@ -74,7 +74,7 @@ def _usearch(values: np.ndarray) -> np.ndarray:
 
     index = Index(ndim=values.shape[1], metric="l2sq", dtype="f32", expansion_add=100, expansion_search=50)
     index.add(np.arange(len(values)), values)
-    return index.search(values, COUNT + 1).keys
+    return np.asarray(index.search(values, COUNT + 1).keys)
 
 
 def _faiss(values: np.ndarray) -> np.ndarray:

@@ -42,25 +42,17 @@ def load_model(spec: str, weights: Path | None, *, classes: int | None = None, s
     return model.eval()
 
 
-def made(spec: str, weights: Path | None, *, classes: int | None, seed: int, device: str) -> nn.Module:
-    """The same, moved to a device; an error if there is no such device."""
-    model = load_model(spec, weights, classes=classes, seed=seed)
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:
-        raise _no_device(device, error) from error
+def made(spec: str, weights: Path | None, *, classes: int | None, seed: int, device: torch.device) -> nn.Module:
+    """The same, moved to a device."""
+    return load_model(spec, weights, classes=classes, seed=seed).to(device)
 
 
 def device_of(device: str) -> torch.device:
-    """A device by its name."""
+    """A device by its name; an error if there is none."""
     try:
-        return torch.device(device)
-    except RuntimeError as error:
-        raise _no_device(device, error) from error
-
-
-def _no_device(device: str, error: Exception) -> Unusable:
-    return Unusable(f"--device {device}: {str(error).splitlines()[0]}")
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise Unusable(f"--device {device}: {str(error).splitlines()[0]}") from error
 
 
 def identity(spec: str, weights: Path | None, classes: int | None, seed: int) -> dict[str, Any] | None:

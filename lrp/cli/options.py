@@ -114,10 +114,11 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             if weights is None and model.partition(":")[0] not in TRAINED:
                 click.echo("no --weights: the model's weights are random", err=True)
             load_composite(composite, option, scale)  # what is wrong with it is said before data are opened
-            make = partial(made, model, weights, classes=classes, seed=seed, device=device)
+            place = device_of(device)
+            make = partial(made, model, weights, classes=classes, seed=seed, device=place)
             known = identity(model, weights, classes, seed) if rest.pop("cache", False) else None
             words = (composite, option)
-            setting = Setting(model, make, words, scale, device_of(device), gray, key(output), known)
+            setting = Setting(model, make, words, scale, place, gray, key(output), known)
             with collector_held(), memory_kept():
                 command(*args, setting=setting, **rest)
 
