@@ -12,13 +12,13 @@ from viewer.scene.channel_map import channel_map
 
 def test_distances_on_the_map_are_those_of_cosines(tmp_path):
     a, b = np.random.default_rng(0).gamma(2, size=(2, 40)).astype(np.float32)
-    values = np.stack([a, 3 * a, b, a + b, 0 * a], axis=1)  # in one plane: two dimensions lose nothing but the sphere
+    values = np.stack([a, 3 * a, b, a + b, 0 * a], axis=1)  # three directions: a plane holds them
     data = xr.Dataset(
         {
             "relevance": (("sample", "x"), np.ones((40, 2), np.float32)),
             "hidden_magnitude_4": (("sample", "channel_4"), values),
         },
-        {"label": ("sample", np.zeros(40, int))},
+        {"sample": np.arange(40), "label": ("sample", np.zeros(40, int))},
     )
     store.write_project(tmp_path, name="p")
     store.write_part(tmp_path, 0, data)

@@ -18,6 +18,7 @@ from viewer.pictures import concepts as pictures
 from viewer.pictures.routes import PATTERNS
 from viewer.projects.project import open_projects
 from viewer.scene import Scene, resolve
+from viewer.scene.channel_map import channel_map
 from viewer.scene.concepts import alike, deviations, layer_of, prototypes, telling
 from viewer.session.actions import react
 from viewer.state import State, encode
@@ -212,3 +213,22 @@ def test_name_a_concept_colour_by_it_and_keep_more_like_these(visit, serve, tmp_
     page.get_by_role("button", name="Keep", exact=True).click()
     expect(page.locator(".page.findings article")).to_contain_text("4 samples")
     assert set(findings.load(path)["boxes"].samples) == {*ids[planted][:3].tolist(), added}
+
+
+@pytest.mark.slow
+def test_a_click_on_the_map_colours_by_a_channel_and_shows_its_references(visit, serve, tmp_path):
+    path, *_ = written(tmp_path / "boxes")
+    scene = scene_of((path,))
+    x, y = channel_map(scene.project, "4").place[2]
+    viewer = visit("?view=concepts&analysis=pcx&category=1", at=serve(path), viewport={"width": 1400, "height": 1100})
+    page = viewer.page
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('channel_points').data.x.length == 6")
+    page.wait_for_timeout(500)
+    page.mouse.move(*viewer.at(x, y, "channel_map"))
+    page.wait_for_timeout(500)
+    page.screenshot(path=str(tmp_path / "hover.png"))
+    page.mouse.click(*viewer.at(x, y, "channel_map"))
+    page.wait_for_function("location.search.includes('colour=4%3A2')")
+    expect(page.locator(".page.concepts article[data-chosen='2'] img").first).to_be_visible()
+    page.locator("#theme").click()
+    page.screenshot(path=str(tmp_path / "dark.png"))

@@ -25,8 +25,8 @@ class ChannelMap(NamedTuple):
 def channel_map(project: Project, layer: str) -> ChannelMap:
     """Classical scaling: squared distances are 2 (1 - cosine) of two channels' statistics over samples.
 
-    The kernel is the matrix of cosines, since |u - v|^2 = 2 - 2 u.v of unit vectors. A channel that no sample uses has no
-    direction and is left out, as is one with a number that is not finite.
+    The kernel is the matrix of cosines, since |u - v|^2 = 2 - 2 u.v of unit vectors. A channel that no sample uses has
+    no direction and is left out, as is one with a number that is not finite.
     """
     values = concept_values(project.attributions, layer=layer, statistic=layers(project)[layer]).values
     length = np.linalg.norm(values, axis=0)

@@ -1,4 +1,4 @@
-"""The map of a layer's channels: crops where the pointer is; a click colours the plot by one and shows its references."""
+"""The map of a layer's channels: crops under the pointer; a click colours the plot by one and shows its references."""
 
 from typing import Any
 
