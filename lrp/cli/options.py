@@ -50,11 +50,19 @@ class Setting:
     """Which output of the model, where it has several."""
     identity: Mapping[str, Any] | None = None
     """What the model is, for explainers kept in the cache; None for no cache."""
+    remark: str = ""
+    """What is said of the model once there is one, or a kept explainer of it."""
 
     @cached_property
     def model(self) -> nn.Module:
         """The model, made when it is first asked for: a kept explainer does without."""
-        return self.make()
+        found = self.make()
+        self._say()
+        return found
+
+    def _say(self) -> None:
+        if self.remark:
+            click.echo(self.remark, err=True)
 
     def explainer(self, x: Any, composite: Composite, output: str | int | None, free: Any = None) -> lrp.Explainer:
         """An explainer for such inputs, from the cache where there is one."""
@@ -65,7 +73,10 @@ class Setting:
         if self.identity is None:
             return make()
         asked = {"output": output, "inputs": cache.inputs(x, free), "device": str(self.device)}
-        return cache.kept({**self.identity, **asked}, composite, make, self.device)
+        found = cache.kept({**self.identity, **asked}, composite, make, self.device)
+        if "model" not in vars(self):
+            self._say()
+        return found
 
     def method(self, text: str, x: Any, composite: Composite, output: str | int | None) -> Explain:
         """A method as `--method` names it; of those plain LRP alone is kept in the cache."""
@@ -111,14 +122,14 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> None:
         with reported(debug=debug):
             scale = load_normalization(normalize, model)
-            if weights is None and model.partition(":")[0] not in TRAINED:
-                click.echo("no --weights: the model's weights are random", err=True)
+            random = weights is None and model.partition(":")[0] not in TRAINED
+            remark = "no --weights: the model's weights are random" if random else ""
             load_composite(composite, option, scale)  # what is wrong with it is said before data are opened
             place = device_of(device)
             make = partial(made, model, weights, classes=classes, seed=seed, device=place)
             known = identity(model, weights, classes, seed) if rest.pop("cache", False) else None
             words = (composite, option)
-            setting = Setting(model, make, words, scale, place, gray, key(output), known)
+            setting = Setting(model, make, words, scale, place, gray, key(output), known, remark)
             with collector_held(), memory_kept():
                 command(*args, setting=setting, **rest)
 

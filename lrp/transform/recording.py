@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -215,7 +216,8 @@ def _number(graph: fx.Graph) -> None:
     for node in graph.nodes:
         if node.op == "call_function" and node.target is not torch.Tensor.size:
             stem = operator_name(node.target)
-            number = counts[stem] = counts.get(stem, -1) + 1
+            # `sum` is a name of Python's, which FX would take another for, where a program is cut out
+            number = counts[stem] = counts.get(stem, 0 if hasattr(builtins, stem) else -1) + 1
             node.name = f"{stem}_{number}" if number else stem
 
 

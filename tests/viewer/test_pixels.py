@@ -1,7 +1,6 @@
 """Pictures, pixel by pixel: what is stored is what is drawn."""
 
 import io
-from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -10,11 +9,9 @@ from PIL import Image
 from spray import store
 from spray.pictures import images
 from tests.support import viewer_projects
-from viewer.pictures import Look, largest_of, picture, routes
+from viewer.pictures import Look, largest_of, picture
 from viewer.projects import methods, open_projects
-from viewer.scene import addresses, resolve
-from viewer.state import State, encode
-from viewer.views import gallery as gallery_view
+from viewer.state import encode
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -87,17 +84,3 @@ def test_methods_have_pictures_and_scales_of_their_own(projects):
     )
     assert np.abs(first.astype(int) + second - 255).max() <= 1
     assert largest_of(project, "relevance_gradient", encode(np.array([11])), 100) > 0
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"mode": "overlay", "gamma": 0.5}, {"mode": "heatmap", "scaling": "category"}]
-)
-def test_pictures_are_rendered_ahead_as_their_addresses_ask_for_them(projects, settings):
-    scene = resolve(projects, State(selection=encode(np.array([5, 8])), percentile=99, **settings))
-    picture.cache_clear()
-    gallery_view.view(lambda **_: None).work(scene)
-    assert picture.cache_info().misses == 2
-    where = urlsplit(addresses.picture_address(scene, 8, scene.state.mode))
-    query = {name: value for name, value in parse_qsl(where.query) if name != "v"}
-    routes.image(scene.project, query, "8", scene.state.mode)
-    assert picture.cache_info().misses == 2
