@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource, HoverTool, Selection, TapTool
+from bokeh.models import ColumnDataSource, HoverTool, Selection, TapTool, Title
 from bokeh.plotting import figure
 
 from spray.store import ProjectError
@@ -24,13 +24,14 @@ POINT, CHOSEN = "#4f7fc4", "#d0752b"
 
 def view(update: Update) -> View:
     source = ColumnDataSource({name: [] for name in COLUMNS}, name="channel_points", selected=Selection())
+    title = Title(text="Channels that the same samples use are near")
     plot = figure(
         name="channel_map",
         width=420,
         height=300,
         tools=[HoverTool(tooltips=TIP), TapTool(mode="replace"), "pan", "wheel_zoom", "reset"],
         toolbar_location=None,
-        title="Channels that the same samples use are near",
+        title=title,
     )
     plot.scatter(
         "x", "y", source=source, size=8, fill_color=POINT, line_color=None, selection_fill_color=CHOSEN,
@@ -66,7 +67,7 @@ def view(update: Update) -> View:
         box.text = html.join([html.tag("p", said, class_="hint"), chosen])
 
     def darken(dark: bool) -> None:
-        plot.title.text_color = "#a9b0bb" if dark else "#565d68"
+        title.text_color = "#a9b0bb" if dark else "#565d68"
 
     return View((plot, box), ("layer", "colour"), render, darken, work=work, finish=finish, shown_in="concepts")
 
