@@ -151,6 +151,27 @@ def rename(project: Path, old: str, new: str) -> None:
     _change(project, renamed)
 
 
+def move(project: Path, name: str, by: int) -> None:
+    """Put a finding `by` places later, or earlier, among the others; not beyond their ends.
+
+    >>> import tempfile
+    >>> project = Path(tempfile.mkdtemp())
+    >>> names = [keep(project, Finding(name)) for name in "abc"]
+    >>> move(project, "c", -1)
+    >>> list(load(project))
+    ['a', 'c', 'b']
+    """
+
+    def moved(kept: Kept) -> Kept:
+        names = list(kept.findings)
+        if name in names:
+            at = names.index(name)
+            names.insert(max(0, at + by), names.pop(at))
+        return replace(kept, findings={one: kept.findings[one] for one in names})
+
+    _change(project, moved)
+
+
 def drop(project: Path, name: str) -> None:
     """Delete a finding; `undelete` brings it back."""
 
@@ -198,7 +219,7 @@ def _change(project: Path, change: Callable[[Kept], Kept]) -> Kept:
     try:
         with locked(project, PATIENCE):
             before = read(project)
-            if (after := change(before)) != before:
+            if (after := change(before)) != before or list(after.findings) != list(before.findings):
                 _write(project, after)
             return after
     except OSError as error:

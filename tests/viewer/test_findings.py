@@ -56,6 +56,14 @@ def test_a_finding_has_an_author_and_a_time(tmp_path, monkeypatch):
     assert found["a"].created.endswith("+00:00") and "T" in found["a"].created
 
 
+def test_findings_have_an_order_by_hand(tmp_path):
+    for name in "abc":
+        findings.keep(tmp_path, Finding(name))
+    for name, by, wanted in (("c", -1, "acb"), ("c", -5, "cab"), ("c", 1, "acb"), ("b", 1, "acb"), ("none", 1, "acb")):
+        findings.move(tmp_path, name, by)
+        assert "".join(findings.load(tmp_path)) == wanted
+
+
 def test_a_deleted_finding_comes_back_beside_one_that_took_its_name(tmp_path):
     findings.keep(tmp_path, Finding("a", "first"))
     findings.drop(tmp_path, "a")

@@ -79,6 +79,11 @@ def test_findings_are_kept_shown_compared_and_deleted(visit):
     renamed.fill(name := "bar & <i>below</i>")
     renamed.press("Enter")
     expect(again.page.get_by_role("heading", name=name)).to_be_visible()
+    again.page.get_by_role("button", name=f"Link to {name}").click()
+    link = again.page.get_by_label("Link", exact=True)
+    expect(link).to_be_visible()
+    expect(visit(at=link.input_value()).page.get_by_text("of 60 selected")).to_be_visible()
+    again.page.keyboard.press("Escape")
     again.page.get_by_role("button", name=f"Show {name}").click()
     expect(again.page.get_by_text("of 60 selected")).to_be_visible()
     again.page.get_by_role("button", name="Compare", exact=True).click()
@@ -113,6 +118,9 @@ def test_windows_hear_what_others_do_to_findings(visit, digits):
     expect(second.page.get_by_role("heading", name="half typed")).to_have_count(0)
     second.page.get_by_role("button", name="Restore half typed").click()
     expect(first.page.get_by_role("heading", name="half typed")).to_be_visible()
+    assert list(findings.load(digits)) == ["meanwhile", "half typed"]
+    second.page.get_by_role("button", name="Move half typed up").click()
+    expect(first.page.locator(".findings h3").first).to_have_attribute("aria-label", "half typed")
     for name in ("half typed", "meanwhile"):
         findings.drop(digits, name)
     for viewer in (first, second):

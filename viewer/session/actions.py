@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,8 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "recall": outside.recall,
     "rename": outside.rename,
     "drop": outside.drop,
+    "earlier": partial(outside.move, by=-1),
+    "later": partial(outside.move, by=1),
     "concept": naming.name,
     "undelete": outside.undelete,
     "correct": lambda _, value: settings(correcting=str(value), at_layer="auto", by_method="auto"),
@@ -180,6 +183,7 @@ ACTIONS: dict[str, Callable[[Scene, Any], Change]] = {
     "queue": outside.queue,
     "proof": lambda _, value: settings(correcting=str(value), view="compare"),
     "share": outside.share,
+    "share_finding": outside.share_finding,
     "export": outside.export,
 }
 ANYWHERE: dict[str, Callable[[Scene | Blank, Any], Change]] = {

@@ -10,7 +10,7 @@ from viewer import export as files
 from viewer.projects import Finding, findings
 from viewer.scene import Blank, Scene
 from viewer.session.change import Change, Command, Refusal, settings
-from viewer.state import decode, encode, from_json, from_query, links, to_json, to_query
+from viewer.state import State, decode, encode, from_json, from_query, links, to_json, to_query
 
 LONGEST_IMPORT = 8 << 20  # characters
 
@@ -29,12 +29,21 @@ def _told(wanted: str, name: str) -> str:
     return "" if name == wanted else f"There is a finding {wanted!r} already, so this one is kept as {name!r}."
 
 
-def recall(scene: Scene, value: str) -> Change:
-    found = findings.load(scene.project.home).get(value)
+def _where(scene: Scene, name: str) -> dict[str, Any]:
+    """Settings that show a finding."""
+    found = findings.load(scene.project.home).get(name)
     if found is None:
-        raise Refusal(f"There is no finding {value!r} any more.")
-    where = {"analysis": found.analysis, "category": found.category}
-    return settings(**where, selection=encode(found.ids), view="explore", page=0, focus=None)
+        raise Refusal(f"There is no finding {name!r} any more.")
+    where = {"analysis": found.analysis, "category": found.category, "selection": encode(found.ids)}
+    return {**where, "view": "explore", "page": 0, "focus": None}
+
+
+def recall(scene: Scene, value: str) -> Change:
+    return settings(**_where(scene, value))
+
+
+def move(scene: Scene, value: str, by: int) -> Change:
+    return Change(write=partial(findings.move, scene.project.home, value, by), redraw=True)
 
 
 def rename(scene: Scene, value: Mapping[str, str]) -> Change:
@@ -79,8 +88,16 @@ def open_address(_: Scene | Blank, text: Any) -> Change:
 
 
 def share(scene: Scene, _: object) -> Change:
+    return _link(scene, scene.state)
+
+
+def share_finding(scene: Scene, value: str) -> Change:
+    return _link(scene, replace(scene.state, **_where(scene, value)))
+
+
+def _link(scene: Scene, state: State) -> Change:
     def link() -> Command:
-        short, note = links.shorten(scene.project.home, scene.state)
+        short, note = links.shorten(scene.project.home, state)
         return {"name": "share", "query": to_query(short), "note": note}
 
     return Change(work=link)  # a large selection is written beside the project
