@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.spatial.distance import cdist
 
 from spray import store
-from viewer.projects.project import open_projects
+from viewer.projects import open_projects
 from viewer.scene.channel_map import channel_map
 
 

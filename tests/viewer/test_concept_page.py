@@ -16,7 +16,7 @@ from spray.concepts.names import concept_names
 from spray.store import findings
 from viewer.pictures import concepts as pictures
 from viewer.pictures.routes import PATTERNS
-from viewer.projects.project import open_projects
+from viewer.projects import open_projects
 from viewer.scene import Scene, resolve
 from viewer.scene.channel_map import channel_map
 from viewer.scene.concepts import alike, deviations, layer_of, prototypes, telling

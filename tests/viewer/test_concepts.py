@@ -7,7 +7,7 @@ import xarray as xr
 
 import spray
 from spray import store
-from viewer.projects.project import open_category, open_projects
+from viewer.projects import open_category, open_projects
 from viewer.scene.gallery import ordered
 from viewer.scene.points.grouping import grouping, variables
 from viewer.state import State

@@ -12,8 +12,8 @@ from spray import store
 from spray.concepts import cav
 from spray.store import corrections, findings
 from tests.viewer.test_accessible import in_both_themes
+from viewer.projects import open_projects
 from viewer.projects.corrected import changed, corrections_of
-from viewer.projects.project import open_projects
 from viewer.scene import Scene, resolve
 from viewer.scene.correcting import layers_of, warnings_of
 from viewer.session.actions import react

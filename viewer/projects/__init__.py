@@ -2,7 +2,9 @@
 
 from spray.store import findings
 from spray.store.findings import Finding
-from viewer.projects.project import Category, Project, open_category, open_projects
+from viewer.projects.category import Category, open_category
+from viewer.projects.opening import open_projects
+from viewer.projects.project import Project
 from viewer.projects.sources import EMBEDDING, FIRST_METHOD, Source, methods, offered, others
 from viewer.projects.tree import Clusterings
 

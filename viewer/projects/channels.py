@@ -1,17 +1,12 @@
 """Channels of hidden layers as variables of samples: each sample's share of its layer, made when it is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spray.concepts.layers import STATISTICS, concept_values, kept_layers
-
-if TYPE_CHECKING:
-    from viewer.projects.project import Project
+from viewer.projects.project import Project
 
 PREFERRED = ("magnitude", "relevance", "max", "mean")
 assert set(PREFERRED) <= STATISTICS.keys()

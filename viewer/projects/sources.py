@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from viewer.projects.category import Category
 from viewer.projects.classes import class_of, in_category
-from viewer.projects.project import Category, Project
+from viewer.projects.project import Project
 
 FIRST_METHOD = "relevance"
 EMBEDDING = "embedding"  # what samples are shown by where there is no relevance

@@ -3,7 +3,7 @@
 import numpy as np
 
 from viewer.projects import Category
-from viewer.projects.project import HAS
+from viewer.projects.category import HAS
 from viewer.scene.points.filters import NAMED
 from viewer.scene.points.grouping import variables
 

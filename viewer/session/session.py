@@ -18,12 +18,11 @@ from viewer.door import script_addresses
 from viewer.pictures.pool import POOL
 from viewer.projects import Project, open_projects
 from viewer.scene import Blank, Scene, resolve
-from viewer.scene.points.density import is_dense
 from viewer.session import spare, watching
 from viewer.session.actions import react
 from viewer.session.change import Change, Command, Refusal
-from viewer.session.messages import messages
 from viewer.session.page import Page
+from viewer.session.telling import notes, told_of
 from viewer.state import State, links
 from viewer.views.parts import View
 from viewer.views.parts.pane import pane
@@ -128,7 +127,7 @@ class Session:
         self.show(resolve(self.projects, wanted), warnings)
 
     def show(self, scene: Scene | Blank, warnings: tuple[str, ...] = ()) -> None:
-        scene, told = _told(scene)
+        scene, told = told_of(scene)
         old, self.scene = self.scene, scene
         due = [view for view in self.views if not self.drawn or view.due(old, scene)]
         with self.filling():
@@ -212,37 +211,9 @@ class Session:
             self.message(f"That did not work: {error!r}")
 
     def message(self, *lines: str) -> None:
-        notes = _notes(self.scene)
-        told = [html.tag("p", line, role="alert") for line in lines] + [html.tag("p", n, role="status") for n in notes]
+        told = [html.tag("p", line, role="alert") for line in lines]
+        told += [html.tag("p", note, role="status") for note in notes(self.scene)]
         self.banner.text, self.banner.visible = html.join(told), bool(told)
-
-
-def _told(scene: Scene | Blank) -> tuple[Scene | Blank, dict[str, Any]]:
-    """What the page is told of a scene; of one that cannot be told, why: the other projects are to be had."""
-    try:
-        return scene, messages(scene)
-    except Exception as error:
-        if isinstance(scene, Blank):
-            raise
-        LOG.exception("a category cannot be shown")
-        problem = f"category {scene.category.name!r} cannot be shown: {error!r}"
-        blank = Blank(scene.projects, scene.state, scene.project, problem, scene.warnings)
-        return blank, messages(blank)
-
-
-def _notes(scene: Scene | Blank) -> list[str]:
-    """What has to be said as long as this category is shown."""
-    notes = [scene.project.incomplete] if scene.project.incomplete else []
-    if isinstance(scene, Blank):
-        return notes
-    told = str(scene.category.facts.get("coverage", ""))
-    if told and told != scene.project.coverage:
-        notes.append(f"this analysis is of {told}, the project has {scene.project.coverage or 'others'}")
-    if is_dense(scene.category):
-        n = f"{len(scene.category.sample):,}".replace(",", " ")
-        how = "each pixel shows how many lie there; what lies alone, and closer up all in view, are points"
-        notes.append(f"{n} samples are too many to draw one by one: {how}.")
-    return notes
 
 
 def _pages(views: Sequence[View]) -> dict[str, tuple[list[str], list[str]]]:
