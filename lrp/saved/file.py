@@ -33,8 +33,11 @@ PROGRAMS = ("forward", "backward")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Loaded(Explainer):
-    """Explains as the explainer that was saved, bit for bit. It has no layers to look into and no weights to refresh:
-    for conditions, `at=` and audits make an explainer from the model.
+    """Explains as the explainer that was saved: the same program on the same weights.
+
+    The numbers are the same bits, too, but on processors where MKL sums in another order when memory lies at another
+    address. It has no layers to look into and no weights to refresh: for conditions, `at=` and audits make an explainer
+    from the model.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Explainers as files: read in another process, without the model, they give the same bits; what is no file of ours is
+"""Explainers as files: read in another process, without the model, they give the same; what is no file of ours is
 said to be none."""
 
 import copy
@@ -23,6 +23,7 @@ from lrp import composites
 from lrp.saved import programs
 from lrp.transform.passes import tensors
 from spray import store
+from tests.support.same import same
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,7 +84,7 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_loaded_gives_the_same_bits(name, tmp_path):
+def test_what_is_loaded_gives_the_same(name, tmp_path):
     explain, inputs = explainer_of(name)
     loaded = lrp.load(lrp.save(explain, tmp_path / "explainer.safetensors"))
     for n, target in ((1, None), (7, 1), (4, torch.tensor([0, 1, 1, 0]))):
@@ -91,7 +92,7 @@ def test_what_is_loaded_gives_the_same_bits(name, tmp_path):
         mine, theirs = leaves(explain(x, target)), leaves(loaded(x, target))
         assert len(mine) == len(theirs) >= 2
         for one, other in zip(mine, theirs, strict=True):
-            assert one is other is None or torch.equal(one, other)
+            assert one is other is None or same(one, other)
     assert loaded.axes == explain.axes and loaded.samples_at_once == explain.samples_at_once
     assert [w.stride() for w in tensors(loaded.weights)] == [w.stride() for w in tensors(explain.weights)]
 
@@ -109,7 +110,7 @@ def test_another_process_needs_no_model(tmp_path):
     files = map(str, (file, tmp_path / "x", tmp_path / "found"))
     subprocess.run([sys.executable, "-c", program, *files], cwd=ROOT, check=True, timeout=120)
     found, expected = safetensors.torch.load_file(tmp_path / "found"), explain(x)
-    assert torch.equal(found["output"], expected.output) and torch.equal(found["relevance"], expected.relevance)
+    assert same(found["output"], expected.output) and same(found["relevance"], expected.relevance)
 
 
 def test_the_file_says_what_it_was_made_of(tmp_path):
@@ -218,7 +219,7 @@ def test_copies_pickles_and_files_of_a_loaded_one(files, tmp_path):
     x, loaded = inputs(3), lrp.load(files["convolutions"])
     again = (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded)), lrp.load(lrp.save(loaded, tmp_path / "e")))
     for other in again:
-        assert torch.equal(other(x).relevance, explain(x).relevance) and other.axes == explain.axes
+        assert same(other(x).relevance, explain(x).relevance) and other.axes == explain.axes
     assert again[2].facts == loaded.facts
 
 
@@ -306,5 +307,5 @@ def test_free_lengths_and_checkpoints_survive(tmp_path):
         x = torch.rand(3, length, 8)
         seed = torch.rand(3, length, 8)
         for one, other in zip(explain(x, seed), loaded(x, seed), strict=True):
-            assert torch.equal(one, other)
+            assert same(one, other)
     assert loaded.program.kept == explain.program.kept
